@@ -1,0 +1,54 @@
+# Two commands do all the set-up: `make molecules` runs the main job, `make test` runs the tests.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= runs/molecules
+MINUTES ?= 6
+NATIVE := $(wildcard setup.py src/softdraw/kernels/cpu/*.c src/softdraw/kernels/cpu/*.h)
+
+.DEFAULT_GOAL := help
+.PHONY: help install molecules test test-slow lint format bench docs clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[molecules,plot,dev]"
+	touch $@
+
+$(VENV)/.docs-installed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	touch $@
+
+install: $(VENV)/.installed  ## make .venv with everything that molecules and test need
+
+molecules: $(VENV)/.installed  ## train, steer and draw molecules; ends with OUT/report.html (MINUTES=6)
+	$(BIN)/softdraw molecules run --minutes $(MINUTES) --out $(OUT)
+
+test: $(VENV)/.installed  ## the test suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-slow: $(VENV)/.installed  ## the tests that take minutes
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+
+lint: $(VENV)/.installed  ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.docs-installed  ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+clean:  ## remove what the other targets made, runs/ aside
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+	find src -name '*.so' -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
