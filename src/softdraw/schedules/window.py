@@ -1,0 +1,66 @@
+"""Sums over the gradients that ``Adaptive`` has seen since its last decision."""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+class Measured(NamedTuple):
+    """What a window of gradients says: rows seen, share of dead rows, variance of a row."""
+
+    rows: int
+    dead: float
+    variance: float
+
+
+class Window:
+    """Counts of rows, dead rows, squared norms and sums of rows, kept on the gradient's device.
+
+    Nothing is read back until ``measure``, so observing costs no synchronisation. Rows of different numbers
+    of classes are summed apart, so several layers can share one window.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.sums: dict[int, Tensor] = {}
+
+    def add(self, grad: Tensor, valid: Tensor | None = None) -> None:
+        """Take in ``grad`` ``[*batch, classes]``; ``valid`` ``[*batch]`` is False for rows to leave out."""
+        rows = grad.detach().reshape(-1, grad.shape[-1]).float()
+        keep = torch.isfinite(rows).all(-1)
+        if valid is not None:
+            keep = keep & valid.expand(grad.shape[:-1]).reshape(-1)
+        rows = torch.where(keep[:, None], rows, 0.0)
+        squares = rows.square().sum(-1)
+        dead = keep & (squares.sqrt() < self.threshold)
+        # float64 holds counts exactly and sums without drift; MPS has no float64.
+        wide = torch.float32 if grad.device.type == "mps" else torch.float64
+        counts = torch.stack([keep.sum(), dead.sum(), squares.sum(dtype=wide)]).to(wide)
+        update = torch.cat([counts, rows.sum(0, dtype=wide)])
+        classes = grad.shape[-1]
+        known = self.sums.get(classes)
+        self.sums[classes] = update if known is None else known.to(update.device) + update
+
+    def measure(self) -> Measured:
+        """Share of dead rows and total variance of a row around the mean row, over all ranks."""
+        rows = dead = squares = mean_part = 0.0
+        for classes in sorted(self.sums):
+            sums = self.sums[classes].clone()
+            if dist.is_available() and dist.is_initialized():
+                dist.all_reduce(sums)
+            count, died, square, *total = sums.tolist()
+            rows, dead, squares = rows + count, dead + died, squares + square
+            mean_part += sum(t * t for t in total) / max(count, 1.0)
+        if rows == 0.0:
+            return Measured(0, 0.0, 0.0)
+        return Measured(int(rows), dead / rows, max(0.0, (squares - mean_part) / rows))
+
+    def state(self) -> dict[str, list[float]]:
+        """The sums in plain Python types."""
+        return {str(classes): sums.tolist() for classes, sums in self.sums.items()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over the sums of ``state``."""
+        self.sums = {int(classes): torch.tensor(s, dtype=torch.float64) for classes, s in state.items()}
