@@ -13,7 +13,15 @@ from rdkit import Chem, rdBase
 from softdraw.molecules.errors import DataError
 from softdraw.molecules.vocabulary import STRICT, AtomType, Vocabulary
 
-__all__ = ["CODEC_VERSION", "decode", "decode_batch", "encode", "read_molecule", "write_molecule"]
+__all__ = [
+    "CODEC_VERSION",
+    "decode",
+    "decode_batch",
+    "encode",
+    "parse_smiles",
+    "read_molecule",
+    "write_molecule",
+]
 
 CODEC_VERSION = 1
 """Part of every cache key: raise it when the same molecule would be encoded otherwise."""
@@ -23,6 +31,11 @@ _BONDS = (Chem.BondType.ZERO, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.B
 _SANE = Chem.SanitizeFlags.SANITIZE_NONE
 
 Record = tuple[str, list[tuple[int, int]], list[tuple[int, int, int]]]
+
+
+def parse_smiles(smiles: str, *, sanitize: bool = True) -> Chem.Mol | None:
+    """``Chem.MolFromSmiles``, with the None that RDKit's own annotation keeps silent about."""
+    return Chem.MolFromSmiles(smiles, sanitize=sanitize)
 
 
 def read_molecule(mol: Chem.Mol) -> Record:

@@ -1,13 +1,9 @@
 """A set of molecular graphs in ragged arrays, and the padded batches that a network learns from."""
 
-import json
 import os
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +12,8 @@ from rdkit import Chem
 from torch import Tensor
 
 from softdraw.molecules.codec import Record
-from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.errors import DataError
+from softdraw.molecules.storage import as_bytes, as_text, read_arrays, write_arrays
 from softdraw.molecules.vocabulary import AtomType, Vocabulary
 from softdraw.molecules.walks import random_walks
 
@@ -193,31 +190,12 @@ class GraphSet:
         return torch.from_numpy(types), torch.from_numpy(bonds)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the set as ``.npz`` (no pickle), beside its target and then renamed, so that no half file is
-        seen.
+        """Write the set as ``.npz`` (no pickle), beside its target and then renamed, so never half.
 
         Raises:
             OutputError: the folder cannot be written, or the disk is full.
         """
-        target = Path(path)
-        unfinished: str | None = None
-        try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
-                unfinished = file.name
-                np.savez_compressed(
-                    file,
-                    vocabulary=_as_bytes(self.vocabulary.to_json()),
-                    types=self.types,
-                    atom_offsets=self.atom_offsets,
-                    bonds=self.bonds,
-                    bond_offsets=self.bond_offsets,
-                    smiles=_as_bytes(json.dumps(self.smiles)),
-                )
-            os.replace(unfinished, target)
-        except OSError as error:
-            if unfinished is not None:
-                Path(unfinished).unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot write it ({error.strerror or error})") from error
+        write_arrays(path, self.to_arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "GraphSet":
@@ -226,27 +204,40 @@ class GraphSet:
         Raises:
             DataError: the file is missing, cut off or something else.
         """
+        arrays = read_arrays(path)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return cls(
-                    Vocabulary.from_json(_as_text(arrays["vocabulary"])),
-                    arrays["types"],
-                    arrays["atom_offsets"],
-                    arrays["bonds"],
-                    arrays["bond_offsets"],
-                    json.loads(_as_text(arrays["smiles"])),
-                )
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            ValueError,
-            TypeError,
-            IndexError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+            return cls.from_arrays(arrays)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(f"{os.fspath(path)}: not a set of molecular graphs ({error})") from error
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The set as plain arrays, texts as bytes."""
+        return {
+            "vocabulary": as_bytes(self.vocabulary.to_json()),
+            "types": self.types,
+            "atom_offsets": self.atom_offsets,
+            "bonds": self.bonds,
+            "bond_offsets": self.bond_offsets,
+            "smiles": as_bytes("\n".join(self.smiles)),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "GraphSet":
+        """What ``to_arrays`` gave.
+
+        Raises:
+            KeyError: an array is missing.
+            ValueError: the arrays contradict each other.
+        """
+        smiles = as_text(arrays["smiles"])
+        return cls(
+            Vocabulary.from_json(as_text(arrays["vocabulary"])),
+            arrays["types"],
+            arrays["atom_offsets"],
+            arrays["bonds"],
+            arrays["bond_offsets"],
+            smiles.split("\n") if smiles else [],
+        )
 
     def _resolve(self, indices: ArrayLike) -> NDArray[np.int64]:
         chosen = np.asarray(indices)
@@ -275,11 +266,3 @@ def _spans(
     owner = np.repeat(np.arange(len(chosen)), sizes)
     inside = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.repeat(starts, sizes) + inside, owner
-
-
-def _as_bytes(text: str) -> NDArray[np.uint8]:
-    return np.frombuffer(text.encode(), dtype=np.uint8)
-
-
-def _as_text(data: NDArray[np.uint8]) -> str:
-    return data.astype(np.uint8).tobytes().decode()

@@ -1,0 +1,61 @@
+"""Arrays on disk that are either whole or not there, and that cannot run code when they are read."""
+
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softdraw.molecules.errors import DataError, OutputError
+
+__all__ = ["as_bytes", "as_text", "read_arrays", "write_arrays"]
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays as a compressed ``.npz``: into a file beside the target, which is then renamed.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    target = Path(path)
+    unfinished: str | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            unfinished = file.name
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        os.replace(unfinished, target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot write it ({error.strerror or error})") from error
+    finally:
+        if unfinished is not None:
+            Path(unfinished).unlink(missing_ok=True)
+
+
+def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Read all arrays of an ``.npz``.
+
+    Raises:
+        DataError: the file is missing, cut off, no ``.npz``, or holds pickled objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if isinstance(stored, np.ndarray):
+                raise ValueError("a single array")
+            return dict(stored)
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{os.fspath(path)}: cannot be read as .npz ({error})") from error
+
+
+def as_bytes(text: str) -> NDArray[np.uint8]:
+    """Text as an array of its UTF-8 bytes, since numpy's own text arrays pad every entry to the longest."""
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def as_text(data: NDArray[np.uint8]) -> str:
+    """What ``as_bytes`` was given."""
+    return data.astype(np.uint8).tobytes().decode()
