@@ -29,8 +29,8 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str | None]]:
         path: the file.
 
     Yields:
-        The number of the line on which the molecule stands, from 1, and its SMILES; None where RDKit cannot
-        read the molecule of an SD file, or the cell of a table is empty.
+        The number of the line on which the molecule stands, from 1, and its SMILES: empty for a
+        blank line or cell, None for a record of an SD file that RDKit cannot read.
 
     Raises:
         DataError: the file is missing, unreadable, empty, not text, of an unknown kind, or a table without a
@@ -111,13 +111,14 @@ def _reader_of(file: Path) -> Callable[[IO[str], str], Iterator[tuple[int, str |
 
 
 def _lines(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
-    """One molecule a line; what follows a blank is its name. Blank lines, ``#`` and a heading are skipped."""
+    """One molecule a line; what follows a blank is its name. Comments (``#``) and a heading are skipped."""
     for number, line in enumerate(text, 1):
         _check_text(line, name)
         words = line.split(None, 1)
-        if not words or words[0].startswith("#") or (number == 1 and "smiles" in words[0].lower()):
-            continue
-        yield number, words[0]
+        if not words:
+            yield number, ""
+        elif not (words[0].startswith("#") or (number == 1 and "smiles" in words[0].lower())):
+            yield number, words[0]
 
 
 def _table(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
