@@ -1,0 +1,167 @@
+"""A sample that keeps the log-space value it came from."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_T = torch.Tensor
+
+# fmt: off
+_LAYOUT_NAMES = (
+    "__getitem__", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "chunk", "clone",
+    "contiguous", "detach", "expand", "expand_as", "flatten", "flip", "gather", "hsplit", "index_select",
+    "masked_select", "moveaxis", "movedim", "narrow", "permute", "ravel", "repeat", "repeat_interleave",
+    "reshape", "reshape_as", "roll", "select", "split", "split_with_sizes", "squeeze", "swapaxes",
+    "swapdims", "t", "take_along_dim", "tensor_split", "tile", "transpose", "unbind", "unflatten",
+    "unsqueeze", "view", "view_as", "vsplit",
+)
+# fmt: on
+_CONVERT_NAMES = ("to", "type", "type_as", "float", "double", "half", "bfloat16", "cpu", "cuda", "pin_memory")
+
+
+def _functions(names: Sequence[str]) -> set[Callable[..., Any]]:
+    return {getattr(owner, name) for owner in (torch, _T) for name in names if hasattr(owner, name)}
+
+
+#: Functions that only move, repeat or pick entries: what they do to a sample is done to its log-space value.
+_LAYOUT = _functions(_LAYOUT_NAMES) | {
+    getattr(_T, name).__get__ for name in ("T", "mT", "H", "mH", "data") if hasattr(_T, name)
+}
+
+#: Functions that join samples: the log-space value survives if every part has one.
+_JOIN = {torch.stack, torch.cat, torch.concat, torch.concatenate, torch.hstack, torch.vstack, torch.dstack}
+
+#: Functions that change dtype or device: the log-space value follows to the device and keeps its own dtype.
+_CONVERT = _functions(_CONVERT_NAMES)
+
+#: How a log-space value is kept: the end of every error that misses one.
+HOW_TO_KEEP = (
+    "Samples of rsample carry a log-space value through clone, detach, indexing, reshape, stack and "
+    "conversions, and lose it in arithmetic, in-place changes, requires_grad_, torch.compile and files: pass "
+    "the sample itself, or draw with rsample_and_log_prob"
+)
+
+
+class LogSpaceSample(Tensor):
+    """A tensor that remembers the log-space value it was computed from.
+
+    ``y = softmax(u)`` underflows to exact zeros at low temperatures, and ``u`` cannot be had back from ``y``.
+    So a relaxed sample carries ``u`` (unnormalised, in float64 where the device has it) through everything
+    that only moves entries or converts them: ``clone``, ``detach``, indexing, ``reshape``, ``stack``, ``to``
+    and their kin. Arithmetic gives plain tensors. The value is gone after an in-place change, and after
+    ``requires_grad_()``, which says that the density is to be differentiated in the sample itself.
+    """
+
+    _log_space: Tensor | None
+    _space: str
+    _carried_at: int
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is _T.__iter__:
+            func = _T.unbind
+            return iter(cls.__torch_function__(func, types, args, kwargs))
+        with torch._C.DisableTorchFunctionSubclass():
+            result = func(*args, **kwargs)
+            if result is (args[0] if args else None):
+                return result
+            twin = _twin(func, args, kwargs, result)
+            if twin is None:
+                return _plain(result)
+            if isinstance(result, Tensor):
+                return _wrap(result, *twin)
+            values, space = twin
+            return tuple(_wrap(part, value, space) for part, value in zip(result, values, strict=True))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        with torch._C.DisableTorchFunctionSubclass():
+            value = copy.deepcopy(self.as_subclass(_T), memo)
+            twin = _carried(self)
+            return value if twin is None else _wrap(value, copy.deepcopy(twin, memo), self._space)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A file holds the plain value: whoever loads it need not have softdraw.
+        with torch._C.DisableTorchFunctionSubclass():
+            return self.as_subclass(_T).__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
+        with torch._C.DisableTorchFunctionSubclass():
+            return repr(self.as_subclass(_T))
+
+
+def carry(value: Tensor, log_space: Tensor, space: str) -> Tensor:
+    """Return ``value`` with ``log_space`` (same shape) attached; the bare value inside ``torch.compile``.
+
+    ``space`` names the map from the one to the other, so that only densities of that map take it up.
+    """
+    if torch.compiler.is_compiling():
+        return value
+    return _wrap(value, log_space, space)
+
+
+def log_space_of(value: Tensor, space: str) -> Tensor | None:
+    """The log-space value that ``value`` carries; None without one of that space, or after a change."""
+    if torch.compiler.is_compiling() or not isinstance(value, LogSpaceSample):
+        return None
+    with torch._C.DisableTorchFunctionSubclass():
+        twin = _carried(value)
+        return twin if twin is not None and value._space == space else None
+
+
+def _carried(value: Any) -> Tensor | None:
+    if not isinstance(value, LogSpaceSample) or getattr(value, "_log_space", None) is None:
+        return None
+    if _version(value) != value._carried_at or (value.is_leaf and value.requires_grad):
+        return None
+    return value._log_space
+
+
+def _wrap(value: Tensor, twin: Tensor, space: str) -> Tensor:
+    sample = value.as_subclass(LogSpaceSample)
+    sample._log_space = twin
+    sample._space = space
+    with torch._C.DisableTorchFunctionSubclass():
+        sample._carried_at = _version(sample)
+    return sample
+
+
+def _version(value: Tensor) -> int:
+    # Tensors of inference mode count no versions, and cannot be changed in place outside of it.
+    return -1 if value.is_inference() else value._version
+
+
+def _plain(result: Any) -> Any:
+    if isinstance(result, LogSpaceSample):
+        return result.as_subclass(_T)
+    if isinstance(result, tuple) and type(result) is tuple:
+        return tuple(_plain(part) for part in result)
+    return result
+
+
+def _twin(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+    """Log-space value and space after ``func``, or None where it has no meaning there."""
+    if not args:
+        return None
+    if func in _JOIN:
+        twins = [_carried(part) for part in args[0]]
+        spaces = {getattr(part, "_space", None) for part in args[0]}
+        if len(spaces) > 1 or any(twin is None for twin in twins):
+            return None
+        return func(twins, *args[1:], **kwargs), spaces.pop()
+    if (twin := _carried(args[0])) is None:
+        return None
+    if func in _CONVERT and isinstance(result, Tensor) and result.is_floating_point():
+        return twin.to(result.device), args[0]._space
+    if func in _LAYOUT:
+        return func(twin, *args[1:], **kwargs), args[0]._space
+    return None

@@ -1,0 +1,114 @@
+"""The one-hot categorical distribution, drawn with softdraw's keys."""
+
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.distributions import OneHotCategorical as TorchOneHotCategorical
+
+from softdraw.distributions.categorical import Categorical
+from softdraw.distributions.parameters import readable
+from softdraw.random import Key
+
+
+class OneHotCategorical(TorchOneHotCategorical):
+    """``torch.distributions.OneHotCategorical`` with ``mask=``, keys, and padding rows.
+
+    A row without an allowed class is a row of zeros, with log probability 0.
+
+    Args:
+        probs: class probabilities ``[*batch, classes]``.
+        logits: unnormalised log probabilities ``[*batch, classes]``; ``-inf`` masks a class.
+        validate_args: check arguments and values; torch's default.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+
+    Raises:
+        ValueError: as ``Categorical``.
+        TypeError: a mask that is not boolean.
+
+    Shapes:
+        ``sample(s)``: ``[*s, *batch_shape, classes]`` in the dtype of the parameters; ``log_prob``:
+        ``[*s, *batch_shape]``.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> d = sd.distributions.OneHotCategorical(logits=torch.tensor([0.0, float("-inf")]))
+        >>> d.sample((2,), key=sd.Key(0)), d.entropy()
+        (tensor([[1., 0.],
+                [1., 0.]]), tensor(0.))
+    """
+
+    _categorical: Categorical
+
+    def __init__(
+        self,
+        probs: Tensor | None = None,
+        logits: Tensor | None = None,
+        validate_args: bool | None = None,
+        *,
+        mask: Tensor | None = None,
+    ) -> None:
+        self._adopt(Categorical(probs, logits, validate_args, mask=mask), validate_args)
+
+    def _adopt(self, categorical: Categorical, validate_args: bool | None) -> None:
+        self._categorical = categorical
+        batch, event = categorical.batch_shape, categorical.param_shape[-1:]
+        Distribution.__init__(self, batch, event, validate_args=False)
+        self._validate_args = Distribution._validate_args if validate_args is None else validate_args
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
+        """The same distribution with its parameters expanded to ``batch_shape``."""
+        new: Self = self._get_checked_instance(type(self), _instance)  # type: ignore[no-untyped-call]
+        new._adopt(self._categorical.expand(batch_shape), self._validate_args)
+        return new
+
+    @property
+    def mode(self) -> Tensor:
+        """The one-hot of the most probable class; zeros in rows without a class."""
+        return self._one_hot(self._categorical.mode)
+
+    def sample(
+        self,
+        sample_shape: Any = (),
+        *,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw one-hot rows ``[*sample_shape, *batch_shape, classes]`` of exact zeros and ones."""
+        return self._one_hot(self._categorical.sample(sample_shape, key=key, generator=generator))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log probability ``[*batch]`` of one-hot rows ``[*batch, classes]``.
+
+        Raises:
+            ValueError: rows that are not one-hot, or not zero where no class is allowed (only when arguments
+                are validated).
+        """
+        if self._validate_args:
+            self._check_rows(value)
+        index = value.argmax(-1)
+        return self.log_prob_of_index(torch.where((value == 0).all(-1), -1, index))
+
+    def log_prob_of_index(self, index: Tensor) -> Tensor:
+        """Log probability ``[*batch]`` of class indices ``[*batch]``."""
+        return self._categorical.log_prob(index)
+
+    def _one_hot(self, index: Tensor) -> Tensor:
+        classes = torch.arange(self.event_shape[0], device=index.device)
+        return (index.unsqueeze(-1) == classes).to(self._categorical._dtype)
+
+    def _check_rows(self, value: Tensor) -> None:
+        event = self.event_shape
+        if value.shape[-1:] != event:
+            raise ValueError(
+                f"{type(self).__name__}: value must have the event shape {tuple(event)}, "
+                f"got shape {tuple(value.shape)}"
+            )
+        if not readable(value, self._categorical._scores):
+            return
+        some = self._categorical._allowed.any(-1)
+        right = ((value == 0) | (value == 1)).all(-1) & (value.sum(-1) == some.to(value.dtype))
+        if not right.all():
+            count = f"{int((~right).sum())} of {right.numel()}"
+            raise ValueError(f"{type(self).__name__}: value must be one-hot rows, {count} rows are not")
