@@ -1,0 +1,47 @@
+"""How long a stage may run: minutes of wall time, or an exact number of steps."""
+
+from dataclasses import dataclass
+
+__all__ = ["Budget"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Minutes or steps, exactly one of them.
+
+    Args:
+        minutes: wall time, above 0.
+        steps: optimiser steps, at least 1; the run is then a function of its seed alone.
+
+    Raises:
+        ValueError: both or none given, or not positive.
+
+    Example:
+        >>> Budget(steps=200).progress(steps=50, seconds=12.0)
+        0.25
+        >>> Budget(minutes=2).progress(steps=50, seconds=30.0)
+        0.25
+    """
+
+    minutes: float | None = None
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.minutes is None) == (self.steps is None):
+            raise ValueError(
+                f"minutes, steps: got minutes={self.minutes} and steps={self.steps}, expected exactly one of them"
+            )
+        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+            raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps: got {self.steps}, expected at least 1")
+
+    def progress(self, steps: int, seconds: float) -> float:
+        """Share of the budget that is used, from 0 up; 1 or more when it is spent."""
+        if self.steps is not None:
+            return steps / self.steps
+        assert self.minutes is not None
+        return seconds / (60 * self.minutes)
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps" if self.steps is not None else f"{self.minutes:g} minutes"

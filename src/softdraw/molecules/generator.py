@@ -1,0 +1,474 @@
+"""A generator of molecules: fit it to molecules, steer it to properties, draw from it, score what it draws."""
+
+import copy
+import os
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from softdraw.molecules import checkpoints
+from softdraw.molecules.batches import batch_size_for
+from softdraw.molecules.budget import Budget
+from softdraw.molecules.dataset import Dataset, load
+from softdraw.molecules.errors import CheckpointError, DataError
+from softdraw.molecules.graphs import GraphSet
+from softdraw.molecules.interrupts import StopOnInterrupt
+from softdraw.molecules.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.objectives import Objective
+from softdraw.molecules.progress import ProgressBar
+from softdraw.molecules.properties import evaluate
+from softdraw.molecules.sampling import sample_smiles
+from softdraw.molecules.score import Scores, score
+from softdraw.molecules.steering import Steering, SteerOptions
+from softdraw.molecules.storage import read_arrays, write_arrays
+from softdraw.molecules.targets import Target, default_target, targets_from
+from softdraw.molecules.trainer import run_trainer
+from softdraw.molecules.training import LikelihoodTraining
+from softdraw.molecules.vocabulary import Vocabulary
+from softdraw.random import Key
+
+__all__ = ["MoleculeGenerator"]
+
+FORMAT = 1
+"""Version of a saved generator."""
+MODEL, DATA, STATE = "model.safetensors", "molecules.npz", "generator.json"
+STEER_CHECKPOINT = "steer.ckpt"
+CHECKPOINT_SECONDS = 20.0
+ENOUGH_EPOCHS = 3
+"""Fewer epochs than this are called under-trained."""
+LABELLED = 10_000
+"""Molecules on which RDKit's properties are computed, for their statistics and for the property network."""
+
+
+class MoleculeGenerator:
+    """Draws molecular graphs atom by atom and bond by bond.
+
+    Args:
+        seed: of everything random where no key is given.
+        augment: share of training batches in which every molecule gets a random order of its atoms; None
+            chooses 1, see the notes.
+        learning_rate: peak of the learning rate of ``fit``.
+        batch_size: molecules of a training batch; None chooses by the size of the molecules.
+        options: sizes of the network: ``width``, ``layers``, ``heads``, ``expand``, ``pair_width``,
+            ``bond_width`` (see ``NetworkOptions``).
+
+    Attributes:
+        dataset_summary: what was read, kept and left out, and how it was split.
+        fit_summary, steer_summary: what the two stages did.
+        fit_history, steer_history: their figures over time.
+        train_smiles, validation_smiles, heldout_smiles: the three parts of the data.
+        property_statistics: mean and standard deviation over the data of the properties asked for so far.
+
+    Example:
+        >>> from softdraw.molecules import MoleculeGenerator
+        >>> import softdraw as sd
+        >>> generator = MoleculeGenerator(width=16, layers=1).fit(["CCO", "CC", "CCC", "CO", "CCN"] * 4, steps=2)
+        >>> drawn = generator.sample(3, key=sd.Key(0), mask=True)
+        >>> len(drawn), all(drawn)
+        (3, True)
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        augment: float = 1.0,
+        learning_rate: float = 4e-3,
+        batch_size: int | None = None,
+        **options: int,
+    ) -> None:
+        if not 0 <= augment <= 1:
+            raise ValueError(f"augment: got {augment}, expected a share from 0 to 1")
+        self.seed, self.augment, self.learning_rate, self.batch_size = (
+            seed,
+            augment,
+            learning_rate,
+            batch_size,
+        )
+        self.options = NetworkOptions(**options)
+        self.dataset_summary: dict[str, Any] = {}
+        self.fit_summary: dict[str, Any] = {}
+        self.steer_summary: dict[str, Any] = {}
+        self.fit_history: list[dict[str, Any]] = []
+        self.steer_history: list[dict[str, Any]] = []
+        self.property_statistics: dict[str, tuple[float, float]] = {}
+        self.rank = 0
+        self._network: GraphNetwork | None = None
+        self._parts: dict[str, GraphSet] = {}
+
+    @property
+    def network(self) -> GraphNetwork:
+        """The network, fitted or steered.
+
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        if self._network is None:
+            raise RuntimeError(
+                "this MoleculeGenerator has no network yet: call fit, or MoleculeGenerator.load"
+            )
+        return self._network
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The atom types that are drawn."""
+        return self._part("train").vocabulary
+
+    @property
+    def train_smiles(self) -> list[str]:
+        return self._part("train").smiles
+
+    @property
+    def validation_smiles(self) -> list[str]:
+        return self._part("validation").smiles
+
+    @property
+    def heldout_smiles(self) -> list[str]:
+        return self._part("heldout").smiles
+
+    def _part(self, name: str) -> GraphSet:
+        if not self._parts:
+            raise RuntimeError(
+                "this MoleculeGenerator holds no data yet: call fit, or MoleculeGenerator.load"
+            )
+        return self._parts[name]
+
+    def fit(
+        self,
+        data: str | os.PathLike[str] | Iterable[str],
+        *,
+        minutes: float | None = None,
+        steps: int | None = None,
+        elements: Sequence[str] | None = None,
+        max_atoms: int | None = None,
+        holdout: int | None = None,
+        key: Key | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        devices: int = 1,
+        strategy: str = "auto",
+        progress: bool | None = None,
+    ) -> Self:
+        """Learn to draw the molecules of ``data`` by maximum likelihood.
+
+        Args:
+            data: SMILES, the path of a file of molecules, ``"chemicals"`` (embedded) or ``"qm9"``.
+            minutes: wall time to train for; 5 when neither this nor ``steps`` is given.
+            steps: optimiser steps instead; the result is then a function of data, key and options.
+            elements: symbols of the elements allowed.
+            max_atoms: heavy atoms of the largest molecule allowed.
+            holdout: molecules kept from training, to compare with; by default a tenth, at most 10,000.
+            key: of the split, the initial weights and the order of the data; by default ``Key(seed)``.
+            folder: where a checkpoint and a TensorBoard log are kept while it runs.
+            resume: go on from the checkpoint in ``folder``.
+            devices: processes; they see together the data that one would.
+            strategy: Lightning's, such as ``"ddp"`` for several processes.
+            progress: show a progress bar; None shows it on a terminal.
+
+        Returns:
+            Itself.
+
+        Raises:
+            DataError: nothing usable in ``data``.
+            CheckpointError: the checkpoint to go on from is damaged or of another run.
+            ValueError: an argument is out of its range.
+        """
+        if minutes is None and steps is None:
+            minutes = 5.0
+        budget = Budget(minutes, steps)
+        key = Key(self.seed) if key is None else key
+        self._split(load(data, elements=elements, max_atoms=max_atoms), holdout, key)
+        train = self._part("train")
+        size = self.batch_size or batch_size_for(len(train), train.max_atoms)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key.fold_in(2).seed % 2**63)
+            largest = max(part.max_atoms for part in self._parts.values())
+            network = GraphNetwork(self.vocabulary.valences, largest, self.options)
+        with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar:
+            module = LikelihoodTraining(
+                network,
+                train,
+                self._part("validation"),
+                budget,
+                batch_size=size,
+                learning_rate=self.learning_rate,
+                augment=self.augment,
+                seed=key.fold_in(3).seed,
+                on_step=bar.update,
+                should_stop=lambda: stop.requested,
+            )
+            place = None if folder is None else Path(folder)
+            self.rank = run_trainer(module, folder=place, resume=resume, devices=devices, strategy=strategy)
+        self._network = module.best.eval().requires_grad_(True)
+        self.fit_history = module.history
+        epochs = module.steps / module.per_epoch
+        self.fit_summary = {
+            "budget": str(budget),
+            "seconds": module.seconds,
+            "epochs": epochs,
+            "steps": module.steps,
+            "batch_size": size,
+            "loss": next((e["loss"] for e in reversed(module.history) if e["loss"] is not None), None),
+            "validation_loss": module.best_loss,
+            "parameters": sum(weight.numel() for weight in network.parameters()),
+            "stopped_early": module.stopped_early,
+            "interrupted": module.interrupted,
+            "under_trained": epochs < ENOUGH_EPOCHS and not module.stopped_early,
+            "processes": devices,
+        }
+        return self
+
+    def _split(self, data: Dataset, holdout: int | None, key: Key) -> None:
+        """Part the data at random: held out (to score against), validation (to stop by), training."""
+        count = len(data.graphs)
+        held = min(10_000, count // 10) if holdout is None else holdout
+        if not 0 <= held <= count - 1:
+            raise ValueError(f"holdout: got {holdout}, expected 0 to {count - 1} for {count} molecules")
+        judged = min(2_000, (count - held) // 20)
+        order = np.random.default_rng(key.fold_in(1).seed % 2**64).permutation(count)
+        train = data.graphs.subset(order[held + judged :])
+        self._parts = {
+            "train": train,
+            # a handful of molecules is judged by itself rather than not at all
+            "validation": data.graphs.subset(order[held : held + judged]) if judged else train,
+            "heldout": data.graphs.subset(order[:held]),
+        }
+        self.property_statistics = {}
+        self.dataset_summary = {
+            "description": data.description,
+            "read": data.read,
+            "kept": count,
+            "dropped": {reason: str(entry) for reason, entry in data.dropped.items()},
+            "vocabulary": list(data.graphs.vocabulary.names),
+            "max_atoms": data.graphs.max_atoms,
+            "train": len(train),
+            "validation": judged,
+            "heldout": held,
+        }
+
+    def statistics_of(self, name: str) -> tuple[float, float]:
+        """Mean and standard deviation of a property over the training molecules (10,000 of them at most)."""
+        if name not in self.property_statistics:
+            self._labels(name)
+        return self.property_statistics[name]
+
+    def _labels(self, name: str) -> np.ndarray:
+        values = evaluate(name, self.train_smiles[:LABELLED])
+        known = values[np.isfinite(values)]
+        if not len(known):
+            raise DataError(f"property {name!r}: is not a number for any training molecule")
+        self.property_statistics[name] = (float(known.mean()), float(known.std()))
+        return values
+
+    def steer(
+        self,
+        targets: Mapping[str, Any] | Iterable[Target | str] | str | Target | None = None,
+        *,
+        minutes: float | None = None,
+        steps: int | None = None,
+        estimator: str = "st-gumbel-softmax",
+        key: Key | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> Self:
+        """Move what is drawn towards properties, by gradients through the draws.
+
+        Args:
+            targets: such as ``{"logp": 2.5, "qed": ("max", 0.5)}`` or ``["logp=2.5", "qed=max@0.5"]``; by
+                default a logP of 1.5 standard deviations above the mean of the data.
+            minutes: wall time, computing properties of the data included; 2 when neither this nor ``steps``
+                is given.
+            steps: optimiser steps instead.
+            estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
+                ``"reinforce"``, which needs no property network.
+            key: of all noise; by default ``Key(seed)``.
+            folder: where a checkpoint is kept while it runs.
+            resume: go on from the checkpoint in ``folder``.
+            progress: show a progress bar; None shows it on a terminal.
+            options: see ``SteerOptions``.
+
+        Returns:
+            Itself.
+
+        Raises:
+            TargetError: a target that is not understood.
+            CheckpointError: the checkpoint to go on from is damaged or of another run.
+            ValueError: no such estimator, or an argument out of its range.
+            RuntimeError: before ``fit``.
+        """
+        if minutes is None and steps is None:
+            minutes = 2.0
+        budget = Budget(minutes, steps)
+        began = time.monotonic()
+        network = copy.deepcopy(self.network)
+        chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
+        labels = np.stack([self._labels(target.property) for target in chosen], 1)
+        objective = Objective(tuple(chosen), tuple(self.statistics_of(target.property) for target in chosen))
+        graphs = self._part("train").subset(np.arange(len(labels)))
+        steering = Steering(
+            network,
+            graphs,
+            labels,
+            objective,
+            estimator,
+            budget,
+            (Key(self.seed) if key is None else key).fold_in(4),
+            SteerOptions(**options),
+        )
+        steering.seconds = time.monotonic() - began
+        checkpoint = None if folder is None else Path(folder) / STEER_CHECKPOINT
+        if resume and checkpoint is not None and checkpoint.exists():
+            state = checkpoints.read_state(checkpoint)
+            try:
+                steering.load_state_dict(state)
+            except (KeyError, RuntimeError, ValueError, TypeError) as error:
+                raise CheckpointError(f"{checkpoint}: is of another steering run ({error})") from error
+        last = time.monotonic()
+
+        def keep(now: bool = False) -> None:
+            nonlocal last
+            if checkpoint is not None and (now or time.monotonic() - last > CHECKPOINT_SECONDS):
+                checkpoints.write_state(checkpoint, steering.state_dict())
+                last = time.monotonic()
+
+        with StopOnInterrupt() as stop, ProgressBar("steer", progress) as bar:
+            ended = steering.run(lambda: stop.requested, bar.update, keep)
+        keep(now=True)
+        self._network = network.eval()
+        self.steer_history = steering.history
+        gaps = [
+            entry["predicted_gap"] for entry in steering.history[-10:] if entry["predicted_gap"] is not None
+        ]
+        self.steer_summary = {
+            "targets": [{"property": t.property, "goal": t.goal, "weight": t.weight} for t in chosen],
+            "estimator": estimator,
+            "budget": str(budget),
+            "seconds": steering.seconds,
+            "steps": steering.steps,
+            "graphs_drawn": steering.steps * steering.options.batch_size,
+            "schedule": repr(steering.schedule) if steering.pathwise else None,
+            "divergence": steering.options.divergence,
+            "predicted_gap": float(np.mean(gaps)) if gaps else None,
+            "interrupted": not ended,
+        }
+        return self
+
+    def sample(self, count: int, *, key: Key | None = None, mask: bool = True) -> list[str]:
+        """Draw molecules.
+
+        Args:
+            count: how many.
+            key: the same key gives the same molecules, and the first ones of a larger count; None takes a
+                fresh key from torch's default generator.
+            mask: allow only decisions that end in a molecule, so that every graph is valid; without it the
+                network is on its own.
+
+        Returns:
+            ``count`` canonical SMILES, ``""`` where a graph is no molecule.
+
+        Raises:
+            ValueError: ``count`` is negative.
+            RuntimeError: before ``fit``.
+        """
+        if count < 0:
+            raise ValueError(f"count: got {count}, expected 0 or more")
+        if key is None:
+            key = Key(int(torch.randint(2**62, ())))
+        return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
+
+    def score(
+        self, samples: Sequence[str], *, whole: Collection[str] | None = None, fcd: bool = True
+    ) -> Scores:
+        """Score SMILES against this generator's own data.
+
+        Args:
+            samples: drawn SMILES, ``""`` for what is no molecule.
+            whole: molecules that do not count as new; by default all that were read.
+            fcd: compute the Fréchet ChemNet distance to the held-out molecules, which takes the longest.
+
+        Returns:
+            The scores.
+        """
+        if whole is None:
+            whole = {s for part in self._parts.values() for s in part.smiles}
+        return score(
+            samples, train=self.train_smiles, whole=whole, reference=self.heldout_smiles or None, fcd=fcd
+        )
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the generator: weights (safetensors), data, settings and history.
+
+        Raises:
+            OutputError: the folder cannot be written, or the disk is full.
+            RuntimeError: before ``fit``.
+        """
+        place = Path(folder)
+        network = self.network
+        place.mkdir(parents=True, exist_ok=True)
+        arrays = {
+            f"{name}.{field}": array
+            for name, part in self._parts.items()
+            for field, array in part.to_arrays().items()
+        }
+        write_arrays(place / DATA, arrays)
+        checkpoints.write_tensors(place / MODEL, dict(network.state_dict()))
+        state = {name: getattr(self, name) for name in _KEPT}
+        checkpoints.write_json(
+            place / STATE,
+            {
+                "format": FORMAT,
+                "options": self.options.to_dict(),
+                "max_atoms": network.max_atoms,
+                **state,
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            CheckpointError: a file is missing or damaged, or of another version.
+        """
+        place = Path(folder)
+        state = checkpoints.read_json(place / STATE)
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise CheckpointError(f"{place / STATE}: not a saved generator of format {FORMAT}")
+        weights = checkpoints.read_tensors(place / MODEL)
+        try:
+            arrays = read_arrays(place / DATA)
+            generator = cls(**state["options"])
+            for name in _KEPT:
+                setattr(generator, name, state[name])
+            statistics = generator.property_statistics.items()
+            generator.property_statistics = {name: (mean, std) for name, (mean, std) in statistics}
+            for part in ("train", "validation", "heldout"):
+                own = {k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")}
+                generator._parts[part] = GraphSet.from_arrays(own)
+            network = GraphNetwork(generator.vocabulary.valences, state["max_atoms"], generator.options)
+            network.load_state_dict(weights)
+        except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise CheckpointError(f"{place}: not a whole saved generator ({reason})") from error
+        generator._network = network.eval()
+        return generator
+
+
+_KEPT = (
+    "seed",
+    "augment",
+    "learning_rate",
+    "batch_size",
+    "dataset_summary",
+    "fit_summary",
+    "steer_summary",
+    "fit_history",
+    "steer_history",
+    "property_statistics",
+)
