@@ -1,0 +1,27 @@
+"""Which estimator, at which temperature: exact gradients, bias and variance, advice, and a training monitor.
+
+May import every room up to ``estimators`` (and ``nn``, ``structured``). To add a measure, add a field with
+its standard error to ``Measures``; every table, CSV file and report takes its columns from there.
+"""
+
+from softdraw.diagnostics.advise import Advice, Recommendation, advise
+from softdraw.diagnostics.compare import Comparison, compare
+from softdraw.diagnostics.exact import exact_gradient, exact_value, reference_gradient
+from softdraw.diagnostics.gradient_monitor import GradientMonitor
+from softdraw.diagnostics.measures import Measures
+from softdraw.diagnostics.sweep import Sweep, temperature_sweep
+
+__all__ = [
+    "Advice",
+    "Comparison",
+    "GradientMonitor",
+    "Measures",
+    "Recommendation",
+    "Sweep",
+    "advise",
+    "compare",
+    "exact_gradient",
+    "exact_value",
+    "reference_gradient",
+    "temperature_sweep",
+]

@@ -1,0 +1,266 @@
+"""Bias, variance and cost of estimators on one problem."""
+
+import copy
+import csv
+import io
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from softdraw.diagnostics.exact import exact_gradient, reference_gradient, target_of
+from softdraw.diagnostics.measures import Measures, measure
+from softdraw.estimators import Cost, Estimator, get
+from softdraw.random import Key, fresh_key
+
+__all__ = ["Comparison", "compare", "draw_gradients", "prepared"]
+
+#: draws are made side by side until one call of f would see about this many numbers
+_BLOCK = 1 << 21
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``compare`` found.
+
+    Attributes:
+        rows: one ``Measures`` per estimator that could serve.
+        skipped: name of each estimator that could not, with the reason.
+        exact: the gradient they were measured against, ``[*batch, D, C]``.
+        exact_error: its standard error where it is itself an estimate, else None.
+        warmup: how many calls trained the estimators with state before they were frozen.
+    """
+
+    rows: tuple[Measures, ...]
+    skipped: dict[str, str]
+    exact: Tensor
+    exact_error: Tensor | None = None
+    warmup: int = 0
+    problem: str = field(default="", compare=False)
+
+    def __iter__(self) -> Iterator[Measures]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, name: str) -> Measures:
+        """The row of the estimator with that name or repr.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for row in self.rows:
+            if row.estimator == name:
+                return row
+        raise KeyError(f"{name!r} is not in this comparison; it has {[row.estimator for row in self.rows]}")
+
+    def best(self) -> Measures:
+        """The row of least mean squared error for one estimate."""
+        return min(self.rows, key=lambda row: row.mse)
+
+    def to_csv(self) -> str:
+        """One line per estimator, with a header."""
+        return rows_to_csv(self.rows)
+
+    def __str__(self) -> str:
+        head = (
+            f"{'estimator':28} {'bias':>20} {'variance':>20} {'mse':>20} {'cosine':>15} {'dead':>6} "
+            f"{'evals':>6} {'ms':>8}"
+        )
+        lines = [head, *(_line(row) for row in self.rows)]
+        lines += [f"{name:28.28} not tried: {reason}" for name, reason in self.skipped.items()]
+        return "\n".join(lines)
+
+
+def _line(row: Measures) -> str:
+    cells = [(row.bias, row.bias_error), (row.variance, row.variance_error), (row.mse, row.mse_error)]
+    figures = " ".join(f"{_pm(value, error):>20}" for value, error in cells)
+    return (
+        f"{row.estimator:28.28} {figures} {row.cosine:7.3f}±{row.cosine_error:6.3f} {row.dead:6.1%} "
+        f"{row.evaluations:6d} {1e3 * row.seconds:8.3f}"
+    )
+
+
+def _pm(value: float, error: float) -> str:
+    return f"{value:.3e} ± {error:.0e}"
+
+
+def rows_to_csv(rows: Sequence[Measures]) -> str:
+    """CSV text of measures, with a header."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0].to_dict()), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row.to_dict() for row in rows)
+    return text.getvalue()
+
+
+def compare(
+    f: Cost,
+    logits: Tensor,
+    estimators: Iterable[str | Estimator],
+    draws: int = 1000,
+    *,
+    key: Key | None = None,
+    mask: Tensor | None = None,
+    warmup: int = 200,
+    exact: Tensor | None = None,
+    timing: bool = True,
+) -> Comparison:
+    """Measure estimators of the gradient of E[f(z)] against the exact gradient.
+
+    All see the same key. Those with state (a baseline, a control variate, an adaptive step) are copied,
+    trained on this problem for ``warmup`` calls with Adam at rate 0.01, and then frozen; the caller's objects
+    do not change. An estimator that cannot serve is reported in ``skipped`` with the reason. VIMCO is
+    measured against the gradient of its own bound, with f as log-weights.
+
+    Args:
+        f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
+        logits: ``[*batch, D, C]``.
+        estimators: names or estimators.
+        draws: independent estimates of each, at least 2.
+        key: where the noise comes from.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        warmup: calls that train the estimators with state.
+        exact: the gradient to compare with, if it is known; else it is enumerated, or, where the space is too
+            large, estimated with ``reference_gradient``.
+        timing: whether to time single calls as well.
+
+    Raises:
+        ValueError: fewer than 2 draws, or an unknown name.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> toy = lambda z: (z[..., 0, 0] - 0.45) ** 2
+        >>> result = sd.diagnostics.compare(
+        ...     toy, torch.zeros(1, 2), ["rloo", "arsm"], draws=100, key=sd.Key(0)
+        ... )
+        >>> result["rloo"].variance < result["arsm"].variance
+        True
+    """
+    if draws < 2:
+        raise ValueError(f"draws={draws}: expected at least 2")
+    key = key if key is not None else fresh_key()
+    logits = logits.detach()
+    exact_error = None
+    if exact is None:
+        try:
+            exact = exact_gradient(f, logits, mask=mask)
+        except ValueError as error:
+            if "max_states" not in str(error):
+                raise
+            exact, exact_error = reference_gradient(f, logits, mask=mask, key=key.fold_in(1))
+    chosen = [(e, get(e)) if isinstance(e, str) else (e.name or repr(e), e) for e in estimators]
+    labels = [label for label, _ in chosen]
+    rows: list[Measures] = []
+    skipped: dict[str, str] = {}
+    for label, est in chosen:
+        name = label if labels.count(label) == 1 else repr(est)
+        try:
+            ready = prepared(est, f, logits, mask, warmup, key.fold_in(2))
+            truth = exact if est.target != "bound" else _bound_gradient(est, f, logits, mask)
+            gradients = draw_gradients(ready, f, logits, draws, mask=mask, key=key.fold_in(3))
+        except (ValueError, TypeError) as error:
+            skipped[name] = str(error)
+            continue
+        row = measure(
+            gradients,
+            truth,
+            estimator=name,
+            tau=_tau(est),
+            evaluations=est.evaluations(*logits.shape[-2:]),
+        )
+        rows.append(row.with_seconds(*time_call(ready, f, logits, mask, key)) if timing else row)
+    return Comparison(tuple(rows), skipped, exact, exact_error, warmup)
+
+
+def prepared(
+    est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None, warmup: int, key: Key
+) -> Estimator:
+    """A frozen copy of the estimator; with state, trained on the problem for ``warmup`` calls first."""
+    est = copy.deepcopy(est)
+    if not any(True for _ in est.parameters()) and not any(True for _ in est.buffers()):
+        return est.eval()
+    est.train()
+    optimiser: torch.optim.Optimizer | None = None
+    for call in range(max(1, warmup)):
+        leaf = logits.clone().requires_grad_()
+        with torch.enable_grad():
+            value = est.expectation(f, leaf, mask=mask, key=key.fold_in(call))
+            # lazily shaped parameters have their shape from here on
+            own = [p for p in est.parameters() if p.requires_grad]
+            gradients = torch.autograd.grad(value.sum(), [leaf, *own], allow_unused=True)[1:]
+        if own and optimiser is None:
+            optimiser = torch.optim.Adam(own, lr=0.01)
+        if optimiser is not None and warmup:
+            for parameter, gradient in zip(own, gradients, strict=True):
+                parameter.grad = gradient
+            optimiser.step()
+    for parameter in est.parameters():
+        parameter.grad = None
+        if not isinstance(parameter, nn.parameter.UninitializedParameter):
+            parameter.requires_grad_(False)
+    return est.eval()
+
+
+def draw_gradients(
+    est: Estimator, f: Cost, logits: Tensor, draws: int, *, mask: Tensor | None = None, key: Key
+) -> Tensor:
+    """Independent estimates ``[draws, *batch, D, C]``, many to a call.
+
+    f is called with its own contract: the draws are folded into S, so that it sees ``[S', *batch, D, C]``.
+    """
+    shape = logits.shape
+
+    def flat(z: Tensor) -> Tensor:
+        # a library f may rely on the rank of its input, so draws never appear as a batch dim
+        return f(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+
+    cost = max(1, est.evaluations(*shape[-2:])) * max(1, logits.numel())
+    block = max(1, min(draws, _BLOCK // cost))
+    parts = []
+    for start in range(0, draws, block):
+        count = min(block, draws - start)
+        leaf = logits.expand(count, *shape).clone().requires_grad_()
+        with torch.enable_grad():
+            value = est.expectation(flat, leaf, mask=mask, key=key.fold_in(start))
+            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+        parts.append(gradient)
+    return torch.cat(parts)
+
+
+def time_call(
+    est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None, key: Key, repeats: int = 7
+) -> tuple[float, float]:
+    """Median seconds of one expectation with its backward, and the standard error of that median."""
+    seconds = []
+    for call in range(repeats + 1):
+        leaf = logits.clone().requires_grad_()
+        start = time.perf_counter()
+        with torch.enable_grad():
+            torch.autograd.grad(est.expectation(f, leaf, mask=mask, key=key.fold_in(call)).sum(), leaf)
+        if call:  # the first call warms caches
+            seconds.append(time.perf_counter() - start)
+    values = torch.tensor(seconds, dtype=torch.float64)
+    return float(values.median()), float(1.2533 * values.std() / repeats**0.5)
+
+
+def _bound_gradient(est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None) -> Tensor:
+    leaf = logits.clone().requires_grad_()
+    with torch.enable_grad():
+        bound, repeated = target_of(est, f, leaf)
+        wide = None
+        if mask is not None:
+            wide = mask.expand(logits.shape).repeat(*(1,) * (logits.dim() - 2), est.samples, 1)
+        value = get("enumeration").expectation(bound, repeated, mask=wide)
+        return torch.autograd.grad(value.sum(), leaf)[0]
+
+
+def _tau(est: Estimator) -> float | None:
+    tau = getattr(est, "tau", None)
+    if isinstance(tau, Tensor):
+        return float(tau.detach()) if tau.numel() == 1 else None
+    return None if tau is None else float(tau)

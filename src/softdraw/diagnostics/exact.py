@@ -1,0 +1,150 @@
+"""The gradient that every estimator is measured against."""
+
+import torch
+from torch import Tensor
+
+from softdraw.estimators import RLOO, Cost, Enumeration, Estimator
+from softdraw.random import Key
+
+__all__ = ["exact_gradient", "exact_value", "reference_gradient", "target_of"]
+
+
+def exact_value(f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_states: int = 1 << 20) -> Tensor:
+    """E[f(z)] by enumeration.
+
+    Args:
+        f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
+        logits: ``[*batch, D, C]``.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        max_states: the largest C^D it will visit.
+
+    Returns:
+        ``[*batch]``, differentiable.
+
+    Raises:
+        ValueError: C^D is larger than ``max_states``; the message gives the count and what to do instead.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> sd.diagnostics.exact_value(lambda z: 6 * z[..., 0].prod(-1), torch.zeros(2, 2))
+        tensor(1.5000)
+    """
+    _refuse(logits, max_states)
+    return Enumeration(max_states=max_states).expectation(f, logits, mask=mask)
+
+
+def exact_gradient(
+    f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_states: int = 1 << 20
+) -> Tensor:
+    """The gradient of E[f(z)] with respect to the logits, by enumeration in chunks.
+
+    Args:
+        f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
+        logits: ``[*batch, D, C]``; each batch element has its own gradient.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        max_states: the largest C^D it will visit.
+
+    Returns:
+        ``[*batch, D, C]``.
+
+    Raises:
+        ValueError: C^D is larger than ``max_states``; the message gives the count and what to do instead.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> sd.diagnostics.exact_gradient(lambda z: 4 * z[..., 0, 0], torch.zeros(1, 2))
+        tensor([[ 1., -1.]])
+    """
+    _refuse(logits, max_states)
+    leaf = logits.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        value = Enumeration(max_states=max_states).expectation(f, leaf, mask=mask)
+        (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    return gradient
+
+
+def reference_gradient(
+    f: Cost,
+    logits: Tensor,
+    *,
+    draws: int = 100_000,
+    mask: Tensor | None = None,
+    key: Key | None = None,
+    chunk: int = 1000,
+) -> tuple[Tensor, Tensor]:
+    """A high-sample RLOO estimate of the gradient, for spaces too large to enumerate.
+
+    Args:
+        f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
+        logits: ``[*batch, D, C]``.
+        draws: how many samples of z in all.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        key: where the noise comes from.
+        chunk: how many samples are given to f at once, at least 2.
+
+    Returns:
+        The gradient ``[*batch, D, C]`` and its standard error, of the same shape.
+
+    Raises:
+        ValueError: fewer than two chunks of two draws.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> g, error = sd.diagnostics.reference_gradient(
+        ...     lambda z: 4 * z[..., 0, 0], torch.zeros(1, 2), key=sd.Key(0)
+        ... )
+        >>> bool(((g - torch.tensor([1.0, -1.0])).abs() < 5 * error).all())
+        True
+    """
+    chunk = min(chunk, draws // 2)
+    if chunk < 2:
+        raise ValueError(f"draws={draws}: expected at least 4, in chunks of at least 2 (got {chunk})")
+    key = key if key is not None else _fresh()
+    est = RLOO(samples=chunk)
+    parts = []
+    for part in range(draws // chunk):
+        leaf = logits.detach().clone().requires_grad_()
+        with torch.enable_grad():
+            value = est.expectation(f, leaf, mask=mask, key=key.fold_in(part))
+            (gradient,) = torch.autograd.grad(value.sum(), leaf)
+        parts.append(gradient.double())
+    stack = torch.stack(parts)
+    error = stack.std(0) / len(parts) ** 0.5
+    return stack.mean(0).to(logits.dtype), error.to(logits.dtype)
+
+
+def target_of(est: Estimator, f: Cost, logits: Tensor, *, mask: Tensor | None = None) -> tuple[Cost, Tensor]:
+    """A cost and logits whose enumerated expectation is what ``est`` has in view.
+
+    For ``target == "bound"`` that is log (1/S) sum_s exp f(z_s) over S independent copies of the variables,
+    and the logits are repeated S times along D; for every other target, f and the logits as they are.
+    """
+    if est.target != "bound":
+        return f, logits
+    count, variables = est.samples, logits.shape[-2]
+
+    def bound(z: Tensor) -> Tensor:
+        copies = z.unflatten(-2, (count, variables)).movedim(-3, 0)
+        flat = f(copies.flatten(0, 1)).unflatten(0, copies.shape[:2])
+        return torch.logsumexp(flat, 0) - torch.log(torch.tensor(float(count), dtype=flat.dtype))
+
+    del mask
+    return bound, logits.repeat(*(1,) * (logits.dim() - 2), count, 1)
+
+
+def _refuse(logits: Tensor, max_states: int) -> None:
+    if logits.dim() < 2:
+        raise ValueError(f"logits have shape {tuple(logits.shape)}: expected [*batch, D, C]")
+    variables, classes = logits.shape[-2:]
+    states = classes**variables
+    if states > max_states:
+        raise ValueError(
+            f"enumeration would visit {classes}^{variables} = {states} states, more than "
+            f"max_states={max_states}; softdraw.diagnostics.reference_gradient gives a high-sample estimate with its standard error"
+        )
+
+
+def _fresh() -> Key:
+    from softdraw.random import fresh_key
+
+    return fresh_key()
