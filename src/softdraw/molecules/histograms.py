@@ -38,7 +38,7 @@ def composition(molecules: Iterable[Chem.Mol]) -> Composition:
         >>> from rdkit import Chem
         >>> counted = composition([Chem.MolFromSmiles("c1ccccc1O")])
         >>> dict(counted.bond_orders), dict(counted.ring_sizes), counted.atoms
-        ({2: 3, 1: 4}, {6: 1}, [7])
+        ({1: 4, 2: 3}, {6: 1}, [7])
     """
     types: Counter[tuple[int, int]] = Counter()
     orders: Counter[int] = Counter()

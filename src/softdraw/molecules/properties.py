@@ -78,9 +78,7 @@ def property_function(name: str) -> Property:
             f"property {name!r}: cannot import {module} ({type(error).__name__}: {error})"
         ) from error
     if not callable(found):
-        raise TargetError(
-            f"property {name!r}: got a {type(found).__name__}, expected a function of a molecule"
-        )
+        raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
     return found  # type: ignore[no-any-return]
 
 
