@@ -90,23 +90,24 @@ class RunFolder:
 
     # -- opening -----------------------------------------------------------------------------------------
 
-    def claim(self, *, overwrite: bool = False) -> None:
+    def claim(self, *, resume: bool = False, overwrite: bool = False) -> None:
         """Make the folder and see that it can be written, without replacing the results of another run.
 
         Args:
+            resume: keep what an earlier run left, and go on with it.
             overwrite: remove what an earlier run left; other files stay.
 
         Raises:
-            OutputError: there are results and ``overwrite`` is False, or the folder cannot be written.
+            OutputError: there are results and neither is True, or the folder cannot be written.
         """
         found = self.occupied
-        if found and not overwrite:
+        if found and not (resume or overwrite):
             raise OutputError(
                 f"{self.path}: already holds {_listed(found)}; go on with --resume, start again with "
                 "--overwrite, or choose another folder with --out"
             )
         make_folder(self.path)
-        for name in found:
+        for name in () if resume else found:
             entry = self.path / name
             with output_errors(entry):
                 if entry.is_dir() and not entry.is_symlink():

@@ -123,7 +123,7 @@ def _plain(value: Any) -> Any:
 
 
 def _umask() -> int:
-    """The umask of this process; reading it through ``os.umask`` would change it for a moment for all threads."""
+    """The umask of this process, without ``os.umask``, which would change it for a moment for all threads."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             for line in status:

@@ -1,0 +1,144 @@
+"""Charts, drawn through matplotlib's objects on an Agg canvas: nothing global is read or set.
+
+Grounds are transparent and ink is dark, so that a page may invert them in a dark surrounding.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from softdraw.molecules.report.pictures import data_uri
+
+__all__ = ["COLOURS", "chart", "curves", "histogram", "new_figure"]
+
+COLOURS = {
+    "data": "#8b919b",
+    "fitted": "#2f6db3",
+    "steered": "#d2691e",
+    "second": "#4d9a5b",
+}
+INK, GRID = "#33383f", "#9aa0a8"
+Points = tuple[Sequence[float], Sequence[float]]
+
+
+def new_figure(panels: int = 1, height: float = 2.9) -> tuple[Figure, list[Axes]]:
+    """A figure with panels above each other that share their horizontal axis."""
+    figure = Figure(figsize=(4.8, height), dpi=200, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.patch.set_alpha(0)
+    axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0].tolist()
+    for ax in axes:
+        ax.patch.set_alpha(0)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.spines[["left", "bottom"]].set_color(INK)
+        ax.tick_params(colors=INK, labelsize=9)
+        ax.grid(axis="y", color=GRID, alpha=0.35, linewidth=0.6)
+        ax.set_axisbelow(True)
+    return figure, axes
+
+
+def chart(figure: Figure) -> str:
+    """A figure as a PNG in a data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", facecolor="none", metadata={"Software": None})
+    return data_uri(buffer.getvalue(), "png")
+
+
+def curves(
+    panels: Sequence[tuple[str, Mapping[str, Points]]],
+    xlabel: str,
+    *,
+    limits: Sequence[tuple[float | None, float | None] | None] | None = None,
+    lines: Mapping[int, tuple[float, str]] | None = None,
+) -> str:
+    """Curves over one axis, in panels above each other.
+
+    Args:
+        panels: for each, the label of its axis, and by name the points of a curve, ``(x, y)``.
+        xlabel: label of the shared axis.
+        limits: of the vertical axis of each panel.
+        lines: by panel, the height and the name of a dashed line across it.
+
+    Returns:
+        The chart as a data URI.
+    """
+    figure, axes = new_figure(len(panels), 2.9 if len(panels) == 1 else 1.0 + 1.65 * len(panels))
+    order = [COLOURS["fitted"], COLOURS["steered"], COLOURS["second"]]
+    for place, (ax, (ylabel, named)) in enumerate(zip(axes, panels, strict=True)):
+        for colour, (name, (x, y)) in zip(order, named.items(), strict=False):
+            marker = "o" if len(x) < 3 else None
+            ax.plot(x, y, color=colour, linewidth=1.6, label=name, marker=marker, markersize=4)
+        _label(ax, ylabel=ylabel)
+        if lines and place in lines:
+            height, name = lines[place]
+            ax.axhline(height, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=name)
+        if limits and limits[place] is not None:
+            ax.set_ylim(*limits[place])
+        if len(named) > 1 or (lines and place in lines):
+            _legend(ax)
+    _label(axes[-1], xlabel=xlabel)
+    return chart(figure)
+
+
+def histogram(
+    values: Mapping[str, NDArray[np.float64]], xlabel: str, goal: Any = None, *, bins: int = 36
+) -> str | None:
+    """One property over several sets of molecules, as shares of each set.
+
+    Args:
+        values: by set (``data``, ``fitted``, ``steered``), finite values.
+        xlabel: the property.
+        goal: where the target is: a number, ``"max"``, ``"min"``, or None.
+        bins: how many.
+
+    Returns:
+        The chart as a data URI; None when there are no values.
+    """
+    kept = {name: found for name, found in values.items() if len(found)}
+    if not kept:
+        return None
+    joined = np.concatenate(list(kept.values()))
+    # without the outer half percent: a single odd molecule would squeeze all others into a few bins
+    low, high = np.percentile(joined, [0.5, 99.5])
+    number = goal if isinstance(goal, int | float) else None
+    if number is not None:
+        low, high = min(low, number), max(high, number)
+    margin = 0.04 * (high - low) or 0.5
+    edges = np.linspace(low - margin, high + margin, bins + 1)
+    figure, (ax,) = new_figure()
+    for name, found in kept.items():
+        weights = np.full(len(found), 100 / len(found))
+        if name == "data":
+            ax.hist(found, edges, weights=weights, color=COLOURS[name], alpha=0.45, label=name)
+        else:
+            ax.hist(
+                found, edges, weights=weights, color=COLOURS[name], histtype="step", linewidth=1.7, label=name
+            )
+    if number is not None:
+        ax.axvline(number, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"target {number:.3g}")
+    elif goal in ("max", "min"):
+        ax.plot([], [], color=INK, marker=">" if goal == "max" else "<", label=f"target: {goal}", linewidth=0)
+    ax.set_xlim(edges[0], edges[-1])
+    _label(ax, xlabel=xlabel, ylabel="% of molecules")
+    _legend(ax)
+    return chart(figure)
+
+
+def _label(ax: Axes, *, xlabel: str | None = None, ylabel: str | None = None) -> None:
+    # parse_math: a property or a file may be called anything, dollar signs included
+    if xlabel is not None:
+        ax.set_xlabel(xlabel, color=INK, fontsize=10, parse_math=False)
+    if ylabel is not None:
+        ax.set_ylabel(ylabel, color=INK, fontsize=10, parse_math=False)
+
+
+def _legend(ax: Axes) -> None:
+    legend = ax.legend(frameon=False, fontsize=9, labelcolor=INK)
+    for text in legend.get_texts():
+        text.set_parse_math(False)

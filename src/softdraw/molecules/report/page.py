@@ -1,0 +1,146 @@
+"""What the report shows, collected from a run's folder, and the page itself."""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from softdraw.molecules.report.pairs import label_of, pairs
+from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
+from softdraw.molecules.report.scores import DASH, filled_rows, written
+from softdraw.molecules.run_folder import RunFolder
+from softdraw.molecules.writing import write_text
+
+__all__ = ["render", "write_report"]
+
+SHOWN = 18
+"""Molecules drawn in the report: the first of the draw, whatever they are."""
+DRAWS = {"fitted": "fitted", "unmasked": "fitted, no mask", "steered": "steered"}
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Make ``report.html`` from what lies in the folder of a run.
+
+    Args:
+        folder: the folder, complete or not: what is missing is said to be missing.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        DataError: the folder holds no run.
+        CheckpointError: a file of the run is damaged.
+        OutputError: the report cannot be written; an earlier one stays.
+    """
+    folder.require()
+    write_text(folder.report, render(folder))
+    return folder.report
+
+
+def render(folder: RunFolder) -> str:
+    """The page as text; everything that comes from outside is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("softdraw.molecules.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = resources.files("softdraw.molecules.report").joinpath("page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(css=css, **_context(folder))
+
+
+def _context(folder: RunFolder) -> dict[str, Any]:
+    config, metrics, history = folder.config, folder.metrics, folder.history
+    steer, scores = metrics.get("steer") or {}, metrics.get("scores") or {}
+    properties = {
+        name: {draw: np.array(values, dtype=np.float64) for draw, values in draws.items()}
+        for name, draws in (history.get("properties") or {}).items()
+    }
+    draws = [draw for draw in DRAWS if draw in scores]
+    targets = steer.get("targets") or []
+    return {
+        "title": folder.path.resolve().name or "run",
+        "data": metrics.get("data") or {},
+        "fit": metrics.get("fit") or {},
+        "steer": steer,
+        "goals": [goal_text(target) for target in targets],
+        "targets": targets,
+        "tiles": _tiles(metrics),
+        "notes": _notes(metrics),
+        "pairs": pairs(
+            folder.read_smiles("samples.smi"),
+            folder.read_smiles("steered.smi"),
+            properties,
+            [target["property"] for target in targets],
+            SHOWN,
+        ),
+        "learning": learning_plots(history.get("fit") or []),
+        "steering": steering_plots(history.get("steer") or []),
+        "histograms": histograms(properties, {target["property"]: target["goal"] for target in targets}),
+        "score_heads": [DRAWS[draw] for draw in draws],
+        "score_rows": filled_rows(scores, draws),
+        "options": _options(config.get("options") or {}),
+        "command": config.get("command") or "",
+        "versions": config.get("versions") or {},
+        "seconds": metrics.get("seconds") or {},
+        "label_of": label_of,
+        "written": written,
+    }
+
+
+def goal_text(target: Mapping[str, Any]) -> str:
+    """A target in words.
+
+    Example:
+        >>> goal_text({"property": "logp", "goal": 2.5}), goal_text({"property": "qed", "goal": "max"})
+        ('a logP of 2.5', 'the highest QED')
+    """
+    name, goal = label_of(target["property"]), target["goal"]
+    if isinstance(goal, str):
+        return f"the {'highest' if goal == 'max' else 'lowest'} {name}"
+    return f"a {name} of {goal:.4g}"
+
+
+def _tiles(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The four or five figures that a reader looks for first; each also stands in a table below."""
+    samples, steer = metrics.get("samples") or {}, metrics.get("steer") or {}
+    tiles = [
+        ("valid, with no mask", written(samples.get("validity_unmasked"), "share")),
+        ("unique of the valid", written(samples.get("uniqueness"), "share")),
+        ("valid, unique and new", written(samples.get("valid_unique_novel"), "share")),
+        ("Fréchet ChemNet distance", written(samples.get("fcd"))),
+    ]
+    before, after = steer.get("distance_before"), steer.get("distance_after")
+    if before is not None and after is not None:
+        tiles.append(("distance to target, std", f"{before:.2f} → {after:.2f}"))
+    return [tile for tile in tiles if tile[1] != DASH]
+
+
+def _notes(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What a reader has to know before he looks at figures: ``text``, and the ``flags`` that help."""
+    fit, steer = metrics.get("fit") or {}, metrics.get("steer") or {}
+    if not fit:
+        return [{"text": "There is no fitted model yet.", "flags": "--resume"}]
+    notes = []
+    for name, stage in (("fit", fit), ("steering", steer)):
+        if stage.get("interrupted"):
+            notes.append({"text": f"The {name} was interrupted.", "flags": "--resume"})
+    if fit.get("under_trained"):
+        text = f"The model is under-trained: it saw the data {fit.get('epochs', 0):.2g} times."
+        notes.append({"text": text, "flags": "--resume and more --minutes"})
+    if not steer:
+        notes.append({"text": "The model was not steered.", "flags": ""})
+    return notes
+
+
+def _options(options: Mapping[str, Any]) -> dict[str, str]:
+    shown = {}
+    for name, value in options.items():
+        if value is None or value == []:
+            continue
+        shown[name.replace("_", " ")] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return shown
