@@ -125,25 +125,24 @@ def _table(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
     """The column whose heading is, or holds, the word SMILES in any case."""
     heading = text.readline()
     _check_text(heading, name)
-    columns: list[str] = []
-    for delimiter in _DELIMITERS:
-        columns = [cell.strip().lower() for cell in next(csv.reader([heading], delimiter=delimiter), [])]
-        if any("smiles" in cell for cell in columns):
-            break
-    else:
-        found = heading.strip()[:80]
-        raise DataError(f"{name}: no column of SMILES among the headings {found!r}")
-    place = (
-        columns.index("smiles")
-        if "smiles" in columns
-        else next(i for i, c in enumerate(columns) if "smiles" in c)
+    # a heading that holds no comma is still one cell of a table with commas: take what splits it most
+    delimiter, columns = max(
+        ((mark, _cells(heading, mark)) for mark in _DELIMITERS), key=lambda found: len(found[1])
     )
+    named = [cell for cell in columns if "smiles" in cell]
+    if not named:
+        raise DataError(f"{name}: no column of SMILES among the headings {heading.strip()[:80]!r}")
+    place = columns.index("smiles" if "smiles" in named else named[0])
     reader = csv.reader(text, delimiter=delimiter)
     for row in reader:
         if any(row):
             cell = row[place].strip() if place < len(row) else ""
             _check_text(cell, name)
             yield reader.line_num + 1, cell
+
+
+def _cells(heading: str, delimiter: str) -> list[str]:
+    return [cell.strip().lower() for cell in next(csv.reader([heading], delimiter=delimiter), [])]
 
 
 def _sd_file(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
