@@ -70,7 +70,7 @@ def test_cold_limit_is_reinmax():
         for seed in range(3):
             got = []
             for est in (
-                sd.estimators.get("gumbel-rao", tau=tau, draws=400_000),
+                sd.estimators.get("gumbel-rao", tau=tau, draws=100_000),
                 sd.estimators.get("reinmax"),
             ):
                 leaf = logits.clone().requires_grad_()
@@ -79,7 +79,7 @@ def test_cold_limit_is_reinmax():
             off = max(off, float((got[0] - got[1]).abs().max()))
         errors.append(off)
     assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 0.03
+    assert errors[2] < 0.06
 
 
 @pytest.mark.parametrize("name", ["gumbel-rao", "reinmax-rao"])

@@ -11,19 +11,19 @@ def test_conditional_jacobian_by_rejection(tau):
     """2 E[J(y) / tau | argmax = z] g - J(p) g / 2 at logits log((p + z) / 2), the mean over raced noise that
     z won.
 
-    The estimator's side has 400,000 draws and so has the race; six standard errors apart at most.
+    The estimator's side has 100,000 draws and so has the race; six standard errors apart at most.
     """
     logits = torch.tensor([0.6, -0.4, 0.1], dtype=torch.float64)
     upstream = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
     p = logits.softmax(-1)
     for seed in range(4):
         leaf = logits.clone().requires_grad_()
-        y = sd.estimators.get("reinmax-rao", tau=tau, draws=400_000)(leaf, key=sd.Key(seed))
+        y = sd.estimators.get("reinmax-rao", tau=tau, draws=100_000)(leaf, key=sd.Key(seed))
         (y * upstream).sum().backward()
         z = int(y.argmax())
         q = 0.5 * (p + y.detach())
         g = torch.Generator().manual_seed(seed)
-        noise = -torch.empty(400_000, 3, dtype=torch.float64).exponential_(generator=g).log()
+        noise = -torch.empty(100_000, 3, dtype=torch.float64).exponential_(generator=g).log()
         raced = q.log() + noise
         raced = raced[raced.argmax(-1) == z]
         soft = (raced / tau).softmax(-1)

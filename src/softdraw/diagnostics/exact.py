@@ -140,7 +140,8 @@ def _refuse(logits: Tensor, max_states: int) -> None:
     if states > max_states:
         raise ValueError(
             f"enumeration would visit {classes}^{variables} = {states} states, more than "
-            f"max_states={max_states}; softdraw.diagnostics.reference_gradient gives a high-sample estimate with its standard error"
+            f"max_states={max_states}; softdraw.diagnostics.reference_gradient gives a high-sample "
+            "estimate with its standard error"
         )
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from softdraw.estimators.categorical import as_tau
+from softdraw.estimators.categorical import as_tau, compute_dtype
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
 from softdraw.estimators.tempered import TemperedEstimator, check_tau
@@ -56,10 +56,9 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
             raise ValueError("forward_tau=0.0: expected a temperature > 0, or the law is no longer random")
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        forward_tau = as_tau(self.forward_tau, logits)
-        if isinstance(forward_tau, Tensor):
-            forward_tau = forward_tau.to(logits.dtype)
-        return draws.relaxed(logits / forward_tau, self.tau, hard=True, mask=mask)
+        # in float32 at least: a half-precision logit may overflow when divided
+        values = logits.to(compute_dtype(logits.dtype)) / as_tau(self.forward_tau, logits)
+        return draws.relaxed(values, self.tau, hard=True, mask=mask).to(logits.dtype)
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.tau, "forward_tau": self.forward_tau, "samples": self.samples}
