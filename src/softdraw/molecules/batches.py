@@ -62,7 +62,7 @@ class Batches:
         return order[first:last]
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
-        """Types ``[b, N]`` and bonds ``[b, N, N]`` of this process's share, and the size of the whole batch."""
+        """Types ``[b, N]`` and bonds ``[b, N, N]`` of this process, and the size of the whole batch."""
         whole = self.indices(step)
         rng = np.random.default_rng([self.seed, step, self.rank, 1])
         walk = rng if rng.random() < self.augment else None

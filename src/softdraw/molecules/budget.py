@@ -1,5 +1,6 @@
 """How long a stage may run: minutes of wall time, or an exact number of steps."""
 
+import math
 from dataclasses import dataclass
 
 __all__ = ["Budget"]
@@ -29,7 +30,7 @@ class Budget:
     def __post_init__(self) -> None:
         if (self.minutes is None) == (self.steps is None):
             raise ValueError(
-                f"minutes, steps: got minutes={self.minutes} and steps={self.steps}, expected exactly one of them"
+                f"minutes, steps: got {self.minutes} and {self.steps}, expected exactly one of them"
             )
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
             raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
@@ -40,8 +41,7 @@ class Budget:
         """Share of the budget that is used, from 0 up; 1 or more when it is spent."""
         if self.steps is not None:
             return steps / self.steps
-        assert self.minutes is not None
-        return seconds / (60 * self.minutes)
+        return seconds / (60 * (self.minutes or math.inf))
 
     def __str__(self) -> str:
         return f"{self.steps} steps" if self.steps is not None else f"{self.minutes:g} minutes"

@@ -1,19 +1,19 @@
-"""Saved states: written beside their target and renamed, and read without unpickling code."""
+"""Saved states, written whole or not at all, and read without unpickling code."""
 
+import io
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
-from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.writing import make_folder, write_bytes
 
-__all__ = ["read_json", "read_state", "read_tensors", "write_json", "write_state", "write_tensors"]
+__all__ = ["read_json", "read_state", "read_tensors", "write_state", "write_tensors"]
 
 
 def write_state(path: Path, state: dict[str, Any]) -> None:
@@ -22,7 +22,10 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    _replace(path, lambda unfinished: torch.save(state, unfinished))
+    content = io.BytesIO()
+    torch.save(state, content)
+    make_folder(path.parent)
+    write_bytes(path, content.getvalue())
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -46,8 +49,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    whole = {name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()}
-    _replace(path, lambda unfinished: save_file(whole, unfinished))
+    write_bytes(path, save({name: tensor.detach().contiguous() for name, tensor in tensors.items()}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -57,19 +59,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         CheckpointError: the file is missing or damaged.
     """
     try:
-        return load_file(path)
+        tensors: dict[str, Tensor] = load(path.read_bytes())
     except (OSError, SafetensorError, ValueError) as error:
         raise _refused(path, error) from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON, readable by people.
-
-    Raises:
-        OutputError: the folder cannot be written, or the disk is full.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-    _replace(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    return tensors
 
 
 def read_json(path: Path) -> Any:
@@ -85,21 +78,6 @@ def read_json(path: Path) -> Any:
 
 
 def _refused(path: Path, error: BaseException) -> CheckpointError:
-    reason = (
-        "no such file" if isinstance(error, FileNotFoundError) else str(error).strip().split("\n")[0][:200]
-    )
+    lines = str(error).strip().split("\n")
+    reason = "no such file" if isinstance(error, FileNotFoundError) else lines[0][:200]
     return CheckpointError(f"{path}: cannot be read as a checkpoint ({reason})")
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(unfinished)
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk
-        raise OutputError(
-            f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})"
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)

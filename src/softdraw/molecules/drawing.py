@@ -17,8 +17,8 @@ from softdraw.molecules.prefix import UNREACHED
 from softdraw.random import Key
 
 Choose = Callable[[Tensor, Tensor | None, Key], Tensor]
-"""``(logits [B, C], mask or None, key) -> one-hot [B, C]``, differentiable or not; a row that allows no class gives
-zeros. The mask broadcasts against the logits."""
+"""``(logits [B, C], mask or None, key) -> one-hot [B, C]``, differentiable or not; a row that allows no
+class gives zeros. The mask broadcasts against the logits."""
 
 
 def choose_hard(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
@@ -33,9 +33,9 @@ class Drawn:
     Attributes:
         types: ``[B, N]`` int64, -1 after `stop`.
         bonds: ``[B, N, N]`` int64, symmetric.
-        kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw does.
-        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where there was no decision.
-        type_logits: ``[B, N, K + 1]``.
+        kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw
+        does. orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where there was no
+        decision. type_logits: ``[B, N, K + 1]``.
         bond_logits: ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
     """
 
@@ -117,8 +117,8 @@ class _Loop:
         return normed
 
     def _pairs(self, atom: int, row: list[Tensor]) -> Tensor:
-        """Pair features of the token of ``atom`` to every token before it and to itself: ``[B, 1, atom + 2, P]``."""
-        none = one_hot(torch.zeros(self.batch, dtype=torch.long, device=self.device), BOND_ORDERS, self.dtype)
+        """Pair features of the token of ``atom`` to all tokens so far: ``[B, 1, atom + 2, P]``."""
+        none = one_hot(torch.zeros_like(self.types[:, 0]), BOND_ORDERS, self.dtype)
         bonds = torch.stack([*row, none], 1)
         features = self.network.pair_features(
             bonds, self.open[:, : atom + 1], self.between[:, atom, : atom + 1]
@@ -145,7 +145,7 @@ class _Loop:
         return kind
 
     def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor) -> list[Tensor]:
-        """Draw the bonds of ``atom`` to ``atom - 1, ..., 0``; returns their one-hots in the order 0, 1, ..."""
+        """Draw the bonds of ``atom`` to ``atom - 1, ..., 0``; their one-hots in the order 0, 1, ..."""
         network = self.network
         if atom == 0:
             return []
@@ -197,7 +197,7 @@ class _Loop:
         return allowed
 
     def _drawn(self) -> Drawn:
-        atoms, batch, network = self.network.max_atoms, self.batch, self.network
+        atoms, batch = self.network.max_atoms, self.batch
         kinds = self.kinds + [torch.zeros_like(self.kinds[0])] * (atoms - len(self.kinds))
         type_logits = self.type_logits + [torch.zeros_like(self.type_logits[0])] * (atoms - len(self.kinds))
         blank = torch.zeros(batch, BOND_ORDERS, dtype=self.dtype, device=self.device)

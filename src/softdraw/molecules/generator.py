@@ -1,4 +1,4 @@
-"""A generator of molecules: fit it to molecules, steer it to properties, draw from it, score what it draws."""
+"""A generator of molecules: fitted to molecules, steered to properties, drawn from, scored."""
 
 import copy
 import os
@@ -13,18 +13,17 @@ import torch
 from softdraw.molecules import checkpoints
 from softdraw.molecules.batches import batch_size_for
 from softdraw.molecules.budget import Budget
-from softdraw.molecules.dataset import Dataset, load
-from softdraw.molecules.errors import CheckpointError, DataError
-from softdraw.molecules.graphs import GraphSet
+from softdraw.molecules.dataset import load
+from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.interrupts import StopOnInterrupt
 from softdraw.molecules.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.objectives import Objective
+from softdraw.molecules.parts import Parts
 from softdraw.molecules.progress import ProgressBar
-from softdraw.molecules.properties import evaluate
 from softdraw.molecules.sampling import sample_smiles
+from softdraw.molecules.saving import load_generator, save_generator
 from softdraw.molecules.score import Scores, score
 from softdraw.molecules.steering import Steering, SteerOptions
-from softdraw.molecules.storage import read_arrays, write_arrays
 from softdraw.molecules.targets import Target, default_target, targets_from
 from softdraw.molecules.trainer import run_trainer
 from softdraw.molecules.training import LikelihoodTraining
@@ -33,15 +32,12 @@ from softdraw.random import Key
 
 __all__ = ["MoleculeGenerator"]
 
-FORMAT = 1
-"""Version of a saved generator."""
-MODEL, DATA, STATE = "model.safetensors", "molecules.npz", "generator.json"
 STEER_CHECKPOINT = "steer.ckpt"
+"""Name of the checkpoint of a steering run that has not ended, in the folder of the run."""
 CHECKPOINT_SECONDS = 20.0
+"""Work between two checkpoints: what a killed process loses at most."""
 ENOUGH_EPOCHS = 3
 """Fewer epochs than this are called under-trained."""
-LABELLED = 10_000
-"""Molecules on which RDKit's properties are computed, for their statistics and for the property network."""
 
 
 class MoleculeGenerator:
@@ -66,7 +62,8 @@ class MoleculeGenerator:
     Example:
         >>> from softdraw.molecules import MoleculeGenerator
         >>> import softdraw as sd
-        >>> generator = MoleculeGenerator(width=16, layers=1).fit(["CCO", "CC", "CCC", "CO", "CCN"] * 4, steps=2)
+        >>> generator = MoleculeGenerator(width=16, layers=1).fit(["CCO", "CC", "CCC", "CO", "CCN"] * 4,
+        steps=2)
         >>> drawn = generator.sample(3, key=sd.Key(0), mask=True)
         >>> len(drawn), all(drawn)
         (3, True)
@@ -98,7 +95,7 @@ class MoleculeGenerator:
         self.property_statistics: dict[str, tuple[float, float]] = {}
         self.rank = 0
         self._network: GraphNetwork | None = None
-        self._parts: dict[str, GraphSet] = {}
+        self._parts: Parts | None = None
 
     @property
     def network(self) -> GraphNetwork:
@@ -114,28 +111,41 @@ class MoleculeGenerator:
         return self._network
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """The atom types that are drawn."""
-        return self._part("train").vocabulary
+    def parts(self) -> Parts:
+        """The molecules, parted.
 
-    @property
-    def train_smiles(self) -> list[str]:
-        return self._part("train").smiles
-
-    @property
-    def validation_smiles(self) -> list[str]:
-        return self._part("validation").smiles
-
-    @property
-    def heldout_smiles(self) -> list[str]:
-        return self._part("heldout").smiles
-
-    def _part(self, name: str) -> GraphSet:
-        if not self._parts:
+        Raises:
+            RuntimeError: before ``fit``.
+        """
+        if self._parts is None:
             raise RuntimeError(
                 "this MoleculeGenerator holds no data yet: call fit, or MoleculeGenerator.load"
             )
-        return self._parts[name]
+        return self._parts
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The atom types that are drawn."""
+        return self.parts.train.vocabulary
+
+    @property
+    def train_smiles(self) -> list[str]:
+        """The molecules that were learned."""
+        return self.parts.train.smiles
+
+    @property
+    def validation_smiles(self) -> list[str]:
+        """The molecules that decided when to stop."""
+        return self.parts.validation.smiles
+
+    @property
+    def heldout_smiles(self) -> list[str]:
+        """The molecules to score against."""
+        return self.parts.heldout.smiles
+
+    def adopt(self, network: GraphNetwork, parts: Parts) -> None:
+        """Take over a fitted network and its data."""
+        self._network, self._parts = network.eval(), parts
 
     def fit(
         self,
@@ -181,18 +191,17 @@ class MoleculeGenerator:
             minutes = 5.0
         budget = Budget(minutes, steps)
         key = Key(self.seed) if key is None else key
-        self._split(load(data, elements=elements, max_atoms=max_atoms), holdout, key)
-        train = self._part("train")
-        size = self.batch_size or batch_size_for(len(train), train.max_atoms)
+        dataset = load(data, elements=elements, max_atoms=max_atoms)
+        parts = Parts.of(dataset.graphs, holdout, key.fold_in(1))
+        size = self.batch_size or batch_size_for(len(parts.train), parts.max_atoms)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key.fold_in(2).seed % 2**63)
-            largest = max(part.max_atoms for part in self._parts.values())
-            network = GraphNetwork(self.vocabulary.valences, largest, self.options)
+            network = GraphNetwork(dataset.graphs.vocabulary.valences, parts.max_atoms, self.options)
         with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar:
             module = LikelihoodTraining(
                 network,
-                train,
-                self._part("validation"),
+                parts.train,
+                parts.validation,
                 budget,
                 batch_size=size,
                 learning_rate=self.learning_rate,
@@ -203,7 +212,9 @@ class MoleculeGenerator:
             )
             place = None if folder is None else Path(folder)
             self.rank = run_trainer(module, folder=place, resume=resume, devices=devices, strategy=strategy)
-        self._network = module.best.eval().requires_grad_(True)
+        self.adopt(module.best.requires_grad_(True), parts)
+        self.dataset_summary = parts.summary(dataset)
+        self.property_statistics = {}
         self.fit_history = module.history
         epochs = module.steps / module.per_epoch
         self.fit_summary = {
@@ -222,47 +233,11 @@ class MoleculeGenerator:
         }
         return self
 
-    def _split(self, data: Dataset, holdout: int | None, key: Key) -> None:
-        """Part the data at random: held out (to score against), validation (to stop by), training."""
-        count = len(data.graphs)
-        held = min(10_000, count // 10) if holdout is None else holdout
-        if not 0 <= held <= count - 1:
-            raise ValueError(f"holdout: got {holdout}, expected 0 to {count - 1} for {count} molecules")
-        judged = min(2_000, (count - held) // 20)
-        order = np.random.default_rng(key.fold_in(1).seed % 2**64).permutation(count)
-        train = data.graphs.subset(order[held + judged :])
-        self._parts = {
-            "train": train,
-            # a handful of molecules is judged by itself rather than not at all
-            "validation": data.graphs.subset(order[held : held + judged]) if judged else train,
-            "heldout": data.graphs.subset(order[:held]),
-        }
-        self.property_statistics = {}
-        self.dataset_summary = {
-            "description": data.description,
-            "read": data.read,
-            "kept": count,
-            "dropped": {reason: str(entry) for reason, entry in data.dropped.items()},
-            "vocabulary": list(data.graphs.vocabulary.names),
-            "max_atoms": data.graphs.max_atoms,
-            "train": len(train),
-            "validation": judged,
-            "heldout": held,
-        }
-
     def statistics_of(self, name: str) -> tuple[float, float]:
         """Mean and standard deviation of a property over the training molecules (10,000 of them at most)."""
         if name not in self.property_statistics:
-            self._labels(name)
+            self.property_statistics[name] = self.parts.labels(name)[1]
         return self.property_statistics[name]
-
-    def _labels(self, name: str) -> np.ndarray:
-        values = evaluate(name, self.train_smiles[:LABELLED])
-        known = values[np.isfinite(values)]
-        if not len(known):
-            raise DataError(f"property {name!r}: is not a number for any training molecule")
-        self.property_statistics[name] = (float(known.mean()), float(known.std()))
-        return values
 
     def steer(
         self,
@@ -308,9 +283,13 @@ class MoleculeGenerator:
         began = time.monotonic()
         network = copy.deepcopy(self.network)
         chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
-        labels = np.stack([self._labels(target.property) for target in chosen], 1)
-        objective = Objective(tuple(chosen), tuple(self.statistics_of(target.property) for target in chosen))
-        graphs = self._part("train").subset(np.arange(len(labels)))
+        columns = []
+        for target in chosen:
+            column, self.property_statistics[target.property] = self.parts.labels(target.property)
+            columns.append(column)
+        labels = np.stack(columns, 1)
+        objective = Objective(tuple(chosen), tuple(self.statistics_of(t.property) for t in chosen))
+        graphs = self.parts.train.subset(np.arange(len(labels)))
         steering = Steering(
             network,
             graphs,
@@ -395,8 +374,9 @@ class MoleculeGenerator:
         Returns:
             The scores.
         """
+        parts = self.parts
         if whole is None:
-            whole = {s for part in self._parts.values() for s in part.smiles}
+            whole = {*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles}
         return score(
             samples, train=self.train_smiles, whole=whole, reference=self.heldout_smiles or None, fcd=fcd
         )
@@ -408,26 +388,7 @@ class MoleculeGenerator:
             OutputError: the folder cannot be written, or the disk is full.
             RuntimeError: before ``fit``.
         """
-        place = Path(folder)
-        network = self.network
-        place.mkdir(parents=True, exist_ok=True)
-        arrays = {
-            f"{name}.{field}": array
-            for name, part in self._parts.items()
-            for field, array in part.to_arrays().items()
-        }
-        write_arrays(place / DATA, arrays)
-        checkpoints.write_tensors(place / MODEL, dict(network.state_dict()))
-        state = {name: getattr(self, name) for name in _KEPT}
-        checkpoints.write_json(
-            place / STATE,
-            {
-                "format": FORMAT,
-                "options": self.options.to_dict(),
-                "max_atoms": network.max_atoms,
-                **state,
-            },
-        )
+        save_generator(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -436,39 +397,4 @@ class MoleculeGenerator:
         Raises:
             CheckpointError: a file is missing or damaged, or of another version.
         """
-        place = Path(folder)
-        state = checkpoints.read_json(place / STATE)
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise CheckpointError(f"{place / STATE}: not a saved generator of format {FORMAT}")
-        weights = checkpoints.read_tensors(place / MODEL)
-        try:
-            arrays = read_arrays(place / DATA)
-            generator = cls(**state["options"])
-            for name in _KEPT:
-                setattr(generator, name, state[name])
-            statistics = generator.property_statistics.items()
-            generator.property_statistics = {name: (mean, std) for name, (mean, std) in statistics}
-            for part in ("train", "validation", "heldout"):
-                own = {k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")}
-                generator._parts[part] = GraphSet.from_arrays(own)
-            network = GraphNetwork(generator.vocabulary.valences, state["max_atoms"], generator.options)
-            network.load_state_dict(weights)
-        except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise CheckpointError(f"{place}: not a whole saved generator ({reason})") from error
-        generator._network = network.eval()
-        return generator
-
-
-_KEPT = (
-    "seed",
-    "augment",
-    "learning_rate",
-    "batch_size",
-    "dataset_summary",
-    "fit_summary",
-    "steer_summary",
-    "fit_history",
-    "steer_history",
-    "property_statistics",
-)
+        return load_generator(cls, Path(folder))

@@ -1,10 +1,10 @@
 """The network: a causal transformer over atoms, whose two heads give the logits of every decision.
 
-A graph is drawn as a sequence of decisions. For atom ``i``: its type, or `stop`; then its bond order (none, single,
-double, triple) to ``i - 1``, ``i - 2``, ..., 0. Token 0 stands for the empty graph, token ``i`` for atom ``i - 1``
-together with its bonds to earlier atoms. Attention between two atoms sees their bond order, their distance along
-bonds and the open valence of the earlier one, in the way of relative positions (Shaw et al. 2018, arXiv:1803.02155,
-equations 3 and 4).
+A graph is drawn as a sequence of decisions. For atom ``i``: its type, or `stop`; then its bond order (none,
+single, double, triple) to ``i - 1``, ``i - 2``, ..., 0. Token 0 stands for the empty graph, token ``i`` for
+atom ``i - 1`` together with its bonds to earlier atoms. Attention between two atoms sees their bond order,
+their distance along bonds and the open valence of the earlier one, in the way of relative positions (Shaw et
+al. 2018, arXiv:1803.02155, equations 3 and 4).
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ class NetworkOptions:
     bond_width: int = 128
 
     def to_dict(self) -> dict[str, int]:
+        """The sizes as plain Python."""
         return asdict(self)
 
 
@@ -45,8 +46,8 @@ def one_hot(index: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
 class GraphAttention(nn.Module):
     """One pre-norm transformer block whose attention reads features of pairs of atoms.
 
-    Shapes: tokens ``[B, Q, width]``, pairs ``[B, Q, T, pair_width]`` where ``T`` counts the cached tokens and the
-    ``Q`` new ones, blocked ``[T, 1, 1, Q]``.
+    Shapes: tokens ``[B, Q, width]``, pairs ``[B, Q, T, pair_width]`` where ``T`` counts the cached tokens
+    and the ``Q`` new ones, blocked ``[T, 1, 1, Q]``.
     """
 
     def __init__(self, options: NetworkOptions) -> None:
@@ -66,13 +67,14 @@ class GraphAttention(nn.Module):
     def forward(
         self, tokens: Tensor, pairs: Tensor, blocked: Tensor | None = None, cache: Cache | None = None
     ) -> tuple[Tensor, Cache]:
+        """Tokens after this block, and the keys and values of all tokens so far."""
         batch, queries, width = tokens.shape
         split = self.project(self.norm(tokens)).view(batch, queries, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         if cache is not None:
             key, value = torch.cat((cache[0], key), 2), torch.cat((cache[1], value), 2)
         scores = (query * (width // self.heads) ** -0.5) @ key.transpose(2, 3)
-        # The softmax runs over the leading dim: over a last dim of ten entries torch is 15 times slower on a CPU.
+        # Softmax over the leading dim: over a last dim of ten entries torch is 15 times slower on a CPU.
         scores = scores.permute(3, 0, 1, 2) + self.bias(pairs).permute(2, 0, 3, 1)
         if blocked is not None:
             scores = scores.masked_fill(blocked, float("-inf"))
@@ -125,23 +127,25 @@ class GraphNetwork(nn.Module):
         return one_hot(valence.clamp(-1, self.top) + 1, self.top + 2, self.start.dtype)
 
     def atom_features(self, types: Tensor, open_valence: Tensor, place: Tensor) -> Tensor:
-        """Input of the tokens of atoms: one-hot type ``[..., K]``, open valence and place of the atom ``[...]``."""
+        """Input of the tokens of atoms: one-hot type ``[..., K]``, open valence and place ``[...]``."""
         where = one_hot(place, self.max_atoms, self.start.dtype)
-        return self.atom(
-            torch.cat((types, self.one_hot_open(open_valence), where.expand(*types.shape[:-1], -1)), -1)
-        )
+        place_of_each = where.expand(*types.shape[:-1], -1)
+        embedded: Tensor = self.atom(torch.cat((types, self.one_hot_open(open_valence), place_of_each), -1))
+        return embedded
 
     def pair_features(self, bonds: Tensor, open_valence: Tensor, distance: Tensor) -> Tensor:
-        """Features of pairs: one-hot bond order ``[..., 4]``, open valence of the earlier atom, distance ``[...]``."""
+        """Features of pairs: one-hot bond order ``[..., 4]``, open valence of the earlier, distance."""
         far = one_hot(distance, UNREACHED + 1, self.start.dtype)
-        return self.pair(torch.cat((bonds, self.one_hot_open(open_valence), far), -1))
+        embedded: Tensor = self.pair(torch.cat((bonds, self.one_hot_open(open_valence), far), -1))
+        return embedded
 
     def bond_context(self, open_old: Tensor, open_new: Tensor, distance: Tensor, back: Tensor) -> Tensor:
-        """What a bond decision knows: open valences of both atoms, their distance, how many atoms lie between."""
+        """What a bond decision knows: open valences of both atoms, their distance, the atoms between."""
         dtype = self.start.dtype
         far, gap = one_hot(distance, UNREACHED + 1, dtype), one_hot(back, self.max_atoms, dtype)
         both = self.one_hot_open(open_old), self.one_hot_open(open_new)
-        return self.bond_state(torch.cat((*both, far, gap.expand(*far.shape[:-1], -1)), -1))
+        known: Tensor = self.bond_state(torch.cat((*both, far, gap.expand(*far.shape[:-1], -1)), -1))
+        return known
 
     def forward(self, types: Tensor, bonds: Tensor, features: PrefixFeatures) -> tuple[Tensor, Tensor]:
         """Logits of every decision of given graphs (teacher forcing).
@@ -152,8 +156,8 @@ class GraphNetwork(nn.Module):
             features: of the same graphs.
 
         Returns:
-            Type logits ``[B, N + 1, K + 1]`` (the last class is `stop`) of the decisions after 0, 1, ..., N atoms,
-            and bond logits ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
+            Type logits ``[B, N + 1, K + 1]`` (the last class is `stop`) of the decisions after 0, 1, ..., N
+            atoms, and bond logits ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
         """
         batch, atoms = types.shape
         device, dtype = types.device, self.start.dtype
@@ -186,9 +190,11 @@ class GraphNetwork(nn.Module):
         return self.type_head(tokens), self.bond_head(hidden)
 
     def _held(self, bonds: Tensor, partner: Tensor) -> Tensor:
-        """What atom ``i`` is bonded to already when its bond to ``j`` is drawn: ``[B, N (i), N (j), bond_width]``.
+        """What atom ``i`` is bonded to already when its bond to ``j`` is drawn: ``[B, N (i), N (j),
+        bond_width]``.
 
-        Atom ``i`` has few partners, so they are listed instead of summed over all atoms: the cost stays quadratic.
+        Atom ``i`` has few partners, so they are listed instead of summed over all atoms: the cost stays
+        quadratic.
         """
         batch, atoms, _ = bonds.shape
         place = torch.arange(atoms, device=bonds.device)
@@ -200,4 +206,5 @@ class GraphNetwork(nn.Module):
         who = partner.gather(1, there.flatten(1).unsqueeze(2).expand(-1, -1, partner.shape[2]))
         given = self.bond_scale(order) * who.view(batch, atoms, most, -1)
         drawn = (which.unsqueeze(2) > place.view(1, 1, -1, 1)).to(given.dtype)
-        return drawn @ given
+        held: Tensor = drawn @ given
+        return held

@@ -1,7 +1,7 @@
 """What a partly drawn graph shows at each decision: open valences and distances along bonds.
 
-Atoms are drawn one after another; the prefix ``i`` is the graph of the first ``i`` atoms. Every feature here is a
-function of earlier decisions only, so that the network may read it at that decision.
+Atoms are drawn one after another; the prefix ``i`` is the graph of the first ``i`` atoms. Every feature here
+is a function of earlier decisions only, so that the network may read it at that decision.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,13 @@ class PrefixFeatures:
     """Integer features of every prefix of a batch of graphs, ``N`` atoms wide.
 
     Attributes:
-        open_valence: ``[B, N + 1, N]``, open valence of atom ``c`` in prefix ``i`` (may be negative when a graph
+        open_valence: ``[B, N + 1, N]``, open valence of atom ``c`` in prefix ``i`` (may be negative when a
+        graph
             breaks the valence rules).
-        distance: ``[B, N, N]``, bonds between atom ``i`` and the earlier atom ``j`` once the row of ``i`` is drawn.
-        open_new: ``[B, N, N]``, open valence of the new atom ``i`` before its bond to ``j`` is drawn.
-        distance_new: ``[B, N, N]``, bonds between the new atom ``i`` and ``j`` before that bond is drawn: one more
+        distance: ``[B, N, N]``, bonds between atom ``i`` and the earlier atom ``j`` once the row of ``i`` is
+        drawn. open_new: ``[B, N, N]``, open valence of the new atom ``i`` before its bond to ``j`` is drawn.
+        distance_new: ``[B, N, N]``, bonds between the new atom ``i`` and ``j`` before that bond is drawn:
+        one more
             than this is the size of the smallest ring that the bond would close.
     """
 
@@ -41,8 +43,8 @@ def prefix_features(types: Tensor, bonds: Tensor, valences: Tensor) -> PrefixFea
         valences: ``[K]`` largest sum of bond orders of each type.
 
     Returns:
-        The features that :class:`PrefixFeatures` lists. The bonds of atom ``i`` are drawn to ``i - 1`` first and to
-        atom 0 last.
+        The features that :class:`PrefixFeatures` lists. The bonds of atom ``i`` are drawn to ``i - 1`` first
+        and to atom 0 last.
     """
     batch, atoms = types.shape
     valence = torch.where(types >= 0, valences[types.clamp(min=0)], 0)

@@ -1,13 +1,14 @@
 """Steering: the network draws molecules freely, and the targets send gradients back through those draws.
 
-The loss is the distance to the targets plus a Kullback-Leibler term to the fitted network, which keeps what was
-learned from data and with it diversity:
+The loss is the distance to the targets plus a Kullback-Leibler term to the fitted network, which keeps what
+was learned from data and with it diversity:
 
     L = E[cost(z)] + beta * E[sum over decisions of KL(p(. | earlier) || p_fitted(. | earlier))]
 
-The first term's gradient comes from the chosen estimator: one that returns a differentiable one-hot is followed
-through a property network (or an exact sum) and every draw; ``reinforce`` asks RDKit itself for the cost and weighs
-the score function with it, less the mean cost of the other graphs of the batch (Williams 1992; Kool et al. 2019).
+The first term's gradient comes from the chosen estimator: one that returns a differentiable one-hot is
+followed through a property network (or an exact sum) and every draw; ``reinforce`` asks RDKit itself for the
+cost and weighs the score function with it, less the mean cost of the other graphs of the batch (Williams
+1992; Kool et al. 2019).
 """
 
 import copy
@@ -15,11 +16,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 import softdraw.estimators as estimators
@@ -29,10 +29,10 @@ from softdraw.molecules.codec import decode_batch
 from softdraw.molecules.drawing import Choose, Drawn, draw
 from softdraw.molecules.graphs import GraphSet
 from softdraw.molecules.likelihood import decisions_of
-from softdraw.molecules.network import BOND_ORDERS, GraphNetwork, one_hot
+from softdraw.molecules.network import GraphNetwork, one_hot
 from softdraw.molecules.objectives import ADDITIVE, Objective
 from softdraw.molecules.prefix import prefix_features
-from softdraw.molecules.property_network import PropertyNetwork
+from softdraw.molecules.property_training import PropertyTraining
 from softdraw.random import Key
 from softdraw.schedules import Exponential
 
@@ -41,9 +41,28 @@ __all__ = ["SCORE_FUNCTION", "SteerOptions", "Steering"]
 SCORE_FUNCTION = "reinforce"
 """The estimator that treats RDKit as a black box."""
 SCHEDULE_STEPS = 1000
-"""Steps of the temperature schedule over the whole budget, whatever number of optimiser steps fits into it."""
+"""Steps of the temperature schedule over the whole budget, however many optimiser steps fit into it."""
+WARM_UP_SHARE = 0.25
+"""Largest share of a time budget that the property network's first steps may take."""
 DECIDED = 0.9
 """A soft draw counts as decided when its largest entry exceeds this."""
+
+
+def one_hot_estimator(name: str, tau: Tensor) -> estimators.TensorEstimator:
+    """The estimator of that name at a shared temperature, if it returns a differentiable sample.
+
+    Raises:
+        ValueError: there is none, or it needs the cost as a function.
+    """
+    usable = [SCORE_FUNCTION]
+    for known in estimators.names():
+        one = estimators.get(known)
+        if isinstance(one, estimators.TensorEstimator) and not one.binary:
+            usable.append(known)
+    if name not in usable:
+        raise ValueError(f"estimator: got {name!r}, expected one of {', '.join(usable)}")
+    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
+    return cast(estimators.TensorEstimator, with_tau)
 
 
 @dataclass(frozen=True)
@@ -53,8 +72,8 @@ class SteerOptions:
     Attributes:
         batch_size: graphs drawn in a step.
         learning_rate: peak of Adam's, which falls to a tenth along a cosine.
-        divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard deviations.
-        tau: first and last temperature of the exponential schedule.
+        divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard
+        deviations. tau: first and last temperature of the exponential schedule.
         property_steps: steps on real molecules before steering, when there is a property network.
         property_rate: learning rate of the property network.
     """
@@ -76,8 +95,8 @@ class Steering:
         graphs: real molecules, for the property network.
         labels: RDKit's properties of them, ``[molecules, targets]``.
         objective: the targets.
-        estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or ``"reinforce"``.
-        budget: when to stop; the temperature and the learning rate fall over it.
+        estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
+        ``"reinforce"``. budget: when to stop; the temperature and the learning rate fall over it.
         key: of all noise.
         options: settings.
     """
@@ -100,55 +119,24 @@ class Steering:
         first, last = options.tau
         self.schedule = Exponential(first, last, math.log(first / last) / SCHEDULE_STEPS)
         self.pathwise = estimator != SCORE_FUNCTION
-        self.estimator = estimators.get(estimator, tau=self.schedule.tau) if self.pathwise else None
+        self.estimator = one_hot_estimator(estimator, self.schedule.tau) if self.pathwise else None
         self.optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=(0.9, 0.98))
         self.symbols = [kind.symbol for kind in graphs.vocabulary.types]
         self.learned = [k for k, target in enumerate(objective.targets) if target.property not in ADDITIVE]
-        self.predictor: PropertyNetwork | None = None
+        self.teacher: PropertyTraining | None = None
         if self.pathwise and self.learned:
-            self.labels = torch.from_numpy(labels[:, self.learned]).float()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(key.fold_in(1).seed % 2**63)
-                self.predictor = PropertyNetwork(graphs.vocabulary.valences, len(self.learned))
-            self.predictor.mean.copy_(self.labels.mean(0))
-            self.predictor.std.copy_(self.labels.std(0).clamp(min=1e-6))
-            self.property_optimizer = torch.optim.AdamW(self.predictor.parameters(), lr=options.property_rate)
-        self.warmed = 0
+            self.teacher = PropertyTraining(
+                graphs,
+                labels[:, self.learned],
+                key.fold_in(1),
+                atoms=network.max_atoms,
+                batch_size=options.batch_size,
+                learning_rate=options.property_rate,
+                steps=options.property_steps,
+            )
         self.steps = 0
         self.seconds = 0.0
         self.history: list[dict[str, float | int | None]] = []
-
-    # -- the property network ------------------------------------------------------------------------------------
-
-    def warm_up(self, should_stop: Callable[[], bool]) -> None:
-        """Train the property network on real molecules, so that its first gradients mean something."""
-        while self.predictor is not None and self.warmed < self.options.property_steps and not should_stop():
-            share = self.warmed / self.options.property_steps
-            self._learn_properties(*self._real(self.warmed), rate=1 - 0.8 * share)
-            self.warmed += 1
-
-    def _real(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        rng = np.random.default_rng([self.key.seed, step])
-        chosen = rng.integers(0, len(self.graphs), self.options.batch_size)
-        types, bonds = self.graphs.dense(chosen, atoms=self.network.max_atoms)
-        return types, bonds, self.labels[torch.from_numpy(chosen)]
-
-    def _learn_properties(self, types: Tensor, bonds: Tensor, labels: Tensor, rate: float) -> float:
-        """One step on given graphs; returns the mean error in standard deviations before it."""
-        assert self.predictor is not None
-        dtype = self.network.start.dtype
-        there = one_hot(types, self.network.types, dtype)
-        predicted = self.predictor(there, one_hot(bonds, BOND_ORDERS, dtype))
-        known = torch.isfinite(labels)
-        error = torch.where(known, (predicted - labels.nan_to_num()).abs() / self.predictor.std, 0.0)
-        loss = error.sum() / known.sum().clamp(min=1)
-        self.property_optimizer.param_groups[0]["lr"] = self.options.property_rate * rate
-        self.property_optimizer.zero_grad()
-        loss.backward()
-        self.property_optimizer.step()
-        return float(loss.detach())
-
-    # -- one step ------------------------------------------------------------------------------------------------
 
     def step(self) -> str:
         """Draw a batch, take one optimiser step, return figures to show."""
@@ -175,16 +163,13 @@ class Steering:
             baseline = (cost.sum() - cost) / max(1, len(cost) - 1)
             loss = ((cost - baseline) * torch.stack(log_probability).sum(0)).mean()
         self.optimizer.zero_grad()
-        (loss + self.options.divergence * divergence.mean()).backward()
+        torch.autograd.backward(loss + self.options.divergence * divergence.mean())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
         self.optimizer.step()
         gap = None
-        if self.predictor is not None:
-            # Labels of what is drawn now: the network must not be right on data only, or it would be exploited.
-            drawn_labels = torch.from_numpy(values[:, self.learned]).float()
-            gap = self._learn_properties(drawn.types, drawn.bonds, drawn_labels, rate=0.2)
-            self._learn_properties(*self._real(self.warmed + self.steps), rate=0.2)
+        if self.teacher is not None:
+            gap = self.teacher.follow(drawn.types, drawn.bonds, values[:, self.learned])
         distances = self.objective.distances(values)
         mean_distance = float(np.nanmean(distances)) if np.isfinite(distances).any() else math.nan
         if record:
@@ -222,21 +207,20 @@ class Steering:
                 logits = logits.masked_fill(~mask, -1e9)
             chosen = logits.log_softmax(-1).gather(-1, index.clamp(min=0).unsqueeze(-1)).squeeze(-1)
             log_probability.append(torch.where(index >= 0, chosen, 0.0))
-            return F.one_hot(index.clamp(min=0), logits.shape[-1]).to(logits.dtype)
+            return one_hot(index, logits.shape[-1], logits.dtype)
 
         return choose
 
     def _predict(self, drawn: Drawn) -> Tensor:
         """Properties ``[B, targets]`` with gradients to the draws."""
-        predicted = None
-        if self.predictor is not None:
-            predicted = self.predictor(drawn.kinds, drawn.orders)
+        predicted = torch.zeros(len(drawn.types), 0)
+        if self.teacher is not None:
+            predicted = self.teacher.network(drawn.kinds, drawn.orders)
         columns = []
         for k, target in enumerate(self.objective.targets):
             if target.property in ADDITIVE:
                 columns.append(ADDITIVE[target.property](drawn.kinds, drawn.orders, self.symbols))
             else:
-                assert predicted is not None
                 columns.append(predicted[:, self.learned.index(k)])
         return torch.stack(columns, 1)
 
@@ -254,23 +238,19 @@ class Steering:
         """Share of the soft draws of atoms and of bonds whose largest entry exceeds 0.9."""
         if not self.pathwise:
             return None, None
-        shares = []
-        for classes in (self.network.types + 1, BOND_ORDERS):
-            largest = []
-            for logits, mask, key in seen:
-                if logits.shape[-1] == classes:
-                    soft = gumbel_softmax(logits, self.schedule.tau, mask=mask, key=key).amax(-1)
-                    largest.append(soft[soft > 0])
-            found = torch.cat(largest) if largest else torch.zeros(0)
-            shares.append(float((found > DECIDED).float().mean()) if len(found) else None)
-        return shares[0], shares[1]
+        types = {atom * (atom + 1) // 2 for atom in range(self.network.max_atoms)}  # each after its bonds
+        largest: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for number, (logits, mask, key) in enumerate(seen):
+            soft = gumbel_softmax(logits, self.schedule.tau, mask=mask, key=key).amax(-1)
+            largest[number not in types].append(soft[soft > 0])
+        found = [torch.cat(entries) if entries else torch.zeros(0) for entries in largest]
+        atoms, bonds = [float((one > DECIDED).float().mean()) if len(one) else None for one in found]
+        return atoms, bonds
 
     def _rate(self) -> float:
         """Share of the learning rate: a short rise, then a cosine to a tenth."""
         done = min(1.0, self.budget.progress(self.steps, self.seconds))
         return min(1.0, (self.steps + 1) / 10) * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
-
-    # -- the run -------------------------------------------------------------------------------------------------
 
     def run(
         self,
@@ -290,7 +270,11 @@ class Steering:
         """
         began = time.monotonic() - self.seconds
         self.network.train()
-        self.warm_up(should_stop)
+        if self.teacher is not None and not self.steps:
+            first = WARM_UP_SHARE
+            self.teacher.warm_up(
+                should_stop, lambda: self.budget.progress(0, time.monotonic() - began) >= first
+            )
         while not should_stop():
             self.seconds = time.monotonic() - began
             done = self.budget.progress(self.steps, self.seconds)
@@ -309,14 +293,12 @@ class Steering:
             "fitted": self.fitted.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "warmed": self.warmed,
             "steps": self.steps,
             "seconds": self.seconds,
             "history": self.history,
         }
-        if self.predictor is not None:
-            state["predictor"] = self.predictor.state_dict()
-            state["property_optimizer"] = self.property_optimizer.state_dict()
+        if self.teacher is not None:
+            state["teacher"] = self.teacher.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -329,11 +311,10 @@ class Steering:
         self.fitted.load_state_dict(state["fitted"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.warmed, self.steps, self.seconds = state["warmed"], state["steps"], state["seconds"]
+        self.steps, self.seconds = state["steps"], state["seconds"]
         self.history = list(state["history"])
-        if self.predictor is not None:
-            self.predictor.load_state_dict(state["predictor"])
-            self.property_optimizer.load_state_dict(state["property_optimizer"])
+        if self.teacher is not None:
+            self.teacher.load_state_dict(state["teacher"])
 
 
 def _divergence(logits: Tensor, reference: Tensor) -> Tensor:

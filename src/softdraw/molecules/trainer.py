@@ -15,6 +15,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.training import LikelihoodTraining
+from softdraw.molecules.writing import output_errors
 
 __all__ = ["CHECKPOINT", "run_trainer"]
 
@@ -25,7 +26,7 @@ CHECKPOINT_SECONDS = 20.0
 
 
 class _Checkpoints(pl.Callback):
-    """Writes the whole state beside its target and renames it, so that a kill leaves the old or the new one."""
+    """Writes the whole state beside its target and renames it: a kill leaves the old or the new one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,9 +42,10 @@ class _Checkpoints(pl.Callback):
 
     def write(self, trainer: pl.Trainer) -> None:
         unfinished = self.path.with_name(self.path.name + ".tmp")
-        trainer.save_checkpoint(unfinished)
-        if trainer.is_global_zero:
-            os.replace(unfinished, self.path)
+        with output_errors(self.path):
+            trainer.save_checkpoint(unfinished)
+            if trainer.is_global_zero:
+                os.replace(unfinished, self.path)
         self.last = time.monotonic()
 
 

@@ -17,7 +17,7 @@ from softdraw.molecules.graphs import GraphSet
 from softdraw.molecules.likelihood import log_likelihood
 from softdraw.molecules.network import GraphNetwork
 
-__all__ = ["LikelihoodTraining", "train"]
+__all__ = ["LikelihoodTraining"]
 
 VALIDATION_BATCH = 500
 """Molecules in one validation batch."""
@@ -32,8 +32,8 @@ LONGEST_AVERAGE = 0.999
 class LikelihoodTraining(pl.LightningModule):
     """Fits a network to graphs: AdamW, cosine learning rate over the budget, weights averaged exponentially.
 
-    The average is what is validated and kept. Everything that a later session needs to go on exactly is in the
-    module's state: the average, the best average so far, the seconds used, the history.
+    The average is what is validated and kept. Everything that a later session needs to go on exactly is in
+    the module's state: the average, the best average so far, the seconds used, the history.
 
     Args:
         network: trained in place.
@@ -97,6 +97,7 @@ class LikelihoodTraining(pl.LightningModule):
         return every if self.budget.steps is None else min(every, self.budget.steps)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over the network; the averages have no gradient."""
         return torch.optim.AdamW(
             self.network.parameters(),
             lr=self.learning_rate,
@@ -105,6 +106,7 @@ class LikelihoodTraining(pl.LightningModule):
         )
 
     def train_dataloader(self) -> Batches:
+        """Batches of this process from the present step on."""
         return Batches(
             self.graphs,
             self.batch_size,
@@ -117,6 +119,7 @@ class LikelihoodTraining(pl.LightningModule):
         )
 
     def val_dataloader(self) -> "_Validation":
+        """Validation molecules of this process."""
         return _Validation(
             self.validation,
             self.network.max_atoms,
@@ -126,6 +129,7 @@ class LikelihoodTraining(pl.LightningModule):
         )
 
     def on_train_start(self) -> None:
+        """Set the clock to go on where the checkpoint left it."""
         self._began = time.monotonic() - self.seconds
         if self.budget.progress(self.steps, self.seconds) >= 1 or self.waited >= self.patience:
             self.trainer.should_stop = True  # resumed after its end
@@ -139,19 +143,22 @@ class LikelihoodTraining(pl.LightningModule):
             self.on_validation_epoch_end()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rate: a linear rise, then a cosine over the budget."""
         done = min(1.0, self.budget.progress(self.steps, self.seconds))
         rate = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.learning_rate * rate * min(1.0, (self.steps + 1) / WARM_UP)
 
     def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
+        """Negative log-likelihood of a batch in nats a molecule."""
         types, bonds, whole = batch
-        # Every process divides by the whole batch, and DDP averages over processes: the gradient is that of one.
+        # Every process divides by the whole batch and DDP averages over processes: one process's gradient.
         loss = -log_likelihood(self.network, types, bonds).sum() * (self.trainer.world_size / whole)
         self._losses.append(loss.detach())
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Update the average and the clock, and stop when the budget is spent."""
         self.steps += 1
         decay = min(LONGEST_AVERAGE, self.steps / (self.steps + 10))
         with torch.no_grad():
@@ -168,18 +175,20 @@ class LikelihoodTraining(pl.LightningModule):
             self.on_step(done, f"{loss}{best} nats a molecule")
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Judge the averaged weights."""
         types, bonds = batch
         loss = -log_likelihood(self.average, types, bonds).sum()
         self._judged.append(torch.stack((loss.double(), torch.tensor(float(len(types)), dtype=torch.double))))
 
     def on_validation_epoch_end(self) -> None:
+        """Bring the processes' sums together."""
         total = torch.stack(self._judged).sum(0) if self._judged else torch.zeros(2, dtype=torch.double)
         self._judged.clear()
         total = self._summed(total)
         self.finish_interval(float(total[0] / total[1]))
 
     def finish_interval(self, validation_loss: float) -> None:
-        """Write a line of history, keep the average when it is the best so far, and stop when none is for long."""
+        """Write a line of history, keep the average if it is the best so far, stop when none is for long."""
         loss = (
             self._summed(torch.stack(self._losses).mean()) / self.trainer.world_size if self._losses else None
         )
@@ -217,6 +226,7 @@ class LikelihoodTraining(pl.LightningModule):
         return total
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know of."""
         checkpoint["fit"] = {
             "seconds": self.seconds,
             "steps": self.steps,
@@ -227,6 +237,7 @@ class LikelihoodTraining(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from what ``on_save_checkpoint`` added."""
         kept = checkpoint["fit"]
         self.seconds, self.steps, self.history = kept["seconds"], kept["steps"], list(kept["history"])
         self.best_loss, self.waited = kept["best_loss"], kept["waited"]
