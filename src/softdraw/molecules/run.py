@@ -4,10 +4,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from softdraw.molecules.dataset import load
+from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.measuring import DRAWS, measure, write_measurements
-from softdraw.molecules.properties import property_function
 from softdraw.molecules.run_folder import RunFolder
 from softdraw.molecules.run_options import RunOptions
 from softdraw.molecules.sources import open_source
@@ -71,16 +73,43 @@ class Run:
         self.measure(generator, steered)
         self.report()
 
+    def steering(self, *, resume: bool = False, overwrite: bool = False) -> None:
+        """Steer the fitted model of the folder, draw, score and report.
+
+        Args:
+            resume: go on with an interrupted steering.
+            overwrite: replace an earlier steering.
+
+        Raises:
+            MoleculeError: the folder holds no fitted model, or holds a steered one already.
+        """
+        folder = self.folder
+        folder.require()
+        before = folder.stages
+        self._digest = before.get("fit", {}).get("options", {}).get("data", "")
+        self._resume = resume
+        if not folder.fitted.is_dir():
+            raise CheckpointError(f"{folder.path}: holds no fitted model yet; first softdraw molecules fit")
+        if "steer" in before and not (resume or overwrite):
+            raise OutputError(
+                f"{folder.path}: already holds a steered model; go on with --resume, or replace it with "
+                "--overwrite"
+            )
+        self._write_config()
+        generator = self._load(folder.fitted)
+        steered = self.steer(generator)
+        self.measure(generator, steered)
+        self.report()
+
     # -- stages ------------------------------------------------------------------------------------------
 
     def open(self, *, resume: bool = False, overwrite: bool = False) -> None:
-        """Look at the data and the targets first, so that a mistake in them costs no earlier result.
+        """Look at the data first, so that a mistake in it costs no earlier result; then make the folder.
 
         Raises:
             MoleculeError: as ``everything``.
         """
         self._digest = open_source(self.options.data).digest
-        self._check_targets()
         self._resume = resume and bool(self.folder.occupied)
         if is_worker():
             return
@@ -88,10 +117,10 @@ class Run:
             self.folder.require()
             stored = self.folder.stages.get("fit", {}).get("options", {})
             self.options.check_same_model(stored, self._digest, self.folder.path)
+        else:
+            load(self.options.data, elements=self.options.elements, max_atoms=self.options.max_atoms)
         self.folder.claim(resume=self._resume, overwrite=overwrite)
-        self.folder.write_config(
-            {"options": self.options.to_dict(), "command": self.options.command, "versions": versions()}
-        )
+        self._write_config()
 
     def fit(self) -> "MoleculeGenerator":
         """Fit, or take the fitted model of the folder when it is complete.
@@ -105,7 +134,7 @@ class Run:
         stage = options.fit_stage(self._digest)
         if self._resume and folder.stages.get("fit") == {"options": stage, "complete": True}:
             self.say("fit: complete, taken from the folder")
-            return MoleculeGenerator.load(folder.fitted)
+            return self._load(folder.fitted)
         resume = self._resume and "fit" in folder.stages
         if not is_worker():
             folder.update_stage("fit", stage, complete=False)
@@ -143,17 +172,15 @@ class Run:
         Returns:
             The steered generator; ``generator`` stays as it is.
         """
-        from softdraw.molecules.generator import MoleculeGenerator
-
         options, folder = self.options, self.folder
         stage = options.steer_stage(self._digest)
         before = folder.stages.get("steer", {})
         if self._resume and before == {"options": stage, "complete": True}:
             self.say("steer: complete, taken from the folder")
-            return MoleculeGenerator.load(folder.steered)
+            return self._load(folder.steered)
         resume = self._resume and _same_but_budget(before.get("options"), stage)
         folder.update_stage("steer", stage, complete=False)
-        steered = MoleculeGenerator.load(folder.fitted)
+        steered = self._load(folder.fitted)
         self.say(
             f"steer: {_budget(options.steer_budget)} to {' '.join(options.targets) or 'the default target'}"
         )
@@ -201,10 +228,16 @@ class Run:
 
     # -- the rest ----------------------------------------------------------------------------------------
 
-    def _check_targets(self) -> None:
-        if self.options.targets:
-            for target in targets_from(self.options.targets):
-                property_function(target.property)
+    def _write_config(self) -> None:
+        options = self.options
+        self.folder.write_config(
+            {"options": options.to_dict(), "command": options.command, "versions": versions()}
+        )
+
+    def _load(self, place: Path) -> "MoleculeGenerator":
+        from softdraw.molecules.generator import MoleculeGenerator
+
+        return MoleculeGenerator.load(place)
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.properties import property_function
+from softdraw.molecules.targets import targets_from
 
-__all__ = ["DEFAULT_MINUTES", "FIT_SHARE", "RunOptions"]
+__all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
 
 DEFAULT_MINUTES = 6.0
 """Budget of training when none is named."""
-FIT_SHARE = 2 / 3
-"""Share of the minutes that goes into the fit; steering has the rest."""
+STEER_SHARE = 1 / 3
+"""Share of the minutes that goes into steering; the fit has the rest."""
 STEER_STEPS_SHARE = 0.2
 """Steering steps for each fitting step, when only the latter are named: a steering step draws whole graphs,
 and costs several times as much."""
@@ -29,7 +31,8 @@ class RunOptions:
         max_atoms: heavy atoms of the largest molecule; None leaves it to the data.
         minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
-        steer_steps: optimiser steps of the steering; a fifth of ``steps`` when not given.
+        steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
+        steer_steps: optimiser steps of the steering, instead of minutes; by default a fifth of ``steps``.
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         estimator: gradient estimator of the steering.
         samples: molecules in each of the three draws.
@@ -45,6 +48,8 @@ class RunOptions:
         >>> options = RunOptions(minutes=3)
         >>> options.fit_budget, options.steer_budget
         ({'minutes': 2.0}, {'minutes': 1.0})
+        >>> RunOptions(minutes=3, steer_minutes=0.5).fit_budget
+        {'minutes': 2.5}
         >>> RunOptions(steps=100).steer_budget
         {'steps': 20}
     """
@@ -54,6 +59,7 @@ class RunOptions:
     max_atoms: int | None = None
     minutes: float | None = None
     steps: int | None = None
+    steer_minutes: float | None = None
     steer_steps: int | None = None
     targets: tuple[str, ...] = ()
     estimator: str = "st-gumbel-softmax"
@@ -64,31 +70,40 @@ class RunOptions:
     strategy: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.steps is None and self.steer_steps is not None:
-            raise ValueError(f"steer_steps: got {self.steer_steps} without steps, expected both or minutes")
-        if self.minutes is not None and self.steps is not None:
-            raise ValueError(f"minutes, steps: got {self.minutes} and {self.steps}, expected one of them")
+        if self.minutes is None and self.steps is None:
+            object.__setattr__(self, "minutes", DEFAULT_MINUTES)
+        for first, second in (("minutes", "steps"), ("steer_minutes", "steer_steps")):
+            one, other = getattr(self, first), getattr(self, second)
+            if one is not None and other is not None:
+                raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
         if self.minutes is not None and not 0 < self.minutes < float("inf"):
             raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
+        if self.steer_minutes is not None and not 0 <= self.steer_minutes < (self.minutes or float("inf")):
+            raise ValueError(
+                f"steer_minutes: got {self.steer_minutes}, expected a number from 0 and below minutes"
+            )
         for name in ("steps", "steer_steps", "samples", "devices", "max_atoms"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: got {value}, expected at least 1")
-        if self.minutes is None and self.steps is None:
-            object.__setattr__(self, "minutes", DEFAULT_MINUTES)
 
     @property
     def fit_budget(self) -> dict[str, Any]:
         """Arguments of ``fit``: minutes or steps."""
-        return {"steps": self.steps} if self.minutes is None else {"minutes": self.minutes * FIT_SHARE}
+        if self.minutes is None:
+            return {"steps": self.steps}
+        return {"minutes": round(self.minutes - self.steer_budget.get("minutes", 0.0), 9)}
 
     @property
     def steer_budget(self) -> dict[str, Any]:
         """Arguments of ``steer``: minutes or steps."""
+        if self.steer_steps is not None:
+            return {"steps": self.steer_steps}
+        if self.steer_minutes is not None:
+            return {"minutes": self.steer_minutes}
         if self.steps is not None:
-            return {"steps": self.steer_steps or max(1, round(self.steps * STEER_STEPS_SHARE))}
-        minutes = self.minutes or DEFAULT_MINUTES
-        return {"minutes": minutes - minutes * FIT_SHARE}
+            return {"steps": max(1, round(self.steps * STEER_STEPS_SHARE))}
+        return {"minutes": round((self.minutes or DEFAULT_MINUTES) * STEER_SHARE, 9)}
 
     def fit_stage(self, digest: str) -> dict[str, Any]:
         """What the fitted model depends on; equal options give the same model (by steps) or as good a one."""
@@ -123,7 +138,7 @@ class RunOptions:
             elif isinstance(value, bool):
                 words.append(flag if value else flag.replace("--", "--no-", 1))
             else:
-                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+                words += [flag, f"{value:.9g}" if isinstance(value, float) else str(value)]
         return shlex.join(words)
 
     def _given(self) -> dict[str, Any]:
@@ -153,7 +168,9 @@ class RunOptions:
             True
         """
         names = {field.name for field in dataclasses.fields(cls)}
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in names}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in names
+        }
         unknown = set(stored) - names
         if unknown:
             raise CheckpointError(f"config.json: unknown options {', '.join(sorted(unknown))}")
@@ -185,3 +202,23 @@ class RunOptions:
                     f"{folder}: holds a run with {what}; start again with --overwrite, or choose another "
                     "folder with --out"
                 )
+
+
+def check_request(options: RunOptions) -> None:
+    """See that the targets and the estimator can be used, before minutes of training.
+
+    Raises:
+        ValueError: the estimator cannot steer; the message lists those that can.
+        TargetError: a target is not understood, or its property unknown.
+
+    Example:
+        >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
+    """
+    import torch
+
+    from softdraw.molecules.steering import SCORE_FUNCTION, one_hot_estimator
+
+    for target in targets_from(options.targets) if options.targets else ():
+        property_function(target.property)
+    if options.estimator != SCORE_FUNCTION:
+        one_hot_estimator(options.estimator, torch.tensor(1.0))

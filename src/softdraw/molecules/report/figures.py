@@ -78,8 +78,9 @@ def curves(
         if lines and place in lines:
             height, name = lines[place]
             ax.axhline(height, color=INK, linewidth=1, linestyle=(0, (4, 3)), label=name)
-        if limits and limits[place] is not None:
-            ax.set_ylim(*limits[place])
+        limit = limits[place] if limits else None
+        if limit is not None:
+            ax.set_ylim(*limit)
         if len(named) > 1 or (lines and place in lines):
             _legend(ax)
     _label(axes[-1], xlabel=xlabel)
@@ -110,7 +111,7 @@ def histogram(
     if number is not None:
         low, high = min(low, number), max(high, number)
     margin = 0.04 * (high - low) or 0.5
-    edges = np.linspace(low - margin, high + margin, bins + 1)
+    edges = np.linspace(low - margin, high + margin, bins + 1).tolist()
     figure, (ax,) = new_figure()
     for name, found in kept.items():
         weights = np.full(len(found), 100 / len(found))

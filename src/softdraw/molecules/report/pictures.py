@@ -1,6 +1,7 @@
 """Molecules as pictures that stand inside a page."""
 
 import base64
+from typing import Any
 
 from rdkit import Chem, rdBase
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -34,7 +35,7 @@ def molecule_picture(smiles: str) -> str | None:
         if mol is None or not mol.GetNumAtoms():
             return None
         drawer = rdMolDraw2D.MolDraw2DSVG(WIDTH, HEIGHT)
-        options = drawer.drawOptions()
+        options: Any = drawer.drawOptions()
         options.clearBackground = False
         # one scale for all, so that a small molecule looks small; larger ones are shrunk to fit
         options.fixedBondLength = 26

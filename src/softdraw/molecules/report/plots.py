@@ -50,8 +50,8 @@ def learning_plots(history: History) -> list[Plot]:
                     limits=[_robust(loss, judged)],
                 ),
                 "Loss of the fit",
-                "Minus the log-likelihood of a molecule's decisions. Validation molecules are never trained on, "
-                "and are judged by the averaged weights.",
+                "Minus the log-likelihood of a molecule's decisions. Validation molecules are never trained "
+                "on, and are judged by the averaged weights.",
                 f"Training loss {_ends(loss)}, validation loss {_ends(judged)}.",
             )
         )

@@ -1,0 +1,70 @@
+"""Where the ``softdraw`` command starts, and where its errors end: one message, and the right exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+__all__ = ["ERROR", "INTERRUPTED", "USAGE", "main"]
+
+ERROR, USAGE, INTERRUPTED = 1, 2, 130
+EXTRA = "molecules"
+"""The extra that brings the command line and what its commands need."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and leave the process.
+
+    Exit codes: 0; 1 when something outside softdraw stands in the way (data, files, disk); 2 when the command
+    is not understood; 130 after Ctrl-C. With ``--debug`` anywhere on the line, errors show where they came
+    from.
+
+    Args:
+        arguments: words of the command line; by default those of the process.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    try:
+        from softdraw.cli.app import build
+
+        if debug:
+            words = ["--debug", *(word for word in words if word != "--debug")]
+        build()(args=words, prog_name="softdraw")
+        code = 0
+    except SystemExit:
+        raise
+    except KeyboardInterrupt:
+        print("\nsoftdraw: stopped", file=sys.stderr)
+        code = INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        code = _explain(error)
+    sys.exit(code)
+
+
+def _explain(error: Exception) -> int:
+    """One message for what the user can act on; a defect of softdraw keeps its traceback."""
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("softdraw"):
+        message = f"needs the package {error.name}: pip install 'softdraw[{EXTRA}]'"
+    elif isinstance(error, OSError) or _is_expected(error):
+        message = _text(error)
+    else:
+        raise error
+    print(f"softdraw: error: {message}", file=sys.stderr)
+    return ERROR
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether it is a ``MoleculeError``; that room is not imported only to find out."""
+    room = sys.modules.get("softdraw.molecules.errors")
+    return room is not None and isinstance(error, room.MoleculeError)
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return f"{place}{error.strerror}"
+    return str(error) or type(error).__name__

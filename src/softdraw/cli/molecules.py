@@ -1,0 +1,194 @@
+"""``softdraw molecules``: train, steer, draw, score and report."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from softdraw.cli import options as o
+from softdraw.cli.entry import INTERRUPTED
+from softdraw.cli.molecules_files import report, sample, score
+
+if TYPE_CHECKING:
+    from softdraw.molecules.run import Run
+    from softdraw.molecules.run_options import RunOptions
+
+__all__ = ["add_to"]
+
+DEFAULT_OUT = Path("runs/molecules")
+SteerMinutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="MINUTES", help="The part of --minutes that goes into steering.", show_default="a third"
+    ),
+]
+SteerSteps = Annotated[
+    int | None, typer.Option(min=1, help="Steering steps.", show_default="a fifth of --steps")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the group ``molecules`` into the app."""
+    group = typer.Typer(help="Molecular graphs, drawn atom by atom and bond by bond.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (run, fit, steer, sample, score, report)
+    for command in commands:
+        group.command()(command)
+    app.add_typer(group, name="molecules")
+
+
+def run(
+    data: o.Data = "chemicals",
+    elements: o.Elements = None,
+    max_atoms: o.MaxAtoms = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(metavar="MINUTES", help="Wall time of fit and steering together.", show_default="6"),
+    ] = None,
+    steps: o.Steps = None,
+    steer_minutes: SteerMinutes = None,
+    steer_steps: SteerSteps = None,
+    target: o.Targets = None,
+    estimator: o.Estimator = "st-gumbel-softmax",
+    samples: o.Samples = 2000,
+    seed: o.Seed = 0,
+    fcd: o.Fcd = True,
+    devices: o.Devices = 1,
+    strategy: o.Strategy = "auto",
+    out: o.Out = DEFAULT_OUT,
+    resume: o.Resume = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """All of it: fit, steer, draw, score, and a report to look at."""
+    options = _options(
+        resume and overwrite,
+        data=data,
+        elements=o.elements_of(elements),
+        max_atoms=max_atoms,
+        minutes=minutes,
+        steps=steps,
+        steer_minutes=steer_minutes,
+        steer_steps=steer_steps,
+        targets=tuple(target or ()),
+        estimator=estimator,
+        samples=samples,
+        seed=seed,
+        fcd=fcd,
+        devices=devices,
+        strategy=strategy,
+    )
+    task = _run(out, options)
+    with _stoppable(task, f"{options.command} --out {shlex.quote(str(out))} --resume"):
+        task.everything(resume=resume, overwrite=overwrite)
+
+
+def fit(
+    data: o.Data = "chemicals",
+    elements: o.Elements = None,
+    max_atoms: o.MaxAtoms = None,
+    minutes: o.Minutes = None,
+    steps: o.Steps = None,
+    seed: o.Seed = 0,
+    devices: o.Devices = 1,
+    strategy: o.Strategy = "auto",
+    out: o.Out = DEFAULT_OUT,
+    resume: o.Resume = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Learn to draw the molecules of a data set; softdraw molecules steer FOLDER goes on from there."""
+    options = _options(
+        resume and overwrite,
+        data=data,
+        elements=o.elements_of(elements),
+        max_atoms=max_atoms,
+        minutes=5.0 if minutes is None and steps is None else minutes,
+        steps=steps,
+        steer_minutes=None if steps is not None else 0.0,
+        seed=seed,
+        devices=devices,
+        strategy=strategy,
+    )
+    task = _run(out, options)
+    command = options.command.replace(" run ", " fit ", 1).replace(" --steer-minutes 0", "")
+    with _stoppable(task, f"{command} --out {shlex.quote(str(out))} --resume"):
+        task.open(resume=resume, overwrite=overwrite)
+        task.fit()
+
+
+def steer(
+    folder: o.Folder,
+    target: o.Targets = None,
+    minutes: o.Minutes = None,
+    steps: o.Steps = None,
+    estimator: o.Estimator = "st-gumbel-softmax",
+    samples: o.Samples = 2000,
+    fcd: o.Fcd = True,
+    resume: o.Resume = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Steer a fitted model to properties, then draw, score and report."""
+    from softdraw.molecules.run_folder import RunFolder
+    from softdraw.molecules.run_options import RunOptions
+
+    place = RunFolder(folder)
+    place.require()
+    stored = RunOptions.from_dict(place.config.get("options", {}))
+    with o.as_usage():
+        if minutes is not None and not 0 < minutes < float("inf"):
+            raise ValueError(f"minutes: got {minutes}, expected a positive number")
+        if minutes is None and steps is None:
+            minutes = 2.0
+        whole = stored.fit_budget.get("minutes")
+        asked = replace(
+            stored,
+            minutes=None if whole is None else whole + (minutes or 0.0),
+            steer_minutes=minutes,
+            steer_steps=steps,
+            targets=tuple(target or ()),
+            estimator=estimator,
+            samples=samples,
+            fcd=fcd,
+        )
+    options = _options(resume and overwrite, **asked.to_dict())
+    task = _run(folder, options)
+    words = ["softdraw", "molecules", "steer", str(folder), "--resume"]
+    for one in options.targets:
+        words += ["--target", one]
+    words += ["--steps", str(steps)] if minutes is None else ["--minutes", f"{minutes:g}"]
+    words += ["--estimator", estimator]
+    with _stoppable(task, shlex.join(words)):
+        task.steering(resume=resume, overwrite=overwrite)
+
+
+def _options(contradiction: bool, **values: Any) -> "RunOptions":
+    """Options of a run, with every mistake in them reported as one in the command."""
+    from softdraw.molecules.run_options import RunOptions, check_request
+
+    with o.as_usage():
+        if contradiction:
+            raise ValueError("--resume, --overwrite: got both, expected one of them")
+        options = RunOptions(**values)
+        check_request(options)
+    return options
+
+
+def _run(folder: Path, options: "RunOptions") -> "Run":
+    from softdraw.molecules.run import Run, is_worker
+
+    return Run(folder, options, say=(lambda line: None) if is_worker() else typer.echo)
+
+
+@contextmanager
+def _stoppable(task: "Run", command: str) -> Iterator[None]:
+    """After Ctrl-C: say how to go on, and leave with the exit code that shells expect."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nstopped at once; to go on:\n  {command}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if task.interrupted:
+        typer.echo(f"stopped; what was learned is in {task.folder.path}. To go on:\n  {command}", err=True)
+        raise typer.Exit(INTERRUPTED)

@@ -1,0 +1,105 @@
+"""Options that several commands share, and how their text is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Data",
+    "Devices",
+    "Elements",
+    "Estimator",
+    "Fcd",
+    "Folder",
+    "MaxAtoms",
+    "Minutes",
+    "Out",
+    "Overwrite",
+    "Resume",
+    "Samples",
+    "Seed",
+    "Steps",
+    "Strategy",
+    "Targets",
+    "as_usage",
+    "elements_of",
+]
+
+Data = Annotated[
+    str,
+    typer.Option(
+        help="Molecules to learn from: a .smi, .csv, .tsv or .sdf file (also .gz), 'chemicals' or 'qm9'.",
+        show_default="the compounds of the package chemicals",
+    ),
+]
+Elements = Annotated[
+    str | None,
+    typer.Option(help="Elements allowed, such as C,N,O.", metavar="SYMBOLS", show_default="by the data"),
+]
+MaxAtoms = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=255, help="Heavy atoms of the largest molecule allowed.", show_default="by the data"
+    ),
+]
+Minutes = Annotated[float | None, typer.Option(help="Wall time to train for.", metavar="MINUTES")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Training steps instead of minutes: the same seed, the same result.")
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        metavar="PROPERTY=GOAL[@WEIGHT]",
+        help="What to steer to: logp, qed, tpsa, mw, sa or module:function; a value, max or min. Repeatable.",
+        show_default="logP 1.5 standard deviations above the data",
+    ),
+]
+Estimator = Annotated[
+    str, typer.Option(help="Gradient estimator of the steering; reinforce asks RDKit itself.")
+]
+Samples = Annotated[int, typer.Option(min=2, help="Molecules in each draw.")]
+Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Fcd = Annotated[bool, typer.Option(help="Compute the Fréchet ChemNet distance, the slowest score.")]
+Devices = Annotated[int, typer.Option(min=1, help="Processes that fit together.")]
+Strategy = Annotated[str, typer.Option(help="How they do, as Lightning names it, such as ddp.")]
+Out = Annotated[Path, typer.Option(help="Folder of the run.", metavar="FOLDER")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier run left in the folder.")
+]
+Folder = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="FOLDER")]
+
+
+def elements_of(text: str | None) -> tuple[str, ...] | None:
+    """Symbols separated by commas or blanks.
+
+    Raises:
+        typer.BadParameter: there is none.
+
+    Example:
+        >>> elements_of("C, N,O"), elements_of(None)
+        (('C', 'N', 'O'), None)
+    """
+    if text is None:
+        return None
+    symbols = tuple(text.replace(",", " ").split())
+    if not symbols:
+        raise typer.BadParameter(f"--elements: got {text!r}, expected symbols such as C,N,O")
+    return symbols
+
+
+@contextmanager
+def as_usage() -> Iterator[None]:
+    """Show a ``ValueError`` of the body as a mistake in the command: exit code 2, and how to get help.
+
+    Raises:
+        typer.BadParameter: the body raised ``ValueError``.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
