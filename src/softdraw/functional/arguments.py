@@ -1,0 +1,129 @@
+"""How every function reads its arguments: one rule for tau, mask, dim and the source of noise."""
+
+import operator
+
+import torch
+from torch import Tensor
+
+from softdraw.kernels import ops
+from softdraw.kernels.formulas import compute_dtype
+from softdraw.random import Key, fresh_key
+from softdraw.random.noise import check_sizes
+
+__all__ = ["check_logits", "class_dim", "key_numbers", "key_state", "one_source", "read_mask", "read_tau"]
+
+
+def check_logits(logits: Tensor, classes_needed: bool = True) -> None:
+    """Refuse what is no floating tensor."""
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"logits must be a torch.Tensor, got {type(logits).__name__}")
+    if not logits.is_floating_point():
+        raise ValueError(f"logits must be floating, got {logits.dtype} of shape {tuple(logits.shape)}")
+    if classes_needed and logits.dim() == 0:
+        raise ValueError("logits must have a dim of classes, got a tensor of shape ()")
+
+
+def class_dim(logits: Tensor, dim: int) -> int:
+    """``dim`` counted from the front; refuses a dim that is not there or has no classes."""
+    dims = logits.dim()
+    dim = operator.index(dim)
+    if not -dims <= dim < dims:
+        raise ValueError(f"dim={dim}: expected a number from {-dims} to {dims - 1} for {tuple(logits.shape)}")
+    if logits.shape[dim] == 0:
+        raise ValueError(
+            f"logits of shape {tuple(logits.shape)} have no classes in dim={dim}: expected 1 or more"
+        )
+    check_sizes(1, logits.shape[dim])
+    return dim % dims
+
+
+def one_source(key: Key | None, generator: torch.Generator | None, noise: Tensor | None) -> None:
+    """Refuse more than one source of noise."""
+    given = [
+        name
+        for name, value in (("key", key), ("generator", generator), ("noise", noise))
+        if value is not None
+    ]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} exclude each other: expected at most one source of noise")
+    if key is not None and not isinstance(key, Key):
+        raise TypeError(f"key must be a softdraw.Key, got {key!r}: expected for example softdraw.Key(0)")
+
+
+def key_numbers(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> tuple[int, int]:
+    """Signed seed and offset of ``key`` or of a fresh one."""
+    if key is not None:
+        return key._numbers()
+    if logits.is_cuda and torch.cuda.is_current_stream_capturing():
+        raise RuntimeError(
+            "key: a CUDA graph would replay the seed drawn at capture; pass key= (the draw is then the same "
+            "at every replay) or noise="
+        )
+    return fresh_key(generator)._numbers()
+
+
+def key_state(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> Tensor:
+    """The key as a tensor, for graphs and transforms; a fresh one follows vmap's ``randomness``."""
+    if key is not None:
+        return key.state
+    if generator is not None:
+        return ops.random_state((), generator)
+    if torch.compiler.is_compiling():
+        return ops.fresh_state(logits.detach())
+    return ops.random_state()
+
+
+def read_mask(mask: Tensor | None, shape: torch.Size) -> Tensor | None:
+    """``mask`` expanded to the logits' shape."""
+    if mask is None:
+        return None
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(f"mask must be a boolean tensor, True where a class is allowed, got {got}")
+    try:
+        return mask.expand(shape)
+    except RuntimeError:
+        raise ValueError(
+            f"mask of shape {tuple(mask.shape)} must broadcast to logits of shape {tuple(shape)}"
+        ) from None
+
+
+def read_tau(tau: float | Tensor, logits: Tensor, dim: int, eager: bool) -> float | Tensor:
+    """The temperature as a float, a 0-dim tensor, or one value a row in the shape of the logits without
+    ``dim``.
+
+    A tensor comes in the dtype that is computed in. Values are checked for floats and, in eager mode, for
+    tensors on the CPU; elsewhere reading them would wait for the device or break the graph.
+    """
+    if not isinstance(tau, Tensor):
+        value = float(tau)
+        if not value >= 0.0:
+            raise ValueError(f"tau={value}: expected a temperature >= 0")
+        return value
+    if not tau.is_floating_point():
+        raise ValueError(f"tau must be a float or a floating tensor, got {tau.dtype}")
+    rows = logits.shape[:dim] + logits.shape[dim + 1 :]
+    if tau.dim() == logits.dim() and tau.shape[dim] == 1:
+        row_tau = tau.squeeze(dim)
+    elif tau.dim() < logits.dim():
+        row_tau = tau
+    else:
+        row_tau = None
+    fits = row_tau is not None and all(
+        a in (1, b) for a, b in zip(reversed(row_tau.shape), reversed(rows), strict=False)
+    )
+    if row_tau is None or not fits:
+        raise ValueError(
+            f"tau of shape {tuple(tau.shape)} does not fit logits of shape {tuple(logits.shape)} with "
+            f"classes in dim {dim}: expected a number, a tensor that broadcasts to the batch shape "
+            f"{tuple(rows)}, or one with {logits.dim()} dims and size 1 at dim {dim}"
+        )
+    if eager and tau.device.type == "cpu" and not bool((tau.detach() >= 0).all()):
+        raise ValueError(
+            f"tau holds {float(tau.detach().min())}: expected temperatures >= 0, none of them NaN"
+        )
+    if row_tau.dim() == 0:
+        if eager and tau.device.type == "cpu" and not tau.requires_grad:
+            return float(row_tau)
+        return row_tau.to(logits.device, compute_dtype(logits.dtype))
+    return row_tau.to(logits.device, compute_dtype(logits.dtype)).expand(rows)

@@ -1,0 +1,101 @@
+"""``gumbel_max``: exact samples of a categorical variable."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from softdraw.functional.arguments import check_logits, class_dim, key_numbers, one_source, read_mask
+from softdraw.functional.perturbed import noise_like, perturbed
+from softdraw.kernels import draws
+from softdraw.kernels.eager import is_plain
+from softdraw.random import Key
+from softdraw.random.noise import check_sizes
+
+__all__ = ["gumbel_max"]
+
+
+def gumbel_max(
+    logits: Tensor,
+    dim: int = -1,
+    *,
+    sample_shape: Sequence[int] = (),
+    mask: Tensor | None = None,
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """argmax(logits + Gumbel noise): an exact sample of softmax(logits), as an index.
+
+    Args:
+        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype.
+        dim: where the classes are.
+        sample_shape: leading dims of independent samples of every row.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        key: the name of the noise; at one key, the index is that of the soft and the hard ``gumbel_softmax``.
+        generator: a source of a fresh key. Without any source, torch's default generator is one.
+        noise: the caller's own noise, broadcastable to ``(*sample_shape, *logits.shape)``.
+
+    Returns:
+        int64 indices ``(*sample_shape, *batch)``, where ``batch`` is the logits' shape without ``dim``; -1
+        for a row with no allowed class or with NaN or ``+inf``. They carry no gradient.
+
+    Raises:
+        ValueError: ``mask`` or ``noise`` does not broadcast, there are no classes, ``logits`` is not
+            floating, a sample size is negative, or more than one of key, generator and noise is given.
+        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+
+    Example:
+        >>> import softdraw as sd, torch
+        >>> logits = torch.tensor([0.2, 0.3, 0.5]).log()
+        >>> index = sd.gumbel_max(logits, sample_shape=(100_000,), key=sd.Key(0))
+        >>> bool((index.bincount() / 1e5 - logits.exp()).abs().max() < 0.01)
+        True
+        >>> sd.gumbel_max(logits, mask=torch.zeros(3, dtype=torch.bool))
+        tensor(-1)
+
+    Reference:
+        Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014, section 2, for the trick and its proof.
+    """
+    check_logits(logits)
+    dim = class_dim(logits, dim)
+    if key is not None or generator is not None or noise is not None:
+        one_source(key, generator, noise)
+    shape = () if sample_shape == () else tuple(int(size) for size in sample_shape)
+    if shape and min(shape) < 0:
+        raise ValueError(f"sample_shape={shape}: expected sizes of 0 or more")
+    samples = math.prod(shape)
+    check_sizes(samples, 1)
+    if mask is not None:
+        mask = read_mask(mask, logits.shape)
+    if dim != logits.dim() - 1:
+        logits = logits.movedim(dim, -1)
+        mask = None if mask is None else mask.movedim(dim, -1)
+    x = logits.detach()
+    if noise is not None:
+        noise = _sample_noise(noise, (*shape, *_unmoved(x.shape, dim)))
+        noise = noise.detach().movedim(len(shape) + dim, -1)
+        return perturbed(x, mask, noise).winner()
+    eager = is_plain(logits)
+    if eager:
+        seed, offset = key_numbers(key, generator, logits)
+        index = draws.index(x.contiguous(), mask, seed, offset, samples)
+    else:
+        index = perturbed(x, mask, noise_like("gumbel", x, samples, key, generator, False)).winner()
+    return index.reshape((*shape, *x.shape[:-1]))
+
+
+def _unmoved(shape: torch.Size, dim: int) -> tuple[int, ...]:
+    """The shape before the classes of ``dim`` were moved to the end."""
+    return (*shape[:dim], shape[-1], *shape[dim:-1])
+
+
+def _sample_noise(noise: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if not isinstance(noise, Tensor) or not noise.is_floating_point():
+        got = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
+        raise ValueError(f"noise must be a floating tensor, got {got}")
+    try:
+        return noise.expand(shape)
+    except RuntimeError:
+        raise ValueError(f"noise of shape {tuple(noise.shape)} must broadcast to {shape}") from None

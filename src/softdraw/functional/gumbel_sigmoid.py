@@ -1,0 +1,100 @@
+"""``gumbel_sigmoid``: relaxed or straight-through samples of binary variables."""
+
+import torch
+from torch import Tensor
+
+from softdraw.functional.arguments import check_logits, one_source, read_mask, read_tau
+from softdraw.functional.gumbel_softmax import read_noise
+from softdraw.functional.perturbed import noise_like
+from softdraw.kernels.eager import is_plain
+from softdraw.kernels.formulas import compute_dtype
+from softdraw.random import Key
+
+__all__ = ["gumbel_sigmoid"]
+
+
+def gumbel_sigmoid(
+    logits: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    *,
+    mask: Tensor | None = None,
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """sigmoid((logits + Logistic noise) / tau): the binary Concrete distribution, element by element.
+
+    Args:
+        logits: log-odds of being 1, of any shape and floating dtype. The last dim counts as classes and the
+            others as rows, for the noise and for ``tau``.
+        tau: the temperature, >= 0, as in :func:`softdraw.gumbel_softmax` with ``dim=-1``: one value, or one
+            a row. 0 gives zeros and ones without gradient, ``inf`` gives 1/2.
+        hard: exact zeros and ones in the forward pass, the gradient of the soft sample in the backward pass.
+        mask: boolean, broadcastable to the logits; False gives exactly 0 and gradient 0.
+        key: the name of the noise.
+        generator: a source of a fresh key. Without any source, torch's default generator is one.
+        noise: the caller's own Logistic(0, 1) noise, broadcastable to the logits; gradients reach it.
+
+    Returns:
+        Samples in the shape and dtype of ``logits``: 0 for a logit of ``-inf``, 1 for ``+inf``, NaN for NaN.
+
+    Raises:
+        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast,
+            ``logits`` is not floating, or more than one of key, generator and noise is given.
+        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+
+    Example:
+        >>> import softdraw as sd, torch
+        >>> logits = torch.zeros(100_000)
+        >>> z = sd.gumbel_sigmoid(logits, hard=True, key=sd.Key(0))
+        >>> z.unique().tolist(), bool((z.mean() - 0.5).abs() < 0.01)
+        ([0.0, 1.0], True)
+
+    Reference:
+        Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, appendix B (binary case).
+    """
+    check_logits(logits, classes_needed=False)
+    if key is not None or generator is not None or noise is not None:
+        one_source(key, generator, noise)
+    shape = logits.shape
+    x = logits.reshape(1) if logits.dim() == 0 else logits
+    eager = is_plain(logits)
+    tau = read_tau(tau, x, x.dim() - 1, eager)
+    if mask is not None:
+        mask = read_mask(mask, shape)
+        mask = mask if mask is None else mask.reshape(x.shape)
+    if noise is None:
+        noise = noise_like("logistic", x, 1, key, generator, eager)[0]
+    else:
+        noise = read_noise(noise, logits).reshape(x.shape)
+    y = _relaxed(x, mask, noise, tau, hard)
+    return y.to(logits.dtype).reshape(shape)
+
+
+def _relaxed(x: Tensor, mask: Tensor | None, noise: Tensor, tau: float | Tensor, hard: bool) -> Tensor:
+    dtype = compute_dtype(x.dtype)
+    wide = x.to(dtype)
+    certain = torch.isinf(wide) if mask is None else torch.isinf(wide) | ~mask
+    z = torch.where(certain, 0.0, wide) + noise.to(dtype)
+    least = 1e-30
+    if isinstance(tau, Tensor):
+        column = tau.unsqueeze(-1) if tau.dim() else tau
+        floor = column.clamp(min=least)
+    else:
+        column = torch.full((), tau, dtype=dtype, device=x.device)
+        floor = column.clamp(min=least)
+    # Beyond this the sigmoid is flat in floating point; the bound keeps tau's gradient finite.
+    steep = (800.0 if dtype == torch.float64 else 110.0) * floor.detach()
+    limit = steep.clamp(max=torch.finfo(dtype).max)
+    inside = torch.minimum(torch.maximum(z, -limit), limit)
+    soft = torch.sigmoid(torch.where(torch.isfinite(floor), inside / floor, 0.0))
+    step = (z > 0).to(dtype)
+    soft = torch.where(torch.isnan(z), z, torch.where(column == 0, step, soft))
+    if hard:
+        value = torch.where(torch.isnan(z), torch.nan, step)
+        soft = value + (soft - soft.detach())
+    end = (wide == torch.inf).to(dtype)
+    if mask is not None:
+        end = torch.where(mask, end, 0.0)
+    return torch.where(certain, end, soft)

@@ -1,0 +1,123 @@
+"""``gumbel_softmax``: relaxed or straight-through samples of a categorical variable."""
+
+import torch
+from torch import Tensor
+
+from softdraw.functional.arguments import (
+    check_logits,
+    class_dim,
+    key_numbers,
+    one_source,
+    read_mask,
+    read_tau,
+)
+from softdraw.functional.perturbed import noise_like, perturbed, relax
+from softdraw.kernels import draws
+from softdraw.kernels.eager import is_plain
+from softdraw.random import Key
+
+__all__ = ["gumbel_softmax"]
+
+
+def gumbel_softmax(
+    logits: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    eps: float | None = None,
+    dim: int = -1,
+    *,
+    mask: Tensor | None = None,
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """softmax((logits + Gumbel noise) / tau), or its one-hot with the gradient of the soft sample.
+
+    The positional arguments are those of ``torch.nn.functional.gumbel_softmax``. Noise and softmax are
+    computed in float32 (float64 for float64 logits) on logits less their row's maximum. Masked classes and
+    logits of ``-inf`` get exactly 0; a row with no allowed class is a row of zeros; NaN or ``+inf`` in a row
+    makes the row NaN.
+
+    Args:
+        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype.
+        tau: the temperature, >= 0: a float, a 0-dim tensor, a tensor with as many dims as the logits and
+            size 1 at ``dim``, or one with fewer dims that broadcasts to the batch shape (the logits' shape
+            without ``dim``). A ``[k]`` or ``[n, k]`` tensor, which ``F.gumbel_softmax`` would divide by
+            class for class, is refused unless it fits the batch shape. 0 gives a one-hot without gradient,
+            ``inf`` the uniform distribution.
+        hard: exact zeros and ones in the forward pass, the gradient of the soft sample in the backward pass.
+        eps: ignored, as in torch.
+        dim: where the classes are.
+        mask: boolean, broadcastable to the logits, True where a class is allowed.
+        key: the name of the noise.
+        generator: a source of a fresh key. Without any source, torch's default generator is one.
+        noise: the caller's own noise, broadcastable to the logits; gradients reach it.
+
+    Returns:
+        Samples in the shape and dtype of ``logits``. Gradients reach ``logits``, ``tau`` and ``noise``.
+
+    Raises:
+        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast,
+            there are no classes, ``logits`` is not floating, or more than one of key, generator and noise is
+            given.
+        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+
+    Example:
+        >>> import softdraw as sd, torch
+        >>> logits = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
+        >>> y = sd.gumbel_softmax(logits, tau=0.5, key=sd.Key(0))
+        >>> y.shape, bool((y.sum(-1) - 1).abs() < 1e-6)
+        (torch.Size([1, 3]), True)
+        >>> z = sd.gumbel_softmax(logits, tau=0.5, hard=True, key=sd.Key(0))
+        >>> bool((z.argmax(-1) == y.argmax(-1)).all()), z.sum().item()
+        (True, 1.0)
+        >>> mask = torch.tensor([True, False, True])
+        >>> sd.gumbel_softmax(logits, mask=mask, key=sd.Key(0))[0, 1].item()
+        0.0
+
+    Reference:
+        Jang, Gu, Poole, "Categorical reparameterization with Gumbel-Softmax", ICLR 2017, eq. 2.
+        Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, eq. 10.
+    """
+    check_logits(logits)
+    dim = class_dim(logits, dim)
+    if key is not None or generator is not None or noise is not None:
+        one_source(key, generator, noise)
+    eager = is_plain(logits)
+    if type(tau) is not float or not tau >= 0.0:
+        tau = read_tau(tau, logits, dim, eager)
+    if mask is not None:
+        mask = read_mask(mask, logits.shape)
+    last = dim == logits.dim() - 1
+    x = logits if last else logits.movedim(dim, -1)
+    if mask is not None and not last:
+        mask = mask.movedim(dim, -1)
+    learned_tau = isinstance(tau, Tensor) and tau.requires_grad
+    if eager and noise is None and not learned_tau:
+        seed, offset = key_numbers(key, generator, logits)
+        if isinstance(tau, Tensor):
+            # A copy in full: a schedule may step before the backward.
+            tau = tau.expand(x.shape[:-1]).clone(memory_format=torch.contiguous_format)
+        draw = draws.hard if hard else draws.soft
+        y = draw(x.contiguous(), mask, tau, seed, offset)
+        return y if last else y.movedim(-1, dim)
+    if noise is None:
+        noise = noise_like("gumbel", x, 1, key, generator, eager)[0]
+    else:
+        noise = read_noise(noise, logits)
+        noise = noise if last else noise.movedim(dim, -1)
+    y = relax(perturbed(x, mask, noise), tau, hard, logits.dtype)
+    return y if last else y.movedim(-1, dim)
+
+
+def read_noise(noise: Tensor, logits: Tensor) -> Tensor:
+    """The caller's noise in the shape of the logits."""
+    if not isinstance(noise, Tensor) or not noise.is_floating_point():
+        got = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
+        raise ValueError(f"noise must be a floating tensor, got {got}")
+    try:
+        return noise.expand(logits.shape)
+    except RuntimeError:
+        raise ValueError(
+            f"noise of shape {tuple(noise.shape)} must broadcast to logits of shape {tuple(logits.shape)}"
+        ) from None

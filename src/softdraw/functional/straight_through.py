@@ -1,0 +1,42 @@
+"""The value of one tensor with the gradient of another."""
+
+from torch import Tensor
+
+__all__ = ["straight_through"]
+
+
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """``hard`` in the forward pass, ``soft`` in the backward pass.
+
+    Args:
+        hard: any dtype; it is cast to that of ``soft``.
+        soft: floating, in the shape of ``hard``.
+
+    Returns:
+        The values of ``hard``, exactly, with the upstream gradient passed to ``soft`` unchanged.
+
+    Raises:
+        ValueError: the shapes differ, or ``soft`` is not floating.
+
+    Example:
+        >>> import softdraw as sd, torch
+        >>> soft = torch.tensor([0.7, 0.3], requires_grad=True)
+        >>> y = sd.straight_through(torch.tensor([1, 0]), soft)
+        >>> y.detach()
+        tensor([1., 0.])
+        >>> torch.autograd.grad(y[1], soft)
+        (tensor([0., 1.]),)
+
+    Reference:
+        Bengio, Léonard, Courville, "Estimating or propagating gradients through stochastic neurons for
+        conditional computation", 2013.
+    """
+    if hard.shape != soft.shape:
+        raise ValueError(
+            f"hard and soft must have one shape, got {tuple(hard.shape)} and {tuple(soft.shape)}"
+        )
+    if not soft.is_floating_point():
+        raise ValueError(f"soft must be floating to carry a gradient, got {soft.dtype}")
+    # x - x is exactly 0 for a finite x, so the value is exact, which `hard - soft.detach() + soft` is not.
+    carrier = (soft - soft.detach()).nan_to_num(0.0)
+    return hard.detach().to(soft.dtype) + carrier

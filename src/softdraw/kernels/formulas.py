@@ -1,0 +1,96 @@
+"""The arithmetic between noise and sample, as differentiable PyTorch.
+
+The reference backend evaluates it, and so does every call whose derivative goes beyond the fast path:
+gradients of the temperature or of the caller's noise, forward mode, ``torch.func`` and compiled graphs.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["Scores", "compute_dtype", "one_hot", "relaxed", "scores"]
+
+
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    """float64 for float64, float32 for every narrower type."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+class Scores(NamedTuple):
+    """Perturbed logits ``z = logits - max + noise``, and what may be drawn of them.
+
+    ``z`` is finite or below: 0 where ``allowed`` is False. ``bad`` marks, with a last dim of 1, the rows
+    whose allowed logits hold NaN or +inf.
+    """
+
+    z: Tensor
+    allowed: Tensor
+    bad: Tensor
+
+    def ranked(self) -> Tensor:
+        """``z`` with ``-inf`` where a class is not allowed."""
+        return torch.where(self.allowed, self.z, -torch.inf)
+
+    def winner(self) -> Tensor:
+        """The first best class of each row; -1 for a row with NaN, +inf or no allowed class."""
+        none = self.bad.squeeze(-1) | ~self.allowed.any(-1)
+        # An allowed class may score -inf (a difference of logits that overflows), so it must outrank the
+        # others.
+        ranked = torch.where(
+            self.allowed, self.z.detach().clamp(min=torch.finfo(self.z.dtype).min), -torch.inf
+        )
+        return torch.where(none, -1, ranked.argmax(-1))
+
+
+def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
+    """Scores of ``logits`` (classes last) under ``noise``, in the dtype that is computed in."""
+    dtype = compute_dtype(logits.dtype)
+    wide = logits.to(dtype)
+    allowed = wide != -torch.inf
+    if mask is not None:
+        allowed = allowed & mask
+    fixed = wide.detach()
+    top = torch.where(allowed, fixed, -torch.inf).amax(-1, keepdim=True)
+    # NaN and +inf reach the maximum, so one test of it finds them.
+    bad = torch.isnan(top) | (top == torch.inf)
+    usable = torch.where(torch.isfinite(top), top, 0.0)
+    z = torch.where(allowed & ~bad, wide - usable, 0.0) + noise.to(dtype)
+    allowed = allowed.expand(z.shape)
+    bad = (bad | (torch.isnan(z.detach()) & allowed).any(-1, keepdim=True)).expand(*z.shape[:-1], 1)
+    return Scores(torch.where(allowed & ~bad, z, 0.0), allowed, bad)
+
+
+def relaxed(drawn: Scores, tau: float | Tensor) -> Tensor:
+    """softmax(z / tau) over the allowed classes: 0 elsewhere, NaN in bad rows, a one-hot at ``tau = 0``.
+
+    ``tau`` is a float or broadcasts against ``z``. At ``tau = 0`` the gradient is 0.
+    """
+    z, allowed, bad = drawn
+    best = drawn.ranked().detach().amax(-1, keepdim=True)
+    s = torch.where(allowed, z - torch.where(torch.isfinite(best), best, 0.0), 0.0)
+    least = 1e-30
+    if isinstance(tau, Tensor):
+        floor = tau.to(z.dtype).clamp(min=least)
+    else:
+        floor = torch.full((), max(tau, least), dtype=z.dtype, device=z.device)
+    # Below this the exponential is 0; the bound keeps the quotient, and with it tau's gradient, finite.
+    lowest = -800.0 if z.dtype == torch.float64 else -110.0
+    bound = (lowest * floor.detach()).clamp(min=torch.finfo(z.dtype).min)
+    quotient = torch.where(torch.isfinite(floor), torch.maximum(s, bound) / floor, 0.0)
+    weight = torch.where(allowed, torch.exp(quotient), 0.0)
+    total = weight.sum(-1, keepdim=True)
+    y = weight / torch.where(total == 0, 1.0, total)
+    if isinstance(tau, Tensor):
+        y = torch.where(tau == 0, one_hot(drawn, drawn.winner()), y)
+    elif tau == 0:
+        # The product keeps the sample in the graph, with gradient 0.
+        y = one_hot(drawn, drawn.winner()) + y * 0.0
+    return torch.where(bad, torch.nan, y)
+
+
+def one_hot(drawn: Scores, index: Tensor) -> Tensor:
+    """Exact zeros and ones: rows of zeros for an empty row, of NaN for a bad one."""
+    classes = torch.arange(drawn.z.shape[-1], device=drawn.z.device)
+    hot = (classes == index.unsqueeze(-1)).to(drawn.z.dtype)
+    return torch.where(drawn.bad, torch.nan, hot)

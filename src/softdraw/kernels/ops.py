@@ -1,0 +1,93 @@
+"""The two operations that graphs carry: ``softdraw::noise`` and ``softdraw::fresh_state``.
+
+Compiled graphs, exports and ``torch.func`` see these and plain PyTorch around them, so that every transform
+that PyTorch knows applies. Keys are tensors here, or each new key would be a recompilation.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softdraw.kernels import table
+
+__all__ = ["fresh_state", "noise"]
+
+_library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    "noise(Tensor state, str law, SymInt samples, SymInt rows, SymInt classes, ScalarType dtype, "
+    "Device device) -> Tensor"
+)
+# The tag forbids a partitioner to call it a second time in the backward (pytorch#190758).
+_library.define(  # type: ignore[no-untyped-call]
+    "fresh_state(Tensor like) -> Tensor", tags=(torch.Tag.nondeterministic_seeded,)
+)
+
+
+def _noise(
+    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    seed, offset = state.tolist()
+    backend = table.backend_for(device.type)
+    drawn: Tensor = backend.noise(law, samples, rows, classes, seed, offset, dtype, device)
+    return drawn
+
+
+def _noise_fake(
+    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    return state.new_empty((samples, rows, classes), dtype=dtype, device=device)
+
+
+def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest: Any) -> tuple[Tensor, int]:
+    states = state.movedim(in_dims[0] or 0, 0)
+    return torch.stack([torch.ops.softdraw.noise(one, *rest) for one in states.unbind(0)]), 0
+
+
+def random_state(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
+    """States ``[*count, 2]`` of fresh seeds, from ``generator`` or torch's default generator."""
+    device = None if generator is None else generator.device
+    seed = torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64, generator=generator, device=device)
+    return torch.stack((seed, torch.zeros_like(seed)), -1)
+
+
+def _fresh_state(like: Tensor) -> Tensor:
+    return random_state()
+
+
+def _fresh_state_fake(like: Tensor) -> Tensor:
+    return torch.empty((2,), dtype=torch.int64)
+
+
+def _fresh_state_vmap(info: Any, in_dims: tuple[int | None, ...], like: Tensor) -> tuple[Tensor, int | None]:
+    if info.randomness == "error":
+        raise RuntimeError(
+            "vmap: a random draw without key= inside vmap needs randomness='different' or randomness='same', "
+            "got randomness='error'"
+        )
+    if info.randomness == "same":
+        return torch.ops.softdraw.fresh_state(like.select(in_dims[0] or 0, 0)), None
+    return random_state((info.batch_size,)), 0
+
+
+_key = "CompositeExplicitAutograd"
+_library.impl("noise", _noise, _key)  # type: ignore[no-untyped-call]
+_library.impl("fresh_state", _fresh_state, _key)  # type: ignore[no-untyped-call]
+torch.library.register_fake("softdraw::noise", _noise_fake, lib=_library)
+torch.library.register_fake("softdraw::fresh_state", _fresh_state_fake, lib=_library)
+torch.library.register_vmap("softdraw::noise", _noise_vmap, lib=_library)
+torch.library.register_vmap("softdraw::fresh_state", _fresh_state_vmap, lib=_library)
+
+
+def noise(
+    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Noise ``[samples, rows, classes]`` for a key that is a tensor."""
+    drawn: Tensor = torch.ops.softdraw.noise(state, law, samples, rows, classes, dtype, device)
+    return drawn
+
+
+def fresh_state(like: Tensor) -> Tensor:
+    """The state of a fresh key, as an operation of the graph."""
+    state: Tensor = torch.ops.softdraw.fresh_state(like)
+    return state
