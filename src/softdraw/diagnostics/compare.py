@@ -217,7 +217,8 @@ def draw_gradients(
 
     def flat(z: Tensor) -> Tensor:
         # a library f may rely on the rank of its input, so draws never appear as a batch dim
-        return f(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        cost = f(z.flatten(0, 1))
+        return cost.reshape(*z.shape[:2], *cost.shape[1:])
 
     cost = max(1, est.evaluations(*shape[-2:])) * max(1, logits.numel())
     block = max(1, min(draws, _BLOCK // cost))

@@ -124,8 +124,9 @@ def target_of(est: Estimator, f: Cost, logits: Tensor, *, mask: Tensor | None = 
     count, variables = est.samples, logits.shape[-2]
 
     def bound(z: Tensor) -> Tensor:
-        copies = z.unflatten(-2, (count, variables)).movedim(-3, 0)
-        flat = f(copies.flatten(0, 1)).unflatten(0, copies.shape[:2])
+        copies = z.reshape(*z.shape[:-2], count, variables, z.shape[-1]).movedim(-3, 0)
+        cost = f(copies.flatten(0, 1))
+        flat = cost.reshape(*copies.shape[:2], *cost.shape[1:])
         return torch.logsumexp(flat, 0) - torch.log(torch.tensor(float(count), dtype=flat.dtype))
 
     del mask

@@ -97,7 +97,7 @@ class GradientMonitor:
         for value in (*args, *kwargs.values()):
             if isinstance(value, Tensor) and value.is_floating_point() and value.dim() >= 1:
                 if value.requires_grad and torch.is_grad_enabled():
-                    value.register_hook(self._recorder(value.detach(), self._seen))
+                    value.register_hook(self._recorder(value.detach(), self._seen))  # type: ignore[no-untyped-call]
                 return
 
     def _recorder(self, logits: Tensor, step: int) -> Callable[[Tensor], None]:

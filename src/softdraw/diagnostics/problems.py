@@ -80,7 +80,8 @@ def _vae() -> Problem:
     w1, b1, w2, b2, w3, b3, w4, b4 = weights
 
     def encode(x: Tensor) -> Tensor:
-        return (torch.relu(x @ w1 + b1) @ w2 + b2).unflatten(-1, (8, 4))
+        flat: Tensor = torch.relu(x @ w1 + b1) @ w2 + b2
+        return flat.reshape(*flat.shape[:-1], 8, 4)
 
     def negative_elbo(z: Tensor, x: Tensor, logits: Tensor) -> Tensor:
         pixels = torch.relu(z.flatten(-2) @ w3 + b3) @ w4 + b4
@@ -97,7 +98,7 @@ def _vae() -> Problem:
             logits = encode(images)
             z: Tensor = est(logits, key=Key(step))
             optimiser.zero_grad()
-            negative_elbo(z, images, logits).mean().backward()
+            torch.autograd.backward(negative_elbo(z, images, logits).mean())
             optimiser.step()
     for weight in weights:
         weight.requires_grad_(False)

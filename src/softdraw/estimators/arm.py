@@ -55,7 +55,7 @@ class ARM(Estimator):
         first, second = logit_u > -phi, logit_u < phi
         z = torch.cat([_pair(b, allowed, both, logits.dtype) for b in (first, second)])
         cost = call_cost(f, z, caller=self)
-        f_first, f_second = cost.detach().to(phi.dtype).unflatten(0, (2, self.samples))
+        f_first, f_second = cost.detach().to(phi.dtype).reshape(2, self.samples, *cost.shape[1:])
         slope = (f_first - f_second).unsqueeze(-1) * self._weight(first, second, logit_u, phi)
         slope = slope.mean(0).masked_fill(~both, 0.0)
         return attach(cost.mean(0), logits, torch.stack([slope, -slope], -1))

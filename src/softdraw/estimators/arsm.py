@@ -56,7 +56,7 @@ class ARSM(Estimator):
         index = swapped.argmax(-1).movedim(-1, 0)
         z = one_hot(index, classes, logits.dtype).masked_fill(~allowed, 0.0)
         cost = call_cost(f, z.flatten(0, 1), caller=self)
-        by_swap = cost.detach().to(pi.dtype).unflatten(0, z.shape[:2])
+        by_swap = cost.detach().to(pi.dtype).reshape(*z.shape[:2], *cost.shape[1:])
         # table[c, j] = f(z^{c<->j}), symmetric, the plain sample on its diagonal
         number = torch.zeros(classes, classes, dtype=torch.int64, device=logits.device)
         number[pairs[0], pairs[1]] = swap

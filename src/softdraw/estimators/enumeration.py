@@ -45,7 +45,8 @@ class Enumeration(Estimator):
 
     def evaluations(self, variables: int, classes: int) -> int:
         """C^D."""
-        return int(classes) ** int(variables)
+        states: int = int(classes) ** int(variables)
+        return states
 
     def _check(self, logits: Tensor) -> None:
         variables, classes = logits.shape[-2:]

@@ -52,7 +52,7 @@ class GappedST(TemperedEstimator):
         samples: int = 1,
     ) -> None:
         super().__init__(tau, samples=samples)
-        if gap != "p" and (isinstance(gap, str) or not gap >= 0.0):
+        if gap != "p" and not (isinstance(gap, int | float) and gap >= 0.0):
             raise ValueError(f"gap={gap!r}: expected a float >= 0 or 'p'")
         self.gap = gap
 

@@ -19,7 +19,7 @@ class _Attach(torch.autograd.Function):
         return value.view_as(value)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         gradient, *own = ctx.saved_tensors
         weight = upstream.unsqueeze(-1).unsqueeze(-1)

@@ -53,7 +53,7 @@ class IndeCateR(Estimator):
         setting = eye.view(1, 1, classes, *ones, 1, classes)
         changed = torch.where(own.view(1, variables, 1, *ones, variables, 1), setting, z[:, None, None])
         changed = changed.expand(shape).masked_fill(~allowed, 0.0)
-        cost = call_cost(f, changed.flatten(0, 2), caller=self).unflatten(0, shape[:3])
+        cost = call_cost(f, changed.flatten(0, 2), caller=self).reshape(*shape[:3], *batch)
         # put the two dims of the changed variable behind the batch: [*batch, D, C]
         mean = cost.mean(0).movedim((0, 1), (-2, -1))
         # a class that is not allowed has probability 0, but its cost may be anything

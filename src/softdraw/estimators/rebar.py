@@ -23,13 +23,14 @@ class REBAR(Estimator):
     """[f(z) - c(y')] d log p(z) + d c(y) - d c(y'), with c the control variate at noisy logits y and at y' ~
     y | z.
 
-    y = log p + G, z = argmax y, c(y) = eta f(softmax(y / tau)). y' may be any draw of the noisy logits given
-    z, so the draw y itself is taken, through its conditional parameterisation. The two pathwise terms then
-    share one derivative of c: per entry, d y_i - d y'_i = exp(y_i - max y) d log p_i. That couples them
-    tightly and saves an evaluation: two of f for each of S samples, where independent noise takes three.
+    y = log p + G, z = argmax y, c(y) = eta f(softmax(y / tau)) + baseline. y' may be any draw of the noisy
+    logits given z, so the draw y itself is taken, through its conditional parameterisation. The two pathwise
+    terms then share one derivative of c: per entry, d y_i - d y'_i = exp(y_i - max y) d log p_i. That couples
+    them tightly and saves an evaluation: two of f for each of S samples, where independent noise takes three.
 
-    ``log_tau`` and ``eta`` are parameters. A backward through ``expectation`` leaves in them the gradient of
-    the mean squared norm of the estimate, whose minimum is that of the variance, since the mean is fixed.
+    ``log_tau``, ``eta`` and ``baseline`` (which starts at 0) are parameters. A backward through
+    ``expectation`` leaves in them the gradient of the mean squared norm of the estimate, whose minimum is
+    that of the variance, since the mean is fixed.
 
     References:
         Tucker, Mnih, Maddison, Lawson, Sohl-Dickstein, "REBAR: Low-variance, Unbiased Gradient Estimates for
@@ -48,7 +49,7 @@ class REBAR(Estimator):
         >>> est, logits = sd.estimators.get("rebar"), torch.zeros(1, 2, requires_grad=True)
         >>> est.expectation(lambda z: (z[..., 0, 0] - 0.45) ** 2, logits, key=sd.Key(0)).backward()
         >>> sorted(name for name, p in est.named_parameters() if p.grad is not None)
-        ['eta', 'log_tau']
+        ['baseline', 'eta', 'log_tau']
     """
 
     needs: Literal["tensor", "callable", "differentiable callable"] = "differentiable callable"
@@ -63,6 +64,7 @@ class REBAR(Estimator):
             raise ValueError(f"tau={tau!r}: expected a finite temperature > 0")
         self.log_tau = nn.Parameter(torch.tensor(math.log(start)))
         self.eta = nn.Parameter(torch.tensor(float(eta)))
+        self.baseline = nn.Parameter(torch.zeros(()))
 
     @property
     def tau(self) -> Tensor:
@@ -107,8 +109,8 @@ class REBAR(Estimator):
         """Costs of the samples ``[S, *batch]`` and the control variate at the noisy logits."""
         soft = (noisy / self.tau.to(noisy.dtype)).softmax(-1).masked_fill(~allowed, 0.0).to(z.dtype)
         cost = call_cost(f, torch.cat([z, soft]), differentiable=True, caller=self)
-        hard, relaxed = cost.split(self.samples)
-        return hard, self.eta.to(relaxed.dtype) * relaxed
+        hard, relaxed = cost[: self.samples], cost[self.samples :]
+        return hard, self.eta.to(relaxed.dtype) * relaxed + self.baseline.to(relaxed.dtype)
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.tau.detach(), "eta": self.eta.detach(), "samples": self.samples}

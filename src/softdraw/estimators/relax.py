@@ -57,6 +57,7 @@ class RELAX(REBAR):
             self.needs = "callable"
             self.log_tau.requires_grad_(False)
             self.eta.requires_grad_(False)
+            self.baseline.requires_grad_(False)  # r has a bias of its own
         head = nn.Linear(hidden, 1)
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)

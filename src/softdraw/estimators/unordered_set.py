@@ -55,7 +55,8 @@ class UnorderedSet(Estimator):
 
     def evaluations(self, variables: int, classes: int) -> int:
         """min(k, C^D)."""
-        return min(self.samples, int(classes) ** int(variables))
+        states: int = int(classes) ** int(variables)
+        return min(self.samples, states)
 
     def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits.detach(), mask)

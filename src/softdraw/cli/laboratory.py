@@ -1,0 +1,143 @@
+"""What ``softdraw compare`` and ``softdraw temperature`` share: measure with a progress bar, then write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from softdraw.diagnostics.compare import compare, rows_to_csv
+from softdraw.diagnostics.measures import Measures
+from softdraw.diagnostics.problems import Problem, load_problem
+from softdraw.diagnostics.report import report
+from softdraw.estimators import get, names
+from softdraw.random import Key
+
+__all__ = ["Findings", "chosen_names", "measure_all", "numbers", "problem_of", "show", "tempered", "write"]
+
+
+@dataclass
+class Findings:
+    """What was measured before the end or Ctrl-C."""
+
+    rows: list[Measures] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+
+def problem_of(name: str) -> Problem:
+    """The problem called ``name``; a usage error where there is none."""
+    try:
+        return load_problem(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="PROBLEM") from error
+
+
+def chosen_names(text: str | None, default: Sequence[str]) -> list[str]:
+    """Estimators of a comma-separated list; a usage error where a name is unknown."""
+    chosen = [part.strip() for part in text.split(",")] if text else list(default)
+    for name in chosen:
+        if name not in names():
+            raise typer.BadParameter(
+                f"{name!r} is no estimator; expected some of {', '.join(names())}", param_hint="--estimators"
+            )
+    return chosen
+
+
+def numbers(text: str, option: str) -> list[float]:
+    """Temperatures of a comma-separated list; a usage error for anything but numbers > 0."""
+    try:
+        values = [float(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r}: expected numbers with commas between", param_hint=option
+        ) from error
+    if not values or not all(0.0 < value < float("inf") for value in values):
+        raise typer.BadParameter(f"{text!r}: expected numbers > 0", param_hint=option)
+    return values
+
+
+def measure_all(
+    problem: Problem, chosen: Sequence[str], taus: Sequence[float], draws: int, seed: int
+) -> Findings:
+    """Measure every estimator, at each temperature where it has one; Ctrl-C keeps what is done."""
+    found, key = Findings(), Key(seed)
+    tasks = [(name, tau) for name in chosen for tau in (taus if taus and tempered(name) else [None])]
+    exact = None
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("exact gradient", total=len(tasks))
+        try:
+            for name, tau in tasks:
+                bar.update(task, description=name if tau is None else f"{name} tau={tau:g}")
+                est = get(name) if tau is None else get(name, tau=tau)
+                # a swept temperature is held; training would move a learned one away from it
+                warmup = 0 if tau is not None else 200
+                result = compare(
+                    problem.f,
+                    problem.logits,
+                    [est],
+                    draws,
+                    key=key,
+                    mask=problem.mask,
+                    exact=exact,
+                    warmup=warmup,
+                )
+                exact = result.exact
+                found.rows += result.rows
+                found.skipped.update(result.skipped)
+                bar.advance(task)
+        except KeyboardInterrupt:
+            found.interrupted = True
+    return found
+
+
+def tempered(name: str) -> bool:
+    """Whether that estimator has a temperature."""
+    return type(get(name)).default_tau is not None
+
+
+def show(problem: Problem, found: Findings) -> None:
+    """Print the table."""
+    table = Table(title=f"{problem.name}: {problem.description}")
+    table.add_column("estimator")
+    for column in ("tau", "bias", "variance", "squared error", "cosine", "dead", "evaluations", "ms"):
+        table.add_column(column, justify="right")
+    for row in found.rows:
+        table.add_row(
+            row.estimator,
+            "" if row.tau is None else f"{row.tau:g}",
+            f"{row.bias:.3g} ± {row.bias_error:.1g}",
+            f"{row.variance:.3g} ± {row.variance_error:.1g}",
+            f"{row.mse:.3g} ± {row.mse_error:.1g}",
+            f"{row.cosine:.3f}",
+            f"{row.dead:.0%}",
+            str(row.evaluations),
+            f"{1e3 * row.seconds:.2f}",
+        )
+    console = Console()
+    console.print(table)
+    for name, reason in found.skipped.items():
+        console.print(f"not tried: {name}: {reason}", markup=False, highlight=False)
+
+
+def write(problem: Problem, found: Findings, folder: Path, command: str) -> None:
+    """Write ``measures.csv`` and ``report.html`` into the folder and say so."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = [f"Made by: {command}"]
+    if found.interrupted:
+        notes.append("Stopped before the end; what was measured by then is shown.")
+    page = report(
+        found.rows, title=problem.name, description=problem.description, skipped=found.skipped, notes=notes
+    )
+    for name, text in (("measures.csv", rows_to_csv(found.rows)), ("report.html", page)):
+        (folder / name).write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {folder / 'measures.csv'} and {folder / 'report.html'}")

@@ -1,0 +1,56 @@
+"""``softdraw temperature``: bias and variance over a range of temperatures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["add_to"]
+
+_ESTIMATORS = ("gumbel-softmax", "st-gumbel-softmax", "gumbel-rao", "st", "reinmax")
+_TAUS = "0.1,0.2,0.5,1,2,5"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the command into the app."""
+    app.command("temperature")(temperature)
+
+
+def temperature(
+    problem: Annotated[
+        str, typer.Argument(help="rebar-toy, polynomial, cubic, vae, or module:function of your own.")
+    ] = "cubic",
+    estimators: Annotated[
+        str | None, typer.Option(help="Names of estimators with a temperature, commas between.")
+    ] = None,
+    taus: Annotated[str, typer.Option(help="Temperatures with commas between.")] = _TAUS,
+    draws: Annotated[int, typer.Option(min=2, help="Independent estimates of each.")] = 4000,
+    seed: Annotated[int, typer.Option(help="Names the noise.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for measures.csv and report.html.")] = Path(
+        "runs/temperature"
+    ),
+    picture: Annotated[
+        Path | None, typer.Option(help="Also write the picture of samples, bias and variance, as SVG.")
+    ] = None,
+) -> None:
+    """Measure what temperature does to bias and variance, and draw it."""
+    from softdraw.cli import laboratory
+    from softdraw.diagnostics.figures import svg, temperature_figure
+
+    posed = laboratory.problem_of(problem)
+    chosen = laboratory.chosen_names(estimators, _ESTIMATORS)
+    for name in chosen:
+        if not laboratory.tempered(name):
+            raise typer.BadParameter(f"{name!r} has no temperature", param_hint="--estimators")
+    values = laboratory.numbers(taus, "--taus")
+    found = laboratory.measure_all(posed, chosen, values, draws, seed)
+    laboratory.show(posed, found)
+    command = f"softdraw temperature {problem} --estimators {','.join(chosen)} --taus {taus}"
+    command += f" --draws {draws} --seed {seed}"
+    laboratory.write(posed, found, out, command)
+    if picture is not None:
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_text(svg(temperature_figure(found.rows)), encoding="utf-8")
+        typer.echo(f"wrote {picture}")
+    if found.interrupted:
+        raise typer.Exit(130)
