@@ -9,7 +9,7 @@ from softdraw import __version__
 
 __all__ = ["COMMANDS", "build"]
 
-COMMANDS = ("molecules",)
+COMMANDS = ("molecules", "compare", "temperature")
 """Modules of this room whose ``add_to`` puts a command, or a group of them, into the app."""
 
 
