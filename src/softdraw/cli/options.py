@@ -54,7 +54,8 @@ Targets = Annotated[
     typer.Option(
         "--target",
         metavar="PROPERTY=GOAL[@WEIGHT]",
-        help="What to steer to: logp, qed, tpsa, mw, sa or module:function; a value, max or min. Repeatable.",
+        help="What to steer to: logp, qed, tpsa, mw, sa, heteroatoms, heavy_atoms or module:function; "
+        "a value, max or min. Repeatable.",
         show_default="logP 1.5 standard deviations above the data",
     ),
 ]

@@ -377,9 +377,8 @@ class MoleculeGenerator:
         parts = self.parts
         if whole is None:
             whole = {*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles}
-        return score(
-            samples, train=self.train_smiles, whole=whole, reference=self.heldout_smiles or None, fcd=fcd
-        )
+        reference = self.heldout_smiles if len(self.heldout_smiles) > 1 else None
+        return score(samples, train=self.train_smiles, whole=whole, reference=reference, fcd=fcd)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the generator: weights (safetensors), data, settings and history.

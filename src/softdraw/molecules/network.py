@@ -24,14 +24,33 @@ Cache = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Sizes of a :class:`GraphNetwork`: features of a token, of a pair of atoms, of a bond decision."""
+    """Sizes of a :class:`GraphNetwork`.
 
-    width: int = 128
-    layers: int = 4
+    Attributes:
+        width: features of a token, a multiple of ``heads``.
+        layers: transformer blocks.
+        heads: attention heads.
+        expand: hidden features of a block's perceptron, in widths.
+        pair_width: features of a pair of atoms.
+        bond_width: features of a bond decision.
+
+    Raises:
+        ValueError: a size is not a positive integer, or ``heads`` does not divide ``width``.
+    """
+
+    width: int = 48
+    layers: int = 1
     heads: int = 4
     expand: int = 3
-    pair_width: int = 32
-    bond_width: int = 128
+    pair_width: int = 16
+    bond_width: int = 48
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: got {value!r}, expected an integer of at least 1")
+        if self.width % self.heads:
+            raise ValueError(f"width: got {self.width}, expected a multiple of heads={self.heads}")
 
     def to_dict(self) -> dict[str, int]:
         """The sizes as plain Python."""

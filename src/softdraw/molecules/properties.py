@@ -27,16 +27,27 @@ def _sa(mol: Chem.Mol) -> float:
     return float(sascorer.calculateScore(mol))
 
 
+def _heteroatoms(mol: Chem.Mol) -> float:
+    return float(sum(atom.GetAtomicNum() not in (1, 6) for atom in mol.GetAtoms()))
+
+
+def _heavy_atoms(mol: Chem.Mol) -> float:
+    return float(mol.GetNumHeavyAtoms())
+
+
 PROPERTIES: dict[str, Property] = {
     "logp": lambda mol: rdMolDescriptors.CalcCrippenDescriptors(mol)[0],
     "qed": QED.qed,
     "tpsa": rdMolDescriptors.CalcTPSA,
     "mw": Descriptors.MolWt,  # type: ignore[attr-defined]
     "sa": _sa,
+    "heteroatoms": _heteroatoms,
+    "heavy_atoms": _heavy_atoms,
 }
 """By name: octanol-water partition coefficient (Wildman and Crippen 1999), drug-likeness (Bickerton et al.
 2012), polar surface area (Ertl et al. 2000), molecular weight, synthetic accessibility (Ertl and
-Schuffenhauer 2009), each as RDKit computes it."""
+Schuffenhauer 2009), atoms that are neither carbon nor hydrogen, atoms other than hydrogen, each as RDKit
+computes it."""
 
 
 def property_function(name: str) -> Property:

@@ -13,6 +13,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from softdraw.molecules.checkpoints import read_state
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.training import LikelihoodTraining
 from softdraw.molecules.writing import output_errors
@@ -88,10 +89,12 @@ def run_trainer(
             use_distributed_sampler=False,
         )
         start = checkpoint if resume and checkpoint is not None and checkpoint.exists() else None
+        if start is not None:
+            read_state(start)  # a damaged file is refused in our words, before Lightning meets it
         try:
             trainer.fit(module, ckpt_path=start, weights_only=True)
-        except (RuntimeError, KeyError, EOFError) as error:
-            if start is None or module.steps > 0:
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            if start is None or module.began:
                 raise
             raise CheckpointError(
                 f"{start}: cannot go on from this checkpoint ({_first_line(error)})"

@@ -81,6 +81,7 @@ class LikelihoodTraining(pl.LightningModule):
         self.waited = 0
         self.stopped_early = False
         self.interrupted = False
+        self.began = False
         self._began = 0.0
         self._losses: list[Tensor] = []
         self._judged: list[Tensor] = []
@@ -130,6 +131,7 @@ class LikelihoodTraining(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Set the clock to go on where the checkpoint left it."""
+        self.began = True
         self._began = time.monotonic() - self.seconds
         if self.budget.progress(self.steps, self.seconds) >= 1 or self.waited >= self.patience:
             self.trainer.should_stop = True  # resumed after its end
