@@ -1,5 +1,6 @@
 import gzip
 import os
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from softdraw.molecules.errors import DataError
 from softdraw.molecules.score import Scores, canonical_smiles, score, score_file
 
 from .drugs import DRUGS
+
+MODULE = sys.modules["softdraw.molecules.score"]  # the room exports the function under this name
 
 POOL = [
     "CCO",
@@ -114,7 +117,7 @@ def test_fcd_can_be_left_out(reference, monkeypatch):
 
 def test_the_seed_decides_what_is_sampled(shuffled, monkeypatch):
     """The slow scores take 2,000 molecules; 200 show the same here."""
-    monkeypatch.setattr("softdraw.molecules.score._SAMPLED", 200)
+    monkeypatch.setattr(MODULE, "_SAMPLED", 200)
     samples = shuffled[:1000]
     first, again, other = (
         score(samples, train=[], reference=samples[::-1], fcd=False, seed=seed) for seed in (0, 0, 1)
@@ -165,10 +168,8 @@ def test_a_file_of_samples_counts_its_blank_lines(tmp_path):
 
 def test_molecules_that_are_drawn_often_are_read_once(monkeypatch):
     calls = []
-    from softdraw.molecules import score as module
-
-    monkeypatch.setattr(module, "parse_smiles", lambda s: calls.append(s) or MolFromSmiles(s))
-    module.canonical_smiles(["CCO"] * 10)
+    monkeypatch.setattr(MODULE, "parse_smiles", lambda s: calls.append(s) or MolFromSmiles(s))
+    canonical_smiles(["CCO"] * 10)
     assert calls == ["CCO"]
 
 

@@ -96,7 +96,7 @@ def _listed(smiles: Sequence[str]) -> Source:
 
 
 def _chemicals() -> Source:
-    """The tables are read as files: importing ``chemicals`` takes a second and is not needed."""
+    """The tables are read as plain files: of the package's own loader only the SMILES would be needed."""
     found = importlib.util.find_spec("chemicals")
     folder = Path(found.origin).parent / "Identifiers" if found is not None and found.origin else None
     tables = sorted(folder.glob("*.tsv")) if folder is not None else []
