@@ -25,6 +25,7 @@ from softdraw.molecules.saving import load_generator, save_generator
 from softdraw.molecules.score import Scores, score
 from softdraw.molecules.steering import Steering, SteerOptions
 from softdraw.molecules.targets import Target, default_target, targets_from
+from softdraw.molecules.threads import threads_for
 from softdraw.molecules.trainer import run_trainer
 from softdraw.molecules.training import LikelihoodTraining
 from softdraw.molecules.vocabulary import Vocabulary
@@ -197,7 +198,7 @@ class MoleculeGenerator:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key.fold_in(2).seed % 2**63)
             network = GraphNetwork(dataset.graphs.vocabulary.valences, parts.max_atoms, self.options)
-        with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar:
+        with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar, threads_for(self.options.width):
             module = LikelihoodTraining(
                 network,
                 parts.train,
@@ -316,7 +317,11 @@ class MoleculeGenerator:
                 checkpoints.write_state(checkpoint, steering.state_dict())
                 last = time.monotonic()
 
-        with StopOnInterrupt() as stop, ProgressBar("steer", progress) as bar:
+        with (
+            StopOnInterrupt() as stop,
+            ProgressBar("steer", progress) as bar,
+            threads_for(self.options.width),
+        ):
             ended = steering.run(lambda: stop.requested, bar.update, keep)
         keep(now=True)
         self._network = network.eval()
@@ -359,7 +364,8 @@ class MoleculeGenerator:
             raise ValueError(f"count: got {count}, expected 0 or more")
         if key is None:
             key = Key(int(torch.randint(2**62, ())))
-        return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
+        with threads_for(self.options.width):
+            return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
 
     def score(
         self, samples: Sequence[str], *, whole: Collection[str] | None = None, fcd: bool = True
