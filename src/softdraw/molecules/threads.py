@@ -9,7 +9,7 @@ __all__ = ["threads_for"]
 
 SMALL = 96
 """Up to this width a network runs on one thread: its products take less time than waking a second one, and where
-other programs share the cores every step would wait for the slower thread (measured: 2 s a step instead of 0.04)."""
+other programs share the cores every step would wait for the slower thread."""
 
 
 @contextmanager
