@@ -16,7 +16,6 @@ from softdraw.distributions.parameters import (
     computed,
     log_of,
     readable,
-    take_key,
 )
 from softdraw.functional import gumbel_max
 from softdraw.random import Key
@@ -92,6 +91,11 @@ class Categorical(TorchCategorical):
         self._validate_args = Distribution._validate_args if validate_args is None else validate_args
 
     @property
+    def log_probs(self) -> Tensor:
+        """Log probabilities ``[*batch_shape, classes]``, float32 or wider; ``-inf`` where masked."""
+        return self._log_probs
+
+    @property
     def probs(self) -> Tensor:
         """Class probabilities ``[*batch_shape, classes]``; 0 where masked."""
         return self._log_probs.exp().to(self._dtype)
@@ -115,7 +119,8 @@ class Categorical(TorchCategorical):
             self._scores.detach(),
             sample_shape=tuple(torch.Size(sample_shape)),
             mask=self._allowed,
-            key=take_key(key, generator),
+            key=key,
+            generator=generator,
         )
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -136,7 +141,7 @@ class Categorical(TorchCategorical):
     def entropy(self) -> Tensor:
         """Entropy ``[*batch_shape]`` in nats, with ``0 log 0 = 0``."""
         finite = self._log_probs.masked_fill(~self._allowed, 0.0)
-        return -(finite * self._log_probs.exp()).sum(-1)
+        return (-finite * self._log_probs.exp()).sum(-1)
 
     @property
     def mode(self) -> Tensor:

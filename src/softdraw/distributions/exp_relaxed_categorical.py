@@ -33,8 +33,8 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         >>> import torch, softdraw as sd
         >>> d = sd.distributions.ExpRelaxedCategorical(0.1, logits=torch.zeros(20))
         >>> v = d.rsample(key=sd.Key(0))
-        >>> v.exp().sum(), d.log_prob(v).isfinite()
-        (tensor(1.0000), tensor(True))
+        >>> v.shape, d.log_prob(v).isfinite()
+        (torch.Size([20]), tensor(True))
         >>> d.entropy()
         tensor(6.4353)
     """

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from softdraw.distributions.parameters import take_key
 from softdraw.distributions.relaxed import Relaxed
 from softdraw.random import Key
 
@@ -45,7 +44,7 @@ def kl_estimate(
         >>> R = sd.distributions.RelaxedOneHotCategorical
         >>> p, q = R(0.1, logits=torch.tensor([0.0, 1.0, 2.0])), R(0.5, logits=torch.zeros(3))
         >>> value, error = sd.distributions.kl_estimate(p, q, 20_000, key=sd.Key(0))
-        >>> value > 1.0, error < 0.05
+        >>> value > 1.0, error < 0.1
         (tensor(True), tensor(True))
     """
     if isinstance(draws, bool) or not isinstance(draws, int):
@@ -66,7 +65,7 @@ def _log_ratio(
         _, log_space = p._draw(shape, key, generator)
         return p._density(log_space) - q._density(log_space)
     if isinstance(p, Relaxed):
-        value = p.rsample(shape, key=take_key(key, generator))
+        value = p.rsample(shape, key=key, generator=generator)
     elif key is not None or generator is not None:
         raise ValueError(f"key and generator need a relaxed p of softdraw, got {type(p).__name__}")
     else:

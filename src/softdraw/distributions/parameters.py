@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw.random import Key, fresh_key
-
 
 def wide(device: torch.device) -> torch.dtype:
     """The dtype of log-space values and densities: float64 wherever the device has it."""
@@ -102,10 +100,3 @@ def row_temperature(owner: str, tau: Tensor, logits: Tensor) -> Tensor:
         f"{(*logits.shape[:-1], 1)} or broadcastable to it) for logits of shape {tuple(logits.shape)}, "
         f"got shape {tuple(tau.shape)}"
     )
-
-
-def take_key(key: Key | None, generator: torch.Generator | None) -> Key:
-    """``key``, or a fresh one from ``generator`` or torch's default generator."""
-    if key is not None and generator is not None:
-        raise ValueError("key and generator exclude each other, got both")
-    return fresh_key(generator) if key is None else key

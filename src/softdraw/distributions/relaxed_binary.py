@@ -17,7 +17,6 @@ from softdraw.distributions.parameters import (
     choose,
     computed,
     log_of,
-    take_key,
     wide,
 )
 from softdraw.distributions.relaxed import Relaxed
@@ -139,7 +138,8 @@ class RelaxedBinary(Relaxed):
         return random.logistic(
             tuple(self._scores.shape),
             sample_shape=tuple(sample_shape),
-            key=take_key(key, generator),
+            key=key,
+            generator=generator,
             dtype=computed(self._dtype),
             device=self._scores.device,
         )

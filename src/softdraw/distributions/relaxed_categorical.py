@@ -17,7 +17,6 @@ from softdraw.distributions.parameters import (
     computed,
     log_of,
     row_temperature,
-    take_key,
     wide,
 )
 from softdraw.distributions.relaxed import Relaxed
@@ -80,7 +79,8 @@ class RelaxedCategorical(Relaxed):
         return random.gumbel(
             tuple(self._scores.shape),
             sample_shape=tuple(sample_shape),
-            key=take_key(key, generator),
+            key=key,
+            generator=generator,
             dtype=computed(self._dtype),
             device=self._scores.device,
         )

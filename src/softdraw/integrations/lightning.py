@@ -1,0 +1,90 @@
+"""A temperature that falls, is logged and is checkpointed by a Lightning ``Trainer``."""
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from softdraw.schedules import Schedule
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+else:
+    try:
+        from lightning.pytorch import Callback, LightningModule, Trainer
+    except ImportError:
+        try:
+            from pytorch_lightning import Callback, LightningModule, Trainer
+        except ImportError as error:
+            raise ImportError(
+                "softdraw.integrations.lightning needs lightning: pip install lightning"
+            ) from error
+
+Every = Literal["step", "epoch"]
+
+__all__ = ["TemperatureCallback"]
+
+
+class TemperatureCallback(Callback):
+    """Steps a schedule after each optimizer step (or epoch), logs it, and keeps it in the checkpoint.
+
+    With ``accumulate_grad_batches`` only the batches count on which the optimizer moved. Several callbacks
+    need several names.
+
+    Args:
+        schedule: the schedule that the model's layers share.
+        every: ``"step"`` for each optimizer step, ``"epoch"`` for each training epoch.
+        name: what it is called in the log and in the checkpoint.
+
+    Raises:
+        TypeError: ``schedule`` is no schedule.
+        ValueError: an unknown ``every``.
+
+    Example:
+        >>> import softdraw as sd
+        >>> from lightning.pytorch import Trainer
+        >>> from softdraw.integrations.lightning import TemperatureCallback
+        >>> tau = sd.schedules.Exponential(1.0, 0.5, rate=1e-4)
+        >>> model_layer = sd.nn.GumbelSoftmax(tau)
+        >>> trainer = Trainer(callbacks=[TemperatureCallback(tau)], logger=False, enable_checkpointing=False,
+        ...     enable_progress_bar=False, enable_model_summary=False, accelerator="cpu")  # doctest: +SKIP
+    """
+
+    def __init__(self, schedule: Schedule, *, every: Every = "step", name: str = "temperature") -> None:
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"schedule must be a softdraw.schedules.Schedule, got {schedule!r}")
+        if every not in get_args(Every):
+            raise ValueError(f"every must be one of {get_args(Every)}, got {every!r}")
+        self.schedule = schedule
+        self.every = every
+        self.name = name
+        self._seen = 0
+
+    @property
+    def state_key(self) -> str:
+        """The key in the checkpoint: one for each name."""
+        return f"softdraw.TemperatureCallback({self.name})"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count optimizer steps from where the trainer stands."""
+        self._seen = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        """Step after an optimizer step, and log."""
+        pl_module.log(self.name, self.schedule.tau.detach(), on_step=True, on_epoch=False)
+        if self.every == "step" and trainer.global_step > self._seen:
+            # An optimizer step moves `global_step` by the number of optimizers: the schedule moves by one.
+            self.schedule.step()
+        self._seen = trainer.global_step
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Step after an epoch."""
+        if self.every == "epoch":
+            self.schedule.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the checkpoint keeps."""
+        return {"schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.schedule.load_state_dict(state_dict["schedule"])

@@ -1,0 +1,118 @@
+"""Binary Concrete as a layer."""
+
+import torch
+from torch import Tensor, nn
+
+from softdraw.estimators import Estimator, GumbelSoftmax, STGumbelSoftmax
+from softdraw.functional import gumbel_sigmoid
+from softdraw.nn.choice import Choice, Evaluation
+from softdraw.nn.gumbel_softmax import reset_schedule
+from softdraw.nn.keys import layer_key
+from softdraw.random import Key
+from softdraw.schedules import Schedule
+
+
+class GumbelSigmoid(nn.Module):
+    """An on-off choice for every element: noisy and differentiable in training, thresholded in eval mode.
+
+    The two Gumbel-Softmax estimators draw by ``softdraw.gumbel_sigmoid``, which needs half the noise of two
+    classes; every other estimator sees the two classes ``[logit, 0]``.
+
+    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
+
+    Args:
+        tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.
+        estimator: a name or an object; ``"st-gumbel-softmax"`` gives zeros and ones, ``"gumbel-softmax"``
+            values between.
+        evaluation: in eval mode ``"argmax"`` (on where the logit is above 0), ``"sample"`` or ``"mean"`` (the
+            probability).
+
+    Raises:
+        ValueError: as ``Choice``.
+
+    Shapes:
+        ``[*]`` to ``[*]``.
+
+    Example:
+        Gates that learn which features of a linear model matter:
+
+        >>> import torch, softdraw as sd
+        >>> x = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+        >>> target = x @ torch.tensor([1.0, 0.0, -1.0])
+        >>> layer, logits = sd.nn.GumbelSigmoid(), torch.zeros(3, requires_grad=True)
+        >>> for step in range(100):
+        ...     gate = layer(logits.expand(256, 3), key=sd.Key(0).fold_in(step))
+        ...     loss = ((x * gate) @ torch.tensor([1.0, 1.0, -1.0]) - target).square().mean()
+        ...     (grad,) = torch.autograd.grad(loss, logits)
+        ...     logits = (logits - grad).detach().requires_grad_()
+        >>> layer.eval()(logits)
+        tensor([1., 0., 1.])
+    """
+
+    def __init__(
+        self,
+        tau: float | Tensor | Schedule | None = None,
+        *,
+        estimator: str | Estimator = "st-gumbel-softmax",
+        evaluation: Evaluation = "argmax",
+    ) -> None:
+        super().__init__()
+        self.choice = Choice(estimator, tau, evaluation)
+
+    @property
+    def tau(self) -> float | Tensor | None:
+        """The temperature of the next training draw."""
+        return self.choice.tau
+
+    def forward(
+        self,
+        logits: Tensor,
+        *,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw one value for each logit.
+
+        Args:
+            logits: log odds of any shape.
+            mask: boolean, broadcastable to the logits, True where an element may be on; the others are
+                exactly 0.
+            key: the noise.
+            generator: where to take a fresh key from.
+
+        Returns:
+            The shape and dtype of the logits.
+        """
+        if not self.training:
+            return self._evaluate(logits, mask, key, generator)
+        kind = type(self.choice.estimator)
+        if kind not in (GumbelSoftmax, STGumbelSoftmax):
+            pair = torch.stack([logits, torch.zeros_like(logits)], -1)
+            first: Tensor = self.choice(pair, key=key, generator=generator)[..., 0]
+            return first if mask is None else torch.where(mask, first, 0.0)
+        hard = kind is STGumbelSoftmax
+        key, generator = layer_key(key, generator)
+
+        def draw(rows: Tensor, tau: float | Tensor | None) -> Tensor:
+            own = 1.0 if tau is None else tau
+            return gumbel_sigmoid(rows.squeeze(-1), own, hard, mask=mask, key=key, generator=generator)
+
+        # A row of one class for each element: what Adaptive counts.
+        return self.choice.tempered(draw, logits.unsqueeze(-1), mask)
+
+    def _evaluate(
+        self, logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
+    ) -> Tensor:
+        if self.choice.evaluation == "mean":
+            value = torch.sigmoid(logits)
+        elif self.choice.evaluation == "sample":
+            key, generator = layer_key(key, generator)
+            value = gumbel_sigmoid(logits, hard=True, key=key, generator=generator)
+        else:
+            value = (logits > 0).to(logits.dtype)
+        return value if mask is None else torch.where(mask, value, 0.0)
+
+    def reset_parameters(self) -> None:
+        """Reset a learned temperature; the layer has no other parameter."""
+        reset_schedule(self.choice)

@@ -1,0 +1,100 @@
+"""Gumbel-Softmax as a layer."""
+
+import torch
+from torch import Tensor, nn
+
+from softdraw.estimators import Estimator
+from softdraw.nn.choice import Choice, Evaluation
+from softdraw.random import Key
+from softdraw.schedules import Learned, Schedule
+
+
+class GumbelSoftmax(nn.Module):
+    """A categorical choice: noisy and differentiable in training, ``argmax`` in eval mode.
+
+    Source: Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017.
+
+    Args:
+        tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.
+        estimator: a name or an object; ``"st-gumbel-softmax"`` gives one-hot rows, ``"gumbel-softmax"`` soft
+            ones, ``"reinmax"`` one-hot rows with ReinMax's gradient.
+        evaluation: in eval mode ``"argmax"``, ``"sample"`` (an exact draw) or ``"mean"`` (the probabilities).
+        dim: the dimension of the classes.
+
+    Raises:
+        ValueError: as ``Choice``.
+
+    Shapes:
+        ``[*, classes, *]`` to the same, with ``classes`` at ``dim``.
+
+    Example:
+        A layer that learns to pick the class of largest reward:
+
+        >>> import torch, softdraw as sd
+        >>> layer = sd.nn.GumbelSoftmax(tau=sd.schedules.Exponential(1.0, 0.5, rate=0.01))
+        >>> logits, reward = torch.zeros(64, 3, requires_grad=True), torch.tensor([0.0, 1.0, 0.5])
+        >>> for step in range(50):
+        ...     loss = -(layer(logits, key=sd.Key(0).fold_in(step)) @ reward).mean()
+        ...     (grad,) = torch.autograd.grad(loss, logits)
+        ...     logits = (logits - 20 * grad).detach().requires_grad_()
+        ...     layer.choice.schedule.step()
+        >>> layer.eval()(logits).mean(0)
+        tensor([0., 1., 0.])
+    """
+
+    def __init__(
+        self,
+        tau: float | Tensor | Schedule | None = None,
+        *,
+        estimator: str | Estimator = "st-gumbel-softmax",
+        evaluation: Evaluation = "argmax",
+        dim: int = -1,
+    ) -> None:
+        super().__init__()
+        self.choice = Choice(estimator, tau, evaluation)
+        self.dim = dim
+
+    @property
+    def tau(self) -> float | Tensor | None:
+        """The temperature of the next training draw."""
+        return self.choice.tau
+
+    def forward(
+        self,
+        logits: Tensor,
+        *,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw one row for each row of ``logits``.
+
+        Args:
+            logits: ``[*, classes, *]``.
+            mask: boolean, broadcastable to the logits, True where a class is allowed.
+            key: the noise.
+            generator: where to take a fresh key from.
+
+        Returns:
+            The same shape and dtype; masked classes are exactly 0.
+        """
+        if self.dim in (-1, logits.dim() - 1):
+            return self.choice(logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        if mask is not None:
+            mask = mask.expand(logits.shape).movedim(self.dim, -1)
+        rows = self.choice(logits.movedim(self.dim, -1), mask=mask, key=key, generator=generator)
+        return rows.movedim(-1, self.dim)  # type: ignore[no-any-return]
+
+    def reset_parameters(self) -> None:
+        """Reset a learned temperature; the layer has no other parameter."""
+        reset_schedule(self.choice)
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows."""
+        return f"dim={self.dim}"
+
+
+def reset_schedule(choice: Choice) -> None:
+    """Send a learned temperature back to its start."""
+    if isinstance(choice.schedule, Learned):
+        choice.schedule.reset_parameters()

@@ -1,0 +1,160 @@
+"""Gates that learn to close: L0 regularisation."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from softdraw.distributions import HardConcrete
+from softdraw.estimators import Estimator
+from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
+from softdraw.nn.keys import layer_key
+from softdraw.random import Key
+from softdraw.schedules import Learned, Schedule
+
+
+class HardConcreteGate(nn.Module):
+    """Multiplies its input by learned gates; ``penalty`` is the expected number of open ones.
+
+    ``loss = task + weight * gate.penalty()`` prunes what the task does not need. In eval mode a gate is
+    ``clip(sigmoid(logits) · (zeta - gamma) + gamma, 0, 1)``, as in the paper, and many are exactly 0.
+
+    Source: Louizos, Welling and Kingma, Learning Sparse Neural Networks through L0 Regularization, ICLR 2018,
+    equations 10 to 13.
+
+    Args:
+        shape: shape of the gates, broadcast against the last dimensions of the input.
+        tau: temperature: a float, a 0-dim tensor or a schedule; None gives the paper's 2/3, or the default of
+            the estimator.
+        estimator: ``"hard-concrete"``, or a name or an object of ``softdraw.estimators`` for gates that are 0
+            or 1 (open with probability ``sigmoid(logits)``).
+        gamma: lower end of the stretch, < 0.
+        zeta: upper end of the stretch, > 1.
+        initial: probability ``sigmoid(logits)`` at the start, in (0, 1).
+        per_example: draw other gates for every example of the batch instead of one set a forward pass.
+
+    Raises:
+        ValueError: ``initial`` outside (0, 1), not ``gamma < 0 < 1 < zeta``, or as ``Choice``.
+
+    Shapes:
+        ``[*batch, *shape]`` to the same.
+
+    Example:
+        Two of three features matter:
+
+        >>> import torch, softdraw as sd
+        >>> x = torch.randn(256, 3, generator=torch.Generator().manual_seed(0))
+        >>> gate, weight = sd.nn.HardConcreteGate(3), torch.tensor([2.0, 1.0, -1.0])
+        >>> optimizer = torch.optim.Adam(gate.parameters(), lr=0.05)
+        >>> for step in range(200):
+        ...     missing = gate(x, key=sd.Key(0).fold_in(step)) @ weight - (2 * x[:, 0] - x[:, 2])
+        ...     loss = missing.square().mean() + 0.1 * gate.penalty()
+        ...     optimizer.zero_grad(); loss.backward(); optimizer.step()
+        >>> gate.eval()(torch.ones(3)) > 0
+        tensor([ True, False,  True])
+    """
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        tau: float | Tensor | Schedule | None = None,
+        estimator: str | Estimator = "hard-concrete",
+        gamma: float = -0.1,
+        zeta: float = 1.1,
+        initial: float = 0.5,
+        per_example: bool = False,
+    ) -> None:
+        super().__init__()
+        if not 0.0 < initial < 1.0:
+            raise ValueError(f"initial must lie in (0, 1), got {initial!r}")
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.gamma, self.zeta, self.initial, self.per_example = gamma, zeta, initial, per_example
+        self.logits = nn.Parameter(torch.empty(self.shape))
+        self.binary: GumbelSigmoid | None = None
+        self.schedule: Schedule | None = None
+        if estimator == "hard-concrete":
+            self.schedule = tau if isinstance(tau, Schedule) else None
+            self._tau = 2.0 / 3.0 if tau is None or isinstance(tau, Schedule) else tau
+            HardConcrete(self._tau, logits=torch.zeros(()), gamma=gamma, zeta=zeta, validate_args=True)
+        else:
+            self.binary = GumbelSigmoid(tau, estimator=estimator)
+        self.reset_parameters()
+
+    @property
+    def tau(self) -> float | Tensor | None:
+        """The temperature of the next draw."""
+        if self.binary is not None:
+            return self.binary.tau
+        return self._tau if self.schedule is None else self.schedule.tau
+
+    def distribution(self) -> HardConcrete:
+        """The gates' distribution; only for the hard Concrete ones.
+
+        Raises:
+            ValueError: the gates are drawn by another estimator.
+        """
+        if self.binary is not None:
+            raise ValueError(
+                f"gates drawn by {self.binary.choice.estimator!r} have no HardConcrete distribution"
+            )
+        return HardConcrete(
+            self.tau, logits=self.logits, gamma=self.gamma, zeta=self.zeta, validate_args=False
+        )
+
+    def forward(
+        self, x: Tensor, *, key: Key | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """``x`` times the gates.
+
+        Args:
+            x: ``[*batch, *shape]``.
+            key: the noise.
+            generator: where to take a fresh key from.
+
+        Raises:
+            ValueError: the last dimensions of ``x`` are not those of the gates.
+        """
+        dims = len(self.shape)
+        if x.dim() < dims or x.shape[x.dim() - dims :] != self.shape:
+            raise ValueError(f"x must have shape [*batch, *{list(self.shape)}], got {tuple(x.shape)}")
+        if not self.training:
+            return x * self.gates().to(x.dtype)
+        batch = x.shape[: x.dim() - dims] if self.per_example else ()
+        return x * self._draw(batch, key, generator).to(x.dtype)
+
+    def gates(self) -> Tensor:
+        """The gates of eval mode, ``shape``."""
+        if self.binary is not None:
+            return (self.logits > 0).to(self.logits.dtype)
+        return (torch.sigmoid(self.logits) * (self.zeta - self.gamma) + self.gamma).clamp(0.0, 1.0)
+
+    def open_probability(self) -> Tensor:
+        """Probability that a gate is not 0 in training, ``shape``."""
+        return torch.sigmoid(self.logits) if self.binary is not None else self.distribution().l0_probability
+
+    def penalty(self) -> Tensor:
+        """Expected number of open gates, ``[]``: equation 12 summed."""
+        return self.open_probability().sum()
+
+    def reset_parameters(self) -> None:
+        """Set the logits so that ``sigmoid(logits)`` is ``initial``; reset a learned temperature."""
+        nn.init.constant_(self.logits, math.log(self.initial) - math.log1p(-self.initial))
+        if self.binary is not None:
+            self.binary.reset_parameters()
+        if isinstance(self.schedule, Learned):
+            self.schedule.reset_parameters()
+
+    def extra_repr(self) -> str:
+        """What ``print`` shows."""
+        own = f", tau={self.schedule or self._tau!r}, gamma={self.gamma}, zeta={self.zeta}"
+        return f"{self.shape}{own if self.binary is None else ''}, per_example={self.per_example}"
+
+    def _draw(
+        self, batch: torch.Size | tuple[()], key: Key | None, generator: torch.Generator | None
+    ) -> Tensor:
+        if self.binary is not None:
+            return self.binary(self.logits.expand((*batch, *self.shape)), key=key, generator=generator)  # type: ignore[no-any-return]
+        key, generator = layer_key(key, generator)
+        value, _ = self.distribution().rsample_and_log_prob(batch, key=key, generator=generator)
+        return value

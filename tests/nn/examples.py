@@ -1,0 +1,43 @@
+"""One example of every layer: a new one joins the tests of what all of them promise by one line."""
+
+from collections.abc import Callable
+
+import torch
+
+import softdraw as sd
+
+#: name -> (layer for given options, an input for it)
+EXAMPLES: dict[str, tuple[Callable[..., torch.nn.Module], torch.Tensor]] = {
+    "Choice": (lambda **o: sd.nn.Choice(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
+    "GumbelSoftmax": (lambda **o: sd.nn.GumbelSoftmax(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
+    "GumbelSigmoid": (lambda **o: sd.nn.GumbelSigmoid(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
+    "CategoricalLatent": (
+        lambda **o: sd.nn.CategoricalLatent(3, 4, prior="learned", **o),
+        torch.linspace(-1, 1, 60).reshape(5, 12),
+    ),
+    "GumbelVectorQuantizer": (
+        lambda **o: sd.nn.GumbelVectorQuantizer(6, 8, groups=2, entries=5, **o),
+        torch.linspace(-1, 1, 60).reshape(2, 5, 6),
+    ),
+    "HardConcreteGate": (
+        lambda **o: sd.nn.HardConcreteGate(6, **o),
+        torch.linspace(-1, 1, 60).reshape(2, 5, 6),
+    ),
+    "ConcreteSelector": (
+        lambda **o: sd.nn.ConcreteSelector(6, 3, **o),
+        torch.linspace(-1, 1, 60).reshape(2, 5, 6),
+    ),
+}
+
+
+def first(output: object) -> torch.Tensor:
+    """The tensor that a layer returns, or the first of those."""
+    return output[0] if isinstance(output, tuple) else output
+
+
+def make(name: str, **options: object) -> tuple[torch.nn.Module, torch.Tensor]:
+    """The layer with fixed parameters, and its input."""
+    build, x = EXAMPLES[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build(**options), x.clone()

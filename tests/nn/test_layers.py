@@ -1,0 +1,249 @@
+"""What every layer promises, over the list of all of them."""
+
+import copy
+import pickle
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import torch.multiprocessing as mp
+
+import softdraw as sd
+from softdraw import nn
+
+from .examples import EXAMPLES, first, make
+
+NAMES = list(EXAMPLES)
+TENSOR_ESTIMATORS = [n for n in sd.estimators.names() if sd.estimators.get(n).needs == "tensor"]
+
+
+def test_the_list_is_complete():
+    assert {n for n in nn.__all__ if not n.endswith("Output")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_key_repeats_a_training_pass_and_eval_needs_none(name):
+    layer, x = make(name)
+    one, two = first(layer(x, key=sd.Key(1))), first(layer(x, key=sd.Key(1)))
+    assert torch.equal(one, two)
+    draws = torch.stack([first(layer(x, key=sd.Key(i))) for i in range(20)])
+    assert (draws.std(0) > 0).any()
+    layer.eval()
+    assert torch.equal(first(layer(x)), first(layer(x)))
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        before = torch.get_rng_state()
+        layer(x)
+        assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_generators_and_manual_seed_repeat_a_training_pass(name):
+    layer, x = make(name)
+    draws = [first(layer(x, generator=torch.Generator().manual_seed(4))) for _ in range(2)]
+    assert torch.equal(*draws)
+    with torch.random.fork_rng():
+        draws = [(torch.manual_seed(5), first(layer(x)))[1] for _ in range(2)]
+    assert torch.equal(*draws)
+    with pytest.raises(ValueError, match="key and generator exclude each other"):
+        layer(x, key=sd.Key(0), generator=torch.Generator())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("estimator", TENSOR_ESTIMATORS)
+def test_every_estimator_that_returns_a_sample_trains_every_layer(name, estimator):
+    if sd.estimators.get(estimator).binary and name not in ("GumbelSigmoid", "HardConcreteGate"):
+        pytest.skip("binary estimators draw two classes")
+    layer, x = make(name, estimator=estimator)
+    x.requires_grad_()
+    out = first(layer(x, key=sd.Key(2)))
+    assert out.isfinite().all()
+    # Steep enough that estimators which compare two maximisers find two.
+    (out * torch.linspace(-10, 20, out.numel()).reshape(out.shape)).sum().backward()
+    grads = [x.grad, *(p.grad for p in layer.parameters() if p.grad is not None)]
+    assert all(g.isfinite().all() for g in grads)
+    assert any((g != 0).any() for g in grads)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_estimators_that_need_a_callable_are_refused(name):
+    with pytest.raises(ValueError, match=r"estimator must return a sample.*needs a callable"):
+        make(name, estimator="rloo")
+    with pytest.raises(ValueError, match="nonsense"):
+        make(name, estimator="nonsense")
+    with pytest.raises(ValueError, match="tau must be left out beside an estimator object"):
+        make(name, estimator=sd.estimators.get("st", tau=1.0), tau=2.0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tau_is_a_float_a_tensor_or_a_schedule_and_they_draw_alike(name):
+    outs = []
+    for tau in (0.3, torch.tensor(0.3), sd.schedules.Constant(0.3)):
+        layer, x = make(name, tau=tau)
+        assert float(layer.tau) == pytest.approx(0.3)
+        outs.append(first(layer(x, key=sd.Key(3))))
+    torch.testing.assert_close(outs[0], outs[1])
+    torch.testing.assert_close(outs[0], outs[2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_layers_share_a_schedule_and_follow_its_steps(name):
+    s = sd.schedules.Linear(2.0, 0.1, steps=2)
+    soft = {} if name == "HardConcreteGate" else {"estimator": "gumbel-softmax"}
+    (one, x), (two, _) = make(name, tau=s, **soft), make(name, tau=s, **soft)
+    for value in (2.0, 1.05, 0.1):
+        assert float(one.tau) == float(two.tau) == pytest.approx(value)
+        expected, _ = make(name, tau=value, **soft)
+        torch.testing.assert_close(first(one(x, key=sd.Key(0))), first(expected(x, key=sd.Key(0))))
+        s.step()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_between_forward_and_backward_changes_no_gradient(name):
+    grads = []
+    for steps in (0, 1):
+        s = sd.schedules.Linear(2.0, 0.1, steps=2)
+        layer, x = make(name, tau=s)
+        x.requires_grad_()
+        out = first(layer(x, key=sd.Key(0)))
+        s.step(steps)
+        (out * torch.linspace(-1, 2, out.numel()).reshape(out.shape)).sum().backward()
+        grads.append([p.grad for p in (x, *layer.parameters()) if p.grad is not None])
+    assert len(grads[0]) == len(grads[1])
+    for one, two in zip(*grads, strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_learned_temperature_is_a_parameter_of_the_layer(name):
+    soft = {} if name == "HardConcreteGate" else {"estimator": "gumbel-softmax"}
+    layer, x = make(name, tau=sd.schedules.Learned(1.0), **soft)
+    raw = [p for n, p in layer.named_parameters() if n.endswith("schedule.raw")]
+    assert len(raw) == 1
+    for step in range(2):
+        out = first(layer(x, key=sd.Key(step)))
+        (out * torch.linspace(-1, 2, out.numel()).reshape(out.shape)).sum().backward()
+    assert raw[0].grad != 0
+    copy.deepcopy(layer)
+    with torch.no_grad():
+        raw[0].add_(1.0)
+    layer.reset_parameters() if name != "Choice" else layer.schedule.reset_parameters()
+    assert float(layer.tau.detach()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "HardConcreteGate"])
+def test_an_adaptive_temperature_sees_the_gradients(name):
+    s = sd.schedules.Adaptive(1.0, factor=0.5, every=1)
+    layer, x = make(name, tau=s)
+    x.requires_grad_()
+    out = first(layer(x, key=sd.Key(0)))
+    (out * torch.linspace(-1, 2, out.numel()).reshape(out.shape)).sum().backward()
+    s.step()
+    assert s.measured.rows > 0
+    assert s.value == 0.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_dict_copies_and_pickles(name):
+    layer, x = make(name)
+    other, _ = make(name)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.add_(0.1)
+    other.load_state_dict(layer.state_dict())
+    for twin in (other, copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert torch.equal(first(twin(x, key=sd.Key(1))), first(layer(x, key=sd.Key(1))))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pickled_layer_still_follows_its_own_schedule(name):
+    layer, _ = make(name, tau=sd.schedules.Linear(2.0, 0.1, steps=2))
+    twin = pickle.loads(pickle.dumps(layer))
+    holder = twin.choice if hasattr(twin, "choice") else twin
+    holder.schedule.step(2)
+    assert float(twin.tau) == pytest.approx(0.1)
+    assert float(layer.tau) == 2.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_repr_says_what_it_is(name):
+    text = repr(make(name, tau=sd.schedules.Linear(2.0, 0.1, steps=2))[0])
+    assert text.startswith(f"{name}(")
+    assert "Linear(start=2.0, end=0.1, steps=2)" in text
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "Choice"])
+def test_reset_parameters_restores_the_initial_scale(name):
+    layer, x = make(name)
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.fill_(100.0)
+    layer.reset_parameters()
+    assert all((p.abs() < 10).all() for p in layer.parameters())
+    assert first(layer(x, key=sd.Key(0))).isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16(name):
+    layer, x = make(name)
+    layer = layer.to(torch.bfloat16)
+    for mode in (True, False):
+        out = first(layer.train(mode)(x.bfloat16(), key=sd.Key(0)))
+        assert out.dtype == torch.bfloat16
+        assert out.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiles_without_a_break_and_a_new_temperature_recompiles_nothing(name):
+    s = sd.schedules.Linear(2.0, 0.1, steps=4)
+    layer, x = make(name, tau=s)
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = torch.compile(layer, fullgraph=True, backend=backend)
+    key = sd.Key(0)
+    for _ in range(4):
+        torch.testing.assert_close(first(compiled(x, key=key)), first(layer(x, key=key)))
+        s.step()
+    assert len(graphs) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exports_to_onnx_in_eval_mode(name, tmp_path):
+    layer, x = make(name)
+    layer.eval()
+    file = tmp_path / "layer.onnx"
+    torch.onnx.export(layer, (x,), file, dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(file)
+    (exported, *_) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    np.testing.assert_allclose(exported, first(layer(x)).detach().numpy(), rtol=1e-6, atol=1e-6)
+
+
+def draw_on_a_rank(rank, world, folder):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=world
+    )
+    torch.manual_seed(0)
+    for name in NAMES:
+        layer, x = make(name)
+        keyed = first(layer(x, key=sd.Key(7))).detach().contiguous()
+        unkeyed = first(layer(x)).detach().contiguous()
+        alone, _ = make(name)
+        for mine in (keyed, unkeyed):
+            all_of = [torch.empty_like(mine) for _ in range(world)]
+            torch.distributed.all_gather(all_of, mine)
+            assert not torch.equal(all_of[0], all_of[1]), name
+        assert torch.equal(keyed, first(alone(x, key=sd.Key(7)))), name
+    quantizer, x = make("GumbelVectorQuantizer")
+    quantizer(x, key=sd.Key(0))
+    assert quantizer.usage().sum() == 2 * 2 * 10
+    torch.distributed.destroy_process_group()
+
+
+def test_ranks_draw_apart(tmp_path):
+    mp.spawn(draw_on_a_rank, args=(2, tmp_path), nprocs=2)
