@@ -1,0 +1,67 @@
+"""The gates: their penalty, their eval value, one draw a pass or one an example."""
+
+import math
+
+import pytest
+import torch
+
+import softdraw as sd
+
+
+def test_penalty_is_the_expected_number_of_open_gates():
+    gate = sd.nn.HardConcreteGate(4, per_example=True)
+    with torch.no_grad():
+        gate.logits.copy_(torch.tensor([-3.0, 0.0, 1.0, 4.0]))
+    drawn = gate(torch.ones(100_000, 4), key=sd.Key(0))
+    share = (drawn != 0).float().mean(0)
+    # Five standard errors of a share of 100,000 draws are at most 0.008.
+    assert ((share - gate.open_probability()).abs() < 8e-3).all()
+    assert gate.penalty().item() == pytest.approx(gate.open_probability().sum().item())
+    gate.penalty().backward()
+    assert (gate.logits.grad > 0).all()
+
+
+def test_eval_value_is_that_of_the_paper():
+    gate = sd.nn.HardConcreteGate(4)
+    with torch.no_grad():
+        gate.logits.copy_(torch.tensor([-3.0, 0.0, 1.0, 4.0]))
+    expected = [min(1, max(0, 1.2 / (1 + math.exp(-a)) - 0.1)) for a in (-3.0, 0.0, 1.0, 4.0)]
+    assert gate.eval()(torch.ones(4)).tolist() == pytest.approx(expected)
+    assert expected[0] == 0.0
+
+
+def test_one_draw_a_pass_or_one_an_example():
+    x = torch.ones(5, 3)
+    shared = sd.nn.HardConcreteGate(3)(x, key=sd.Key(1))
+    assert (shared == shared[0]).all()
+    own = sd.nn.HardConcreteGate(3, per_example=True)(x, key=sd.Key(1))
+    assert not (own == own[0]).all()
+    weight = torch.ones(2, 3, 4)
+    assert sd.nn.HardConcreteGate((3, 4))(weight, key=sd.Key(0)).shape == (2, 3, 4)
+
+
+def test_binary_gates_by_another_estimator():
+    gate = sd.nn.HardConcreteGate(3, estimator="reinmax", per_example=True)
+    drawn = gate(torch.ones(100, 3), key=sd.Key(0))
+    assert set(drawn.flatten().tolist()) == {0.0, 1.0}
+    assert gate.open_probability().tolist() == [0.5] * 3
+    with pytest.raises(ValueError, match="have no HardConcrete distribution"):
+        gate.distribution()
+    with torch.no_grad():
+        gate.logits.copy_(torch.tensor([-1.0, 1.0, 2.0]))
+    assert gate.eval()(torch.ones(3)).tolist() == [0.0, 1.0, 1.0]
+
+
+def test_initial_probability_and_wrong_arguments():
+    gate = sd.nn.HardConcreteGate(2, initial=0.9)
+    torch.testing.assert_close(gate.logits.sigmoid(), torch.full((2,), 0.9))
+    for options, words in (
+        ({"initial": 1.0}, r"initial must lie in \(0, 1\), got 1\.0"),
+        ({"gamma": 0.1}, "gamma must be < 0"),
+        ({"zeta": 0.9}, "zeta > 1"),
+        ({"tau": 0.0}, "temperature must be > 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            sd.nn.HardConcreteGate(2, **options)
+    with pytest.raises(ValueError, match=r"x must have shape \[\*batch, \*\[2\]\], got \(3,\)"):
+        gate(torch.ones(3))
