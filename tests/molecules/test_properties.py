@@ -19,6 +19,8 @@ def test_properties_are_those_of_rdkit():
         assert property_function("mw")(mol) == Descriptors.MolWt(mol)
         assert property_function("tpsa")(mol) == Descriptors.TPSA(mol)
         assert property_function("qed")(mol) == Descriptors.qed(mol)
+        assert property_function("heteroatoms")(mol) == Descriptors.NumHeteroatoms(mol)
+        assert property_function("heavy_atoms")(mol) == Descriptors.HeavyAtomCount(mol)
 
 
 def test_synthetic_accessibility_orders_easy_before_hard():

@@ -54,8 +54,9 @@ def property_function(name: str) -> Property:
     """The function that computes a property.
 
     Args:
-        name: ``logp``, ``qed``, ``tpsa``, ``mw``, ``sa``, or ``module:function`` for a function of an RDKit
-            molecule that returns a number. The module is also looked for in the working folder.
+        name: a key of ``PROPERTIES`` (``logp``, ``qed``, ``tpsa``, ``mw``, ``sa``, ``heteroatoms``,
+            ``heavy_atoms``), or ``module:function`` for a function of an RDKit molecule that returns a number.
+            The module is also looked for in the working folder.
 
     Returns:
         A function from an RDKit molecule to a number.
