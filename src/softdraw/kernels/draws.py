@@ -35,11 +35,10 @@ class _Hard(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
     ) -> Tensor:
-        y, _ = backend_for(logits.device.type).hard(logits, mask, seed, offset)
+        y: Tensor = backend_for(logits.device.type).hard(logits, mask, seed, offset)
         ctx.save_for_backward(logits, mask)
         ctx.arguments = (tau, seed, offset)
-        hard: Tensor = y
-        return hard
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
@@ -79,8 +78,8 @@ def hard(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
     if torch.is_grad_enabled() and logits.requires_grad:
         y: Tensor = _Hard.apply(logits, mask, tau, seed, offset)  # type: ignore[no-untyped-call]
         return y
-    y, _ = backend_for(logits.device.type).hard(logits, mask, seed, offset)
-    return y
+    drawn: Tensor = backend_for(logits.device.type).hard(logits, mask, seed, offset)
+    return drawn
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:

@@ -91,15 +91,14 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     g, wide = grad.to(dtype) * 0.5, y.to(dtype)
     centred = wide * (g - (wide * g).sum(-1, keepdim=True))
     rate = _rate(tau, dtype)
-    # Where y is exactly 0 or the row is one-hot the gradient is 0, whatever the rate.
-    return torch.where(centred == 0, 0.0, centred * rate).to(y.dtype)
+    # A row of NaN moves with no logit, so its gradient is 0.
+    return torch.where(torch.isnan(wide), 0.0, centred * rate).to(y.dtype)
 
 
-def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> tuple[Tensor, Tensor]:
-    """One-hot samples in the logits' dtype, and their indices."""
+def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
+    """One-hot samples in the logits' dtype."""
     drawn = scores(logits, mask, _noise_for(logits, seed, offset, 1)[0])
-    chosen = drawn.winner()
-    return one_hot(drawn, chosen).to(logits.dtype), chosen
+    return one_hot(drawn, drawn.winner()).to(logits.dtype)
 
 
 def hard_backward(

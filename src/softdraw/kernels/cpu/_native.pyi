@@ -1,0 +1,22 @@
+def run(
+    operation: int,
+    law: int,
+    dtype: int,
+    out: int,
+    index: int,
+    grad: int,
+    logits: int,
+    mask: int,
+    mask_stride: int,
+    samples: int,
+    rows: int,
+    classes: int,
+    tau: float,
+    row_tau: int,
+    seed: int,
+    offset: int,
+    threads: int,
+    /,
+) -> None: ...
+def instructions() -> str: ...
+def use_instructions(name: str, /) -> bool: ...

@@ -1,0 +1,105 @@
+/* The Python module softdraw.kernels.cpu._native: numbers and addresses in, nothing out. No torch headers. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <string.h>
+
+#include "job.h"
+
+static loops chosen;
+static const char *chosen_name;
+
+static int choose(const char *wanted) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && (!wanted || !strcmp(wanted, "avx512"))) {
+        chosen = softdraw_loops_avx512, chosen_name = "avx512";
+        return 1;
+    }
+    if (avx2 && (!wanted || !strcmp(wanted, "avx2"))) {
+        chosen = softdraw_loops_avx2, chosen_name = "avx2";
+        return 1;
+    }
+#endif
+    if (!wanted || !strcmp(wanted, "generic")) {
+        chosen = softdraw_loops_generic, chosen_name = "generic";
+        return 1;
+    }
+    return 0;
+}
+
+static PyObject *instructions(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyUnicode_FromString(chosen_name);
+}
+
+static PyObject *use_instructions(PyObject *module, PyObject *name) {
+    (void)module;
+    PyObject *bytes = PyUnicode_AsUTF8String(name);
+    if (!bytes) return NULL;
+    int found = choose(PyBytes_AsString(bytes));
+    Py_DECREF(bytes);
+    return PyBool_FromLong(found);
+}
+
+#define ARGUMENTS 17
+
+static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    struct job job;
+    uint64_t n[ARGUMENTS];
+    (void)module;
+    if (count != ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "run takes %d arguments, got %zd", ARGUMENTS, count);
+        return NULL;
+    }
+    job.tau = PyFloat_AsDouble(args[12]);
+    for (int i = 0; i < ARGUMENTS; i++)
+        if (i != 12) n[i] = PyLong_AsUnsignedLongLongMask(args[i]);
+    if (PyErr_Occurred()) return NULL;
+    job.operation = (int64_t)n[0];
+    job.law = (int64_t)n[1];
+    job.dtype = (int64_t)n[2];
+    job.out = (char *)(uintptr_t)n[3];
+    job.index = (int64_t *)(uintptr_t)n[4];
+    job.grad = (const char *)(uintptr_t)n[5];
+    job.logits = (const char *)(uintptr_t)n[6];
+    job.mask = (const uint8_t *)(uintptr_t)n[7];
+    job.mask_stride = (int64_t)n[8];
+    job.samples = (int64_t)n[9];
+    job.rows = (int64_t)n[10];
+    job.classes = (int64_t)n[11];
+    job.row_tau = (const char *)(uintptr_t)n[13];
+    job.seed = n[14];
+    job.offset = n[15];
+    int status = 0;
+    if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
+        loops work = chosen;
+        Py_BEGIN_ALLOW_THREADS
+        status = softdraw_share(work, &job, (int64_t)n[16]);
+        Py_END_ALLOW_THREADS
+    }
+    if (status) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
+     "run(operation, law, dtype, out, index, grad, logits, mask, mask_stride, samples, rows, classes, tau, row_tau, "
+     "seed, offset, threads): one operation on contiguous memory; see job.h."},
+    {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
+    {"use_instructions", use_instructions, METH_O,
+     "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "Fused draws on the CPU.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void) {
+    choose(NULL);
+    return PyModule_Create(&definition);
+}

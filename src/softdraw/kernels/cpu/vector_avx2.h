@@ -1,0 +1,88 @@
+/* Eight lanes: AVX2, FMA and F16C. */
+#define LANES 8
+#define NAME(x) x##_avx2
+typedef float vf __attribute__((vector_size(32)));
+typedef int32_t vi __attribute__((vector_size(32)));
+typedef double vd __attribute__((vector_size(32)));
+typedef int64_t vl __attribute__((vector_size(32)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf fma32(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+INLINE vd fma64(vd a, vd b, vd c) { return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
+INLINE vf max32(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+INLINE vd max64(vd a, vd b) { return (vd)_mm256_max_pd((__m256d)a, (__m256d)b); }
+INLINE vi imax32(vi a, vi b) { return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+INLINE vl imax64(vl a, vl b) {
+    return (vl)_mm256_blendv_epi8((__m256i)b, (__m256i)a, _mm256_cmpgt_epi64((__m256i)a, (__m256i)b));
+}
+/* x where s is negative, else y */
+INLINE vf neg32(vi s, vf x, vf y) { return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, (__m256)s); }
+INLINE vd neg64(vl s, vd x, vd y) { return (vd)_mm256_blendv_pd((__m256d)y, (__m256d)x, (__m256d)s); }
+/* x where a < b, else y */
+INLINE vf less32(vf a, vf b, vf x, vf y) {
+    return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ));
+}
+INLINE vd less64(vd a, vd b, vd x, vd y) {
+    return (vd)_mm256_blendv_pd((__m256d)y, (__m256d)x, _mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_LT_OQ));
+}
+INLINE vi iless32(vf a, vf b, vi x, vi y) { return (vi)less32(a, b, (vf)x, (vf)y); }
+INLINE vl iless64(vd a, vd b, vl x, vl y) { return (vl)less64(a, b, (vd)x, (vd)y); }
+INLINE int any_negative(vi s) { return _mm256_movemask_ps((__m256)s) != 0; }
+INLINE float highest32(vf a) {
+    __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    h = _mm_max_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_max_ss(h, _mm_movehdup_ps(h)));
+}
+INLINE double highest64(vd a) {
+    __m128d h = _mm_max_pd(_mm256_castpd256_pd128((__m256d)a), _mm256_extractf128_pd((__m256d)a, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(h, _mm_unpackhi_pd(h, h)));
+}
+INLINE float total32(vf a) {
+    __m128 h = _mm_add_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
+    h = _mm_add_ps(h, _mm_movehl_ps(h, h));
+    return _mm_cvtss_f32(_mm_add_ss(h, _mm_movehdup_ps(h)));
+}
+INLINE double total64(vd a) {
+    __m128d h = _mm_add_pd(_mm256_castpd256_pd128((__m256d)a), _mm256_extractf128_pd((__m256d)a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(h, _mm_unpackhi_pd(h, h)));
+}
+
+INLINE vf from_half(const uint16_t *from) { return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
+INLINE void to_half(uint16_t *to, vf x) {
+    _mm_storeu_si128((__m128i *)to, _mm256_cvtps_ph((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+INLINE vf from_bfloat(const uint16_t *from) {
+    return (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from)), 16);
+}
+INLINE void narrow16(uint16_t *to, vi x) {
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32((__m256i)x, (__m256i)x), 0x08);
+    _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(packed));
+}
+
+/* Philox on four counters, one in each 64-bit lane; see vector_avx512.h. */
+#define GROUP 4
+INLINE __m256i spread(const uint32_t *from) {
+    return _mm256_cvtepu32_epi64(_mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)from), 0xD8));
+}
+INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
+                         uint32_t flag, const uint32_t *key, uint32_t *words) {
+    const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
+    __m256i c0 = spread(block);
+    __m256i c1 = spread(low);
+    __m256i c2 = spread(high);
+    __m256i c3 = _mm256_set1_epi64x(sample);
+    c0 = _mm256_or_si256(c0, _mm256_set1_epi64x(flag));
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++) {
+        __m256i first = _mm256_mul_epu32(c0, m0), second = _mm256_mul_epu32(c2, m1);
+        __m256i k0 = _mm256_set1_epi64x(key[2 * round]), k1 = _mm256_set1_epi64x(key[2 * round + 1]);
+        c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(second, 32), c1), k0);
+        c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(first, 32), c3), k1);
+        c1 = second;
+        c3 = first;
+    }
+    __m256i a = _mm256_blend_epi32(c0, _mm256_slli_epi64(c1, 32), 0xAA);
+    __m256i b = _mm256_blend_epi32(c2, _mm256_slli_epi64(c3, 32), 0xAA);
+    _mm256_storeu_si256((__m256i *)words, _mm256_unpacklo_epi64(a, b));
+    _mm256_storeu_si256((__m256i *)(words + 8), _mm256_unpackhi_epi64(a, b));
+}

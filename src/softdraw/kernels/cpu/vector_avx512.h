@@ -1,0 +1,79 @@
+/* Sixteen lanes: AVX-512 F, BW, DQ, VL. */
+#define LANES 16
+#define NAME(x) x##_avx512
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef double vd __attribute__((vector_size(64)));
+typedef int64_t vl __attribute__((vector_size(64)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf fma32(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+INLINE vd fma64(vd a, vd b, vd c) { return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
+INLINE vf max32(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE vd max64(vd a, vd b) { return (vd)_mm512_max_pd((__m512d)a, (__m512d)b); }
+INLINE vi imax32(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
+INLINE vl imax64(vl a, vl b) { return (vl)_mm512_max_epi64((__m512i)a, (__m512i)b); }
+/* x where s is negative, else y */
+INLINE vf neg32(vi s, vf x, vf y) {
+    return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)s), (__m512)y, (__m512)x);
+}
+INLINE vd neg64(vl s, vd x, vd y) {
+    return (vd)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)s), (__m512d)y, (__m512d)x);
+}
+/* x where a < b, else y */
+INLINE vf less32(vf a, vf b, vf x, vf y) {
+    return (vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512)y, (__m512)x);
+}
+INLINE vd less64(vd a, vd b, vd x, vd y) {
+    return (vd)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512d)y, (__m512d)x);
+}
+INLINE vi iless32(vf a, vf b, vi x, vi y) {
+    return (vi)_mm512_mask_blend_epi32(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
+}
+INLINE vl iless64(vd a, vd b, vl x, vl y) {
+    return (vl)_mm512_mask_blend_epi64(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
+}
+INLINE int any_negative(vi s) { return _mm512_movepi32_mask((__m512i)s) != 0; }
+INLINE float highest32(vf a) { return _mm512_reduce_max_ps((__m512)a); }
+INLINE double highest64(vd a) { return _mm512_reduce_max_pd((__m512d)a); }
+INLINE float total32(vf a) { return _mm512_reduce_add_ps((__m512)a); }
+INLINE double total64(vd a) { return _mm512_reduce_add_pd((__m512d)a); }
+
+INLINE vf from_half(const uint16_t *from) { return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)from)); }
+INLINE void to_half(uint16_t *to, vf x) {
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtps_ph((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+INLINE vf from_bfloat(const uint16_t *from) {
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+    return (vf)_mm512_slli_epi32(wide, 16);
+}
+INLINE void narrow16(uint16_t *to, vi x) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi32_epi16((__m512i)x)); }
+
+/* Philox on eight counters, one in each 64-bit lane. The lanes' upper halves hold rubbish, which the
+   multiplication ignores. The blocks are loaded in the order 0 4 1 5 2 6 3 7, which makes the words come out in
+   order. */
+#define GROUP 8
+INLINE __m512i spread(const uint32_t *from) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm512_cvtepu32_epi64(_mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)from), order));
+}
+INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
+                         uint32_t flag, const uint32_t *key, uint32_t *words) {
+    const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57);
+    __m512i c0 = spread(block);
+    __m512i c1 = spread(low);
+    __m512i c2 = spread(high);
+    __m512i c3 = _mm512_set1_epi64(sample);
+    c0 = _mm512_or_si512(c0, _mm512_set1_epi64(flag));
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++) {
+        __m512i first = _mm512_mul_epu32(c0, m0), second = _mm512_mul_epu32(c2, m1);
+        c0 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(second, 32), c1, _mm512_set1_epi64(key[2 * round]), 0x96);
+        c2 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(first, 32), c3, _mm512_set1_epi64(key[2 * round + 1]), 0x96);
+        c1 = second;
+        c3 = first;
+    }
+    __m512i a = _mm512_mask_shuffle_epi32(c0, 0xAAAA, c1, 0xA0), b = _mm512_mask_shuffle_epi32(c2, 0xAAAA, c3, 0xA0);
+    _mm512_storeu_si512(words, _mm512_unpacklo_epi64(a, b));
+    _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(a, b));
+}

@@ -1,0 +1,82 @@
+/* Four lanes of the compiler's own vectors: SSE2, NEON or whatever there is. */
+#define LANES 4
+#define NAME(x) x##_generic
+typedef float vf __attribute__((vector_size(16)));
+typedef int32_t vi __attribute__((vector_size(16)));
+typedef double vd __attribute__((vector_size(16)));
+typedef int64_t vl __attribute__((vector_size(16)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf pick32(vi m, vf x, vf y) { return (vf)((m & (vi)x) | (~m & (vi)y)); }
+INLINE vd pick64(vl m, vd x, vd y) { return (vd)((m & (vl)x) | (~m & (vl)y)); }
+INLINE vf fma32(vf a, vf b, vf c) { return a * b + c; }
+INLINE vd fma64(vd a, vd b, vd c) { return a * b + c; }
+INLINE vf max32(vf a, vf b) { return pick32((vi)(a > b), a, b); }
+INLINE vd max64(vd a, vd b) { return pick64((vl)(a > b), a, b); }
+INLINE vi imax32(vi a, vi b) { vi m = a > b; return (m & a) | (~m & b); }
+INLINE vl imax64(vl a, vl b) { vl m = a > b; return (m & a) | (~m & b); }
+/* x where s is negative, else y */
+INLINE vf neg32(vi s, vf x, vf y) { return pick32(s >> 31, x, y); }
+INLINE vd neg64(vl s, vd x, vd y) { return pick64(s >> 63, x, y); }
+/* x where a < b, else y */
+INLINE vf less32(vf a, vf b, vf x, vf y) { return pick32((vi)(a < b), x, y); }
+INLINE vd less64(vd a, vd b, vd x, vd y) { return pick64((vl)(a < b), x, y); }
+INLINE vi iless32(vf a, vf b, vi x, vi y) { vi m = (vi)(a < b); return (m & x) | (~m & y); }
+INLINE vl iless64(vd a, vd b, vl x, vl y) { vl m = (vl)(a < b); return (m & x) | (~m & y); }
+INLINE int any_negative(vi s) { return (s[0] | s[1] | s[2] | s[3]) < 0; }
+INLINE float larger(float a, float b) { return a > b ? a : b; }
+INLINE float highest32(vf a) { return larger(larger(a[0], a[2]), larger(a[1], a[3])); }
+INLINE double highest64(vd a) { return a[0] > a[1] ? a[0] : a[1]; }
+INLINE float total32(vf a) { return (a[0] + a[2]) + (a[1] + a[3]); }
+INLINE double total64(vd a) { return a[0] + a[1]; }
+
+INLINE float one_from_half(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, rest = h & 0x7FFF, bits;
+    float value;
+    if (rest >= 0x7C00) {
+        bits = sign | 0x7F800000 | ((rest & 0x3FF) << 13);
+        __builtin_memcpy(&value, &bits, 4);
+        return value;
+    }
+    /* The multiplication also gives subnormal numbers their exponent. */
+    bits = rest << 13;
+    __builtin_memcpy(&value, &bits, 4);
+    value *= 0x1p112f;
+    return sign ? -value : value;
+}
+INLINE uint16_t one_to_half(float value) {
+    uint32_t bits, sign;
+    __builtin_memcpy(&bits, &value, 4);
+    sign = (bits >> 16) & 0x8000;
+    bits &= 0x7FFFFFFF;
+    if (bits > 0x7F800000) return (uint16_t)(sign | 0x7E00);
+    if (bits >= 0x477FF000) return (uint16_t)(sign | 0x7C00);
+    if (bits < 0x38800000) { /* below 2^-14: adding 1/2 rounds at the right bit */
+        float small;
+        __builtin_memcpy(&small, &bits, 4);
+        small += 0.5f;
+        __builtin_memcpy(&bits, &small, 4);
+        return (uint16_t)(sign | (bits - 0x3F000000));
+    }
+    return (uint16_t)(sign | ((bits - 0x38000000 + 0xFFF + ((bits >> 13) & 1)) >> 13));
+}
+INLINE vf from_half(const uint16_t *h) {
+    return (vf){one_from_half(h[0]), one_from_half(h[1]), one_from_half(h[2]), one_from_half(h[3])};
+}
+INLINE void to_half(uint16_t *to, vf x) { for (int i = 0; i < 4; i++) to[i] = one_to_half(x[i]); }
+INLINE vf from_bfloat(const uint16_t *from) { return (vf)((vi){from[0], from[1], from[2], from[3]} << 16); }
+INLINE void narrow16(uint16_t *to, vi x) { for (int i = 0; i < 4; i++) to[i] = (uint16_t)x[i]; }
+
+#define GROUP 1
+INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
+                         uint32_t flag, const uint32_t *key, uint32_t *words) {
+    uint32_t c0 = *block | flag, c1 = *low, c2 = *high, c3 = sample;
+    for (int round = 0; round < 10; round++) {
+        uint64_t first = (uint64_t)0xD2511F53 * c0, second = (uint64_t)0xCD9E8D57 * c2;
+        c0 = (uint32_t)(second >> 32) ^ c1 ^ key[2 * round];
+        c2 = (uint32_t)(first >> 32) ^ c3 ^ key[2 * round + 1];
+        c1 = (uint32_t)second;
+        c3 = (uint32_t)first;
+    }
+    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
+}
