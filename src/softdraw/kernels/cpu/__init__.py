@@ -24,8 +24,8 @@ def name() -> str:
 
 
 def _masked(mask: Tensor | None, logits: Tensor) -> tuple[Tensor | None, int, int]:
-    """The mask (to be kept alive), its address, and its stride from row to row: 0 where all rows share
-    one.""" if mask is None:
+    """The mask (to be kept alive), its address, and its stride from row to row: 0 for one mask of all rows."""
+    if mask is None:
         return None, 0, 0
     classes = logits.shape[-1]
     if mask.stride(-1) == 1 and not any(mask.stride()[:-1]):
