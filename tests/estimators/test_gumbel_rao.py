@@ -61,25 +61,23 @@ def test_one_draw_is_st_gumbel_softmax_in_law():
 
 
 def test_cold_limit_is_reinmax():
-    """As tau falls the averaged Jacobian tends to ZGR, which is ReinMax at tau 1."""
+    """As tau falls the averaged Jacobian tends to ZGR, which is ReinMax at tau 1, whatever was drawn."""
     logits = torch.tensor([0.8, -0.5, 0.1], dtype=torch.float64)
     upstream = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    errors = []
-    for tau in (0.3, 0.1, 0.03):
-        off = 0.0
-        for seed in range(3):
-            got = []
-            for est in (
-                sd.estimators.get("gumbel-rao", tau=tau, draws=100_000),
-                sd.estimators.get("reinmax"),
-            ):
-                leaf = logits.clone().requires_grad_()
-                (est(leaf, key=sd.Key(seed)) * upstream).sum().backward()
-                got.append(leaf.grad)
-            off = max(off, float((got[0] - got[1]).abs().max()))
-        errors.append(off)
+
+    def mean_by_sample(est):
+        leaf = logits.expand(3000, 3).clone().requires_grad_()
+        y = est(leaf, key=sd.Key(0))
+        (y * upstream).sum().backward()
+        return torch.stack([leaf.grad[y.argmax(-1) == z].mean(0) for z in range(3)])
+
+    zgr = mean_by_sample(sd.estimators.get("reinmax"))
+    errors = [
+        float((mean_by_sample(sd.estimators.get("gumbel-rao", tau=tau, draws=64)) - zgr).abs().max())
+        for tau in (1.0, 0.3, 0.05)
+    ]
     assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 0.06
+    assert errors[2] < 0.05
 
 
 @pytest.mark.parametrize("name", ["gumbel-rao", "reinmax-rao"])

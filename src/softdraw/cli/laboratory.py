@@ -107,23 +107,25 @@ def tempered(name: str) -> bool:
 
 def show(problem: Problem, found: Findings) -> None:
     """Print the table."""
-    table = Table(title=f"{problem.name}: {problem.description}")
-    table.add_column("estimator")
-    for column in ("tau", "bias", "variance", "squared error", "cosine", "dead", "evaluations", "ms"):
-        table.add_column(column, justify="right")
+    console = Console()
+    # a narrow terminal gets the columns that decide; the CSV file has all of them
+    wide = console.width >= 120
+    table = Table(title=f"{problem.name}: {problem.description}", box=None, pad_edge=False)
+    table.add_column("estimator", no_wrap=True)
+    extra = ("cosine", "dead") if wide else ()
+    for column in ("tau", "bias", "variance", "sq. error", *extra, "evals", "ms"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in found.rows:
-        table.add_row(
-            row.estimator,
-            "" if row.tau is None else f"{row.tau:g}",
-            f"{row.bias:.3g} ± {row.bias_error:.1g}",
-            f"{row.variance:.3g} ± {row.variance_error:.1g}",
-            f"{row.mse:.3g} ± {row.mse_error:.1g}",
-            f"{row.cosine:.3f}",
-            f"{row.dead:.0%}",
+        cells = [
+            "" if row.tau is None else f"{row.tau:.3g}",
+            f"{row.bias:.1e}±{row.bias_error:.0e}",
+            f"{row.variance:.1e}±{row.variance_error:.0e}",
+            f"{row.mse:.1e}",
+            *((f"{row.cosine:.3f}", f"{row.dead:.0%}") if wide else ()),
             str(row.evaluations),
             f"{1e3 * row.seconds:.2f}",
-        )
-    console = Console()
+        ]
+        table.add_row(row.estimator, *cells)
     console.print(table)
     for name, reason in found.skipped.items():
         console.print(f"not tried: {name}: {reason}", markup=False, highlight=False)

@@ -78,6 +78,16 @@ class GradientMonitor:
         """The newest record; empty before the first backward."""
         return self.records[-1] if self._raw else {}
 
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return len(self._raw)
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The newest record as it was made, its tensors still on their device; empty before the first."""
+        return dict(self._raw[-1]) if self._raw else {}
+
     def close(self) -> None:
         """Stop watching; the records stay."""
         self._hook.remove()

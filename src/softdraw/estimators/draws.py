@@ -64,12 +64,14 @@ class Draws:
 
     def relaxed(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:
         """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0."""
+        if isinstance(tau, Tensor) and tau.dim():
+            tau = as_tau(tau, logits)
         if self.samples is None:
             generator = self._generator if self._key is None else None
             return gumbel_softmax(logits, tau, hard, mask=mask, key=self._key, generator=generator)
         noise = self.gumbel(logits)
         if isinstance(tau, Tensor) and tau.dim():
-            tau = as_tau(tau, logits).unsqueeze(0)  # type: ignore[union-attr]
+            tau = tau.unsqueeze(0)
         return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)
 
     def gumbel(self, logits: Tensor, stream: int = 0, extra: int | None = None) -> Tensor:

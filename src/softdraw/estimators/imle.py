@@ -13,30 +13,33 @@ from softdraw.estimators.registry import register
 __all__ = ["IMLE"]
 
 
-class _IMLE(torch.autograd.Function):
-    generate_vmap_rule = False
+class _FixedStep(torch.autograd.Function):
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, hard: Tensor, noisy: Tensor, owner: "IMLE") -> Tensor:
+    def forward(logits: Tensor, hard: Tensor, noisy: Tensor, step: float, symmetric: bool) -> Tensor:
         return hard.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, hard, noisy, owner = inputs
-        ctx.save_for_backward(logits, hard, noisy)
-        ctx.owner = owner
+        logits, hard, noisy, ctx.step, ctx.symmetric = inputs
+        ctx.save_for_backward(hard, noisy)
+        ctx.dtype = logits.dtype
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
-        logits, hard, noisy, owner = (
-            x.movedim(d, 0) if d is not None else x for x, d in zip(inputs, in_dims, strict=True)
-        )
-        shape = (info.batch_size, *(hard.shape[1:] if in_dims[1] is not None else hard.shape))
-        logits, hard, noisy = (
-            (x if d is not None else x.unsqueeze(0)).expand(shape)
-            for x, d in zip((logits, hard, noisy), in_dims[:3], strict=True)
-        )
-        return _IMLE.apply(logits, hard, noisy, owner), 0  # type: ignore[no-untyped-call]
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        hard, noisy = ctx.saved_tensors
+        difference = _difference(hard, noisy, ctx.step * upstream.to(noisy.dtype), ctx.symmetric)
+        width = 2.0 * ctx.step if ctx.symmetric else ctx.step
+        return (difference / width).to(ctx.dtype), None, None, None, None
+
+
+class _AdaptiveStep(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, hard: Tensor, noisy: Tensor, owner: "IMLE") -> Tensor:
+        ctx.save_for_backward(logits, hard, noisy)
+        ctx.owner = owner
+        return hard.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
@@ -44,16 +47,21 @@ class _IMLE(torch.autograd.Function):
         owner: IMLE = ctx.owner
         g = upstream.to(noisy.dtype)
         step = owner.step_size(logits, noisy, g)
-        target = _argmax(noisy - step * g, noisy.shape[-1])
-        source = _argmax(noisy + step * g, noisy.shape[-1]) if owner.symmetric else hard.to(noisy.dtype)
-        difference = (source - target).masked_fill(noisy.amax(-1, keepdim=True) == -torch.inf, 0.0)
+        difference = _difference(hard, noisy, step * g, owner.symmetric)
         owner.adapt(difference)
         width = 2.0 * step if owner.symmetric else step
         return (difference / width).to(logits.dtype), None, None, None
 
 
-def _argmax(noisy: Tensor, classes: int) -> Tensor:
-    return one_hot(noisy.argmax(-1), classes, noisy.dtype)
+def _difference(hard: Tensor, noisy: Tensor, move: Tensor, symmetric: bool) -> Tensor:
+    """The argmax before (or moved the other way, where ``symmetric``) less the argmax after the move."""
+    source = _argmax(noisy + move) if symmetric else hard.to(noisy.dtype)
+    difference = source - _argmax(noisy - move)
+    return difference.masked_fill(noisy.amax(-1, keepdim=True) == -torch.inf, 0.0)
+
+
+def _argmax(noisy: Tensor) -> Tensor:
+    return one_hot(noisy.argmax(-1), noisy.shape[-1], noisy.dtype)
 
 
 @register("imle")
@@ -66,7 +74,9 @@ class IMLE(TensorEstimator):
 
     With ``adaptive=True`` the step is beta |logits| / |g|, and beta moves by ``rate`` so that the mean number
     of non-zero entries of the difference per row tends to ``target_count``. beta starts at 0, where the
-    difference is zero, and grows from there; it is state of the module and stands still in ``eval`` mode.
+    difference is zero, and grows from there; it is
+    state of the module and stands still in ``eval`` mode. The adaptive step runs eagerly, outside compiled
+    graphs.
 
     References:
         Niepert, Minervini, Franceschi, "Implicit MLE: Backpropagating Through Discrete Exponential Family
@@ -119,9 +129,7 @@ class IMLE(TensorEstimator):
             self.register_buffer("count", torch.ones(()))  # moving mean of the non-zero entries per row
 
     def step_size(self, logits: Tensor, noisy: Tensor, g: Tensor) -> Tensor:
-        """The step for this gradient, shape ``[]``, > 0 also where beta or the gradient is zero."""
-        if not self.adaptive:
-            return noisy.new_tensor(self.step)
+        """The adaptive step for this gradient, shape ``[]``, > 0 also where beta or the gradient is zero."""
         size = torch.linalg.vector_norm(logits.masked_fill(noisy == -torch.inf, 0.0).to(noisy.dtype))
         slope = torch.linalg.vector_norm(g)
         step = self.beta.to(noisy.dtype) * size / slope
@@ -130,7 +138,7 @@ class IMLE(TensorEstimator):
 
     def adapt(self, difference: Tensor) -> None:
         """Move beta after one backward."""
-        if not (self.adaptive and self.training):
+        if not self.training:
             return
         rows = max(1, difference.numel() // difference.shape[-1])
         self.count.lerp_((difference != 0).sum().to(self.count.dtype) / rows, 0.1)
@@ -144,7 +152,10 @@ class IMLE(TensorEstimator):
         poison = probabilities(values, allowed)[..., 0] * 0
         hard = one_hot(index, logits.shape[-1], logits.dtype, poison=poison)
         noisy = (values + draws.gumbel(logits)).masked_fill(~allowed, -torch.inf)
-        return _IMLE.apply(logits.expand(hard.shape), hard, noisy, self)  # type: ignore[no-any-return, no-untyped-call]
+        logits = logits.expand(hard.shape)
+        if self.adaptive:
+            return _AdaptiveStep.apply(logits, hard, noisy, self)  # type: ignore[no-any-return, no-untyped-call]
+        return _FixedStep.apply(logits, hard, noisy, self.step, self.symmetric)  # type: ignore[no-any-return, no-untyped-call]
 
     def _options(self) -> dict[str, object]:
         names = ("step", "adaptive", "symmetric", "samples")

@@ -1,0 +1,123 @@
+"""``softdraw compare`` and ``softdraw temperature``, end to end."""
+
+import csv
+import re
+import sys
+import types
+
+import pytest
+import torch
+
+from softdraw.cli import main
+
+
+def run(arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return stop.value.code or 0
+
+
+def rows_of(folder):
+    with (folder / "measures.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_compare(tmp_path, capsys):
+    code = run(
+        ["compare", "cubic", "--estimators", "st,rloo,arm", "--draws", "60", "--out", str(tmp_path / "x")]
+    )
+    assert code == 0
+    rows = rows_of(tmp_path / "x")
+    assert [row["estimator"] for row in rows] == ["st", "rloo"]
+    assert float(rows[1]["variance"]) > 0
+    said = capsys.readouterr().out
+    assert "not tried: arm" in said
+    assert "rloo" in said
+    page = (tmp_path / "x" / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert not re.search(r"(src|href)=[\"']?http|<script", page)
+
+
+def test_compare_over_temperatures(tmp_path):
+    options = ["--estimators", "reinmax,rloo", "--taus", "0.5,1.5", "--draws", "40", "--out", str(tmp_path)]
+    assert run(["compare", "rebar-toy", *options]) == 0
+    assert [(row["estimator"], row["tau"]) for row in rows_of(tmp_path)] == [
+        ("reinmax", "0.5"),
+        ("reinmax", "1.5"),
+        ("rloo", ""),
+    ]
+    assert (tmp_path / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
+
+
+def test_temperature_and_its_picture(tmp_path):
+    options = ["--estimators", "gumbel-softmax", "--taus", "0.2,1,5", "--draws", "50", "--out", str(tmp_path)]
+    assert run(["temperature", "cubic", *options, "--picture", str(tmp_path / "a" / "t.svg")]) == 0
+    assert [row["tau"] for row in rows_of(tmp_path)] == ["0.2", "1.0", "5.0"]
+    assert (tmp_path / "a" / "t.svg").read_text().startswith("<?xml")
+
+
+def test_same_seed_same_figures(tmp_path):
+    for name in ("a", "b"):
+        run(["compare", "cubic", "--estimators", "rebar", "--draws", "30", "--out", str(tmp_path / name)])
+    first, second = (rows_of(tmp_path / name)[0] for name in ("a", "b"))
+    for column in ("bias", "variance", "mse", "cosine"):
+        assert first[column] == second[column]
+
+
+def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
+    from softdraw.cli import laboratory
+
+    original, calls = laboratory.compare, []
+
+    def interrupted(*args, **options):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*args, **options)
+
+    monkeypatch.setattr(laboratory, "compare", interrupted)
+    code = run(
+        ["compare", "cubic", "--estimators", "st,reinmax,rloo", "--draws", "30", "--out", str(tmp_path)]
+    )
+    assert code == 130
+    assert [row["estimator"] for row in rows_of(tmp_path)] == ["st"]
+    assert "Stopped before the end" in (tmp_path / "report.html").read_text()
+
+
+def test_a_users_problem_is_escaped(tmp_path, monkeypatch):
+    module = types.ModuleType("mine")
+    from softdraw.diagnostics.problems import Problem
+
+    module.problem = lambda: Problem("<script>x</script>", "a & b", lambda z: z[..., 0, 0], torch.zeros(1, 2))
+    monkeypatch.setitem(sys.modules, "mine", module)
+    assert (
+        run(["compare", "mine:problem", "--estimators", "st", "--draws", "20", "--out", str(tmp_path)]) == 0
+    )
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "a &amp; b" in page
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "nothing"],
+        ["compare", "cubic", "--estimators", "straight"],
+        ["compare", "cubic", "--taus", "0"],
+        ["compare", "cubic", "--taus", "a"],
+        ["compare", "cubic", "--draws", "1"],
+        ["temperature", "cubic", "--estimators", "rloo"],
+    ],
+)
+def test_usage_errors(arguments, capsys):
+    assert run(arguments) == 2
+    assert "Invalid value" in capsys.readouterr().err
+
+
+def test_unwritable_folder(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    code = run(
+        ["compare", "cubic", "--estimators", "st", "--draws", "20", "--out", str(tmp_path / "file" / "x")]
+    )
+    assert code == 1
+    assert "softdraw: error:" in capsys.readouterr().err
