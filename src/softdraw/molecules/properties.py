@@ -55,7 +55,7 @@ def property_function(name: str) -> Property:
 
     Args:
         name: a key of ``PROPERTIES`` (``logp``, ``qed``, ``tpsa``, ``mw``, ``sa``, ``heteroatoms``,
-            ``heavy_atoms``), or ``module:function`` for a function of an RDKit molecule that returns a number.
+            ``heavy_atoms``), or ``module:function`` for a function from an RDKit molecule to a number.
             The module is also looked for in the working folder.
 
     Returns:
