@@ -1,4 +1,6 @@
 import warnings
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from softdraw.molecules.frechet import (
 
 from .drugs import DRUGS
 
+CHEMNET = str(Path(find_spec("fcd").origin).parent / "ChemNet_v0.13_pretrained.pt")
 SMILES = sorted(DRUGS.values(), key=len)[:40]
 
 
@@ -71,7 +74,7 @@ def test_the_distance_of_a_set_to_itself_is_zero():
 def test_activations_are_those_of_fcd_and_repeats_cost_nothing(known, monkeypatch):
     import fcd
 
-    theirs = fcd.get_predictions(fcd.load_ref_model(), SMILES[:6], n_jobs=0, device="cpu")
+    theirs = fcd.get_predictions(fcd.load_ref_model(CHEMNET), SMILES[:6], n_jobs=0, device="cpu")
     np.testing.assert_allclose(np.stack([known[s] for s in SMILES[:6]]), theirs, atol=1e-6)
     asked = []
     monkeypatch.setattr(

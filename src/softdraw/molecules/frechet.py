@@ -38,11 +38,12 @@ def activations(smiles: Sequence[str]) -> NDArray[np.float32]:
     place: dict[str, int] = {}
     for one in smiles:
         place.setdefault(one, len(place))
+    # without a path, fcd copies its weights into a folder that it leaves to the garbage collector
+    weights = Path(fcd.__file__).parent / "ChemNet_v0.13_pretrained.pt"
+    model = fcd.load_ref_model(str(weights)) if weights.exists() else fcd.load_ref_model()
     with warnings.catch_warnings():
-        # fcd unpacks its weights into a folder that it leaves to the garbage collector, and calls
-        # np.row_stack rnings.simplefilter("ignore", ResourceWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found = fcd.get_predictions(fcd.load_ref_model(), list(place), n_jobs=0, device="cpu")
+        warnings.simplefilter("ignore", DeprecationWarning)  # of np.row_stack, which fcd calls
+        found = fcd.get_predictions(model, list(place), n_jobs=0, device="cpu")
     return np.asarray(found, dtype=np.float32)[[place[one] for one in smiles]]
 
 
