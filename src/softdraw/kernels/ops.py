@@ -11,7 +11,7 @@ from torch import Tensor
 
 from softdraw.kernels import table
 
-__all__ = ["fresh_state", "noise"]
+__all__ = ["fresh_state", "noise", "random_seed", "random_state"]
 
 _library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
@@ -44,10 +44,15 @@ def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest
     return torch.stack([torch.ops.softdraw.noise(one, *rest) for one in states.unbind(0)]), 0
 
 
+def random_seed(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
+    """Fresh seeds, int64 of shape ``count``, from ``generator`` or torch's default generator."""
+    device = None if generator is None else generator.device
+    return torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64, generator=generator, device=device)
+
+
 def random_state(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
     """States ``[*count, 2]`` of fresh seeds, from ``generator`` or torch's default generator."""
-    device = None if generator is None else generator.device
-    seed = torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64, generator=generator, device=device)
+    seed = random_seed(count, generator)
     return torch.stack((seed, torch.zeros_like(seed)), -1)
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from softdraw.kernels.ops import random_state
+from softdraw.kernels.ops import random_seed
 from softdraw.random.key import Key, _made
 
 __all__ = ["fresh_key"]
@@ -21,4 +21,4 @@ def fresh_key(generator: torch.Generator | None = None) -> Key:
         >>> first == sd.random.fresh_key(seeds.manual_seed(0))
         True
     """
-    return _made(int(random_state((), generator)[0].item()), 0)
+    return _made(int(random_seed((), generator).item()), 0)

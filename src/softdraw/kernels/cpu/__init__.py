@@ -24,7 +24,7 @@ def name() -> str:
 
 
 def _masked(mask: Tensor | None, logits: Tensor) -> tuple[Tensor | None, int, int]:
-    """The mask (to be kept alive), its address, and its stride from row to row: 0 for one mask of all rows."""
+    """The mask (to be kept alive), its address, and its stride from row to row: 0 for one of all rows."""
     if mask is None:
         return None, 0, 0
     classes = logits.shape[-1]

@@ -4,7 +4,7 @@
 INLINE vf set32(float a) { return (vf){0} + a; }
 INLINE vd set64(double a) { return (vd){0} + a; }
 
-/* e * ln 2 + log(1 + f) for f in [sqrt(1/2) - 1, sqrt(2) - 1] */
+/* -(e * ln 2 + log(1 + f)) for f in [sqrt(1/2) - 1, sqrt(2) - 1] */
 INLINE vf compose32(vf f, vi e) {
     vf k = __builtin_convertvector(e, vf), z = f * f;
     vf y = fma32(set32(7.0376836292E-2f), f, set32(-1.1514610310E-1f));
@@ -15,17 +15,16 @@ INLINE vf compose32(vf f, vi e) {
     y = fma32(y, f, set32(2.0000714765E-1f));
     y = fma32(y, f, set32(-2.4999993993E-1f));
     y = fma32(y, f, set32(3.3333331174E-1f));
-    y = y * f * z;
-    y = fma32(k, set32(-2.12194440e-4f), y);
-    y = fma32(z, set32(-0.5f), y);
-    return fma32(k, set32(0.693359375f), f + y);
+    y = fma32(-f, y, set32(0.5f));
+    return fma32(k, set32(-0.69314718056f), fma32(z, y, -f));
 }
-INLINE vf log32(vf x) {
+/* -log(x) */
+INLINE vf minus_log32(vf x) {
     vi bits = (vi)x, e = (bits - 0x3F3504F3) >> 23;
     return compose32((vf)(bits - (e << 23)) - 1.0f, e);
 }
-/* log(p) where upper is negative, log(1 - p) elsewhere; p in (0, 1/2] */
-INLINE vf log_side32(vf p, vi upper) {
+/* -log(p) where upper is negative, -log(1 - p) elsewhere; p in (0, 1/2] */
+INLINE vf minus_log_side32(vf p, vi upper) {
     vi bits = (vi)neg32(upper, p, 1.0f - p), e = (bits - 0x3F3504F3) >> 23;
     vf f = (vf)(bits - (e << 23)) - 1.0f;
     /* On the lower side with e = 0, 1 - p was rounded, and its distance to 1 is p itself. */
@@ -58,17 +57,17 @@ INLINE vd compose64(vd f, vl e) {
     r = fma64(z, r, set64(3.999999999940941908e-01));
     r = z * fma64(z, r, set64(6.666666666666735130e-01));
     vd low = fma64(s, half + r, k * 1.90821492927058770002e-10);
-    return fma64(k, set64(6.93147180369123816490e-01), f - (half - low));
+    return fma64(k, set64(-6.93147180369123816490e-01), (half - low) - f);
 }
 INLINE vl exponent64(vl bits) {
     vl shifted = bits - 0x3FE6A09E667F3BCDLL;
     return shifted >> 52;
 }
-INLINE vd log64(vd x) {
+INLINE vd minus_log64(vd x) {
     vl bits = (vl)x, e = exponent64(bits);
     return compose64((vd)(bits - (e << 52)) - 1.0, e);
 }
-INLINE vd log_side64(vd p, vl upper) {
+INLINE vd minus_log_side64(vd p, vl upper) {
     vl bits = (vl)neg64(upper, p, 1.0 - p), e = exponent64(bits);
     vd f = (vd)(bits - (e << 52)) - 1.0;
     return compose64(neg64(upper | e, f, -p), e);

@@ -8,7 +8,6 @@
 #define REAL float
 #define V vf
 #define VI vi
-#define INT int32_t
 #define N LANES
 #define F(x) x##32
 #define INFINITE __builtin_inff()
@@ -22,7 +21,6 @@
 #define REAL double
 #define V vd
 #define VI vl
-#define INT int64_t
 #define N (LANES / 2)
 #define F(x) x##64
 #define INFINITE __builtin_inf()

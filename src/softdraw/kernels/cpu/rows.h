@@ -2,44 +2,46 @@
 
 INLINE int F(width)(int dtype) { return dtype == DT_FLOAT64 ? 8 : dtype == DT_FLOAT32 ? 4 : 2; }
 
-/* N elements from a tensor; `left` of them exist. */
+/* N elements from a tensor; `left` of them exist, and the other lanes become `fill`. */
 INLINE V F(get)(const char *from, int64_t i, int64_t left, int dtype, REAL fill) {
-    char edge[N * sizeof(REAL)] = {0};
     V x;
     from += i * F(width)(dtype);
-    if (left < N) {
-        memcpy(edge, from, (size_t)(left * F(width)(dtype)));
-        from = edge;
+    if (F(width)(dtype) == sizeof(REAL)) {
+        if (left < N) return F(load_part)((const REAL *)from, left, fill);
+        memcpy(&x, from, sizeof x);
+        return x;
     }
-    if (dtype == DT_FLOAT32 || dtype == DT_FLOAT64) memcpy(&x, from, sizeof x);
-    else {
 #if defined(HALVES)
-        x = dtype == DT_FLOAT16 ? from_half((const uint16_t *)from) : from_bfloat((const uint16_t *)from);
-#else
-        x = (V){0};
-#endif
+    uint16_t edge[N] = {0};
+    const uint16_t *halves = (const uint16_t *)from;
+    if (left < N) {
+        load_part16(edge, halves, left);
+        halves = edge;
     }
-    if (left < N)
-        for (int64_t lane = left; lane < N; lane++) x[lane] = fill;
+    x = dtype == DT_FLOAT16 ? from_half(halves) : from_bfloat(halves);
+    for (int64_t lane = left; lane < N; lane++) x[lane] = fill;
+#endif
     return x;
 }
 
 INLINE void F(put)(char *to, int64_t i, int64_t left, int dtype, V x) {
-    char edge[N * sizeof(REAL)];
-    char *place = left < N ? edge : to + i * F(width)(dtype);
-    if (dtype == DT_FLOAT32 || dtype == DT_FLOAT64) memcpy(place, &x, sizeof x);
-    else {
-#if defined(HALVES)
-        if (dtype == DT_FLOAT16) to_half((uint16_t *)place, x);
-        else {
-            vi bits = (vi)x, even = (bits >> 16) & 1, rounded = (bits + 0x7FFF + even) >> 16;
-            /* NaN must not be rounded into infinity. */
-            rounded = iless32(set32(-INFINITE), (vf)(bits & SIGN_OFF), rounded, (vi){0} + 0x7FC0);
-            narrow16((uint16_t *)place, rounded & 0xFFFF);
-        }
-#endif
+    to += i * F(width)(dtype);
+    if (F(width)(dtype) == sizeof(REAL)) {
+        if (left < N) F(store_part)((REAL *)to, left, x);
+        else memcpy(to, &x, sizeof x);
+        return;
     }
-    if (left < N) memcpy(to + i * F(width)(dtype), edge, (size_t)(left * F(width)(dtype)));
+#if defined(HALVES)
+    uint16_t edge[N], *halves = left < N ? edge : (uint16_t *)to;
+    if (dtype == DT_FLOAT16) to_half(halves, x);
+    else {
+        vi bits = (vi)x, even = (bits >> 16) & 1, rounded = (bits + 0x7FFF + even) >> 16;
+        /* NaN must not be rounded into infinity. */
+        rounded = iless32(set32(-INFINITE), (vf)(bits & SIGN_OFF), rounded, (vi){0} + 0x7FC0);
+        narrow16(halves, rounded & 0xFFFF);
+    }
+    if (left < N) store_part16((uint16_t *)to, edge, left);
+#endif
 }
 
 INLINE void F(fill)(char *to, int64_t classes, int dtype, REAL value) {
@@ -74,9 +76,8 @@ INLINE REAL F(prepare)(const struct job *job, int64_t row, int dtype, REAL *x) {
         }
     }
     REAL best = F(highest)(top);
-    INT largest = 0;
-    for (int lane = 0; lane < N; lane++) largest = size[lane] > largest ? size[lane] : largest;
-    return largest > INFINITE_BITS || best == INFINITE ? __builtin_nan("") : best;
+    int bad = F(any_negative)((VI){0} + INFINITE_BITS - size) || best == INFINITE;
+    return bad ? (REAL)__builtin_nan("") : best;
 }
 
 /* x - top + noise in place of x[from, to); returns the largest so far. */
@@ -102,11 +103,7 @@ INLINE int64_t F(argbest)(const REAL *z, int64_t classes) {
         where = F(iless)(best, v, here, where);
         best = F(max)(best, v);
     }
-    REAL top = F(highest)(best);
-    int64_t found = -1;
-    for (int lane = 0; lane < N; lane++)
-        if (best[lane] == top && where[lane] >= 0 && (found < 0 || where[lane] < found)) found = where[lane];
-    return found;
+    return F(first_with)(best, where, F(highest)(best));
 }
 
 INLINE void F(softmax)(REAL *z, int64_t classes, REAL best, REAL rate, char *out, int dtype) {
@@ -266,7 +263,6 @@ INLINE int F(run)(const struct job *job, int64_t begin, int64_t end, int dtype) 
 #undef REAL
 #undef V
 #undef VI
-#undef INT
 #undef N
 #undef F
 #undef INFINITE

@@ -27,7 +27,21 @@ INLINE vd less64(vd a, vd b, vd x, vd y) {
 }
 INLINE vi iless32(vf a, vf b, vi x, vi y) { return (vi)less32(a, b, (vf)x, (vf)y); }
 INLINE vl iless64(vd a, vd b, vl x, vl y) { return (vl)less64(a, b, (vd)x, (vd)y); }
-INLINE int any_negative(vi s) { return _mm256_movemask_ps((__m256)s) != 0; }
+INLINE int any_negative32(vi s) { return _mm256_movemask_ps((__m256)s) != 0; }
+INLINE int any_negative64(vl s) { return _mm256_movemask_pd((__m256d)s) != 0; }
+/* The smallest index among the lanes whose value is `top`. */
+INLINE int64_t first_with32(vf best, vi where, float top) {
+    int64_t found = INT64_MAX;
+    for (int lane = 0; lane < LANES; lane++)
+        if (best[lane] == top && where[lane] < found) found = where[lane];
+    return found;
+}
+INLINE int64_t first_with64(vd best, vl where, double top) {
+    int64_t found = INT64_MAX;
+    for (int lane = 0; lane < LANES / 2; lane++)
+        if (best[lane] == top && where[lane] < found) found = where[lane];
+    return found;
+}
 INLINE float highest32(vf a) {
     __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
     h = _mm_max_ps(h, _mm_movehl_ps(h, h));
@@ -58,6 +72,28 @@ INLINE void narrow16(uint16_t *to, vi x) {
     __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32((__m256i)x, (__m256i)x), 0x08);
     _mm_storeu_si128((__m128i *)to, _mm256_castsi256_si128(packed));
 }
+
+/* The first `left` lanes only; the others of what is loaded hold `fill`. */
+INLINE __m256i first32(int64_t left) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)left), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE __m256i first64(int64_t left) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(left), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+INLINE vf load_part32(const float *from, int64_t left, float fill) {
+    __m256i lanes = first32(left);
+    return neg32((vi)lanes, (vf)_mm256_maskload_ps(from, lanes), (vf)_mm256_set1_ps(fill));
+}
+INLINE vd load_part64(const double *from, int64_t left, double fill) {
+    __m256i lanes = first64(left);
+    return neg64((vl)lanes, (vd)_mm256_maskload_pd(from, lanes), (vd)_mm256_set1_pd(fill));
+}
+INLINE void store_part32(float *to, int64_t left, vf x) { _mm256_maskstore_ps(to, first32(left), (__m256)x); }
+INLINE void store_part64(double *to, int64_t left, vd x) { _mm256_maskstore_pd(to, first64(left), (__m256d)x); }
+INLINE void load_part16(uint16_t *edge, const uint16_t *from, int64_t left) {
+    memcpy(edge, from, (size_t)left * 2);
+}
+INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) { memcpy(to, edge, (size_t)left * 2); }
 
 /* Philox on four counters, one in each 64-bit lane; see vector_avx512.h. */
 #define GROUP 4

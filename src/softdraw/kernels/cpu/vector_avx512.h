@@ -33,7 +33,17 @@ INLINE vi iless32(vf a, vf b, vi x, vi y) {
 INLINE vl iless64(vd a, vd b, vl x, vl y) {
     return (vl)_mm512_mask_blend_epi64(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
 }
-INLINE int any_negative(vi s) { return _mm512_movepi32_mask((__m512i)s) != 0; }
+INLINE int any_negative32(vi s) { return _mm512_movepi32_mask((__m512i)s) != 0; }
+INLINE int any_negative64(vl s) { return _mm512_movepi64_mask((__m512i)s) != 0; }
+/* The smallest index among the lanes whose value is `top`. */
+INLINE int64_t first_with32(vf best, vi where, float top) {
+    __mmask16 lanes = _mm512_cmp_ps_mask((__m512)best, _mm512_set1_ps(top), _CMP_EQ_OQ);
+    return _mm512_mask_reduce_min_epi32(lanes, (__m512i)where);
+}
+INLINE int64_t first_with64(vd best, vl where, double top) {
+    __mmask8 lanes = _mm512_cmp_pd_mask((__m512d)best, _mm512_set1_pd(top), _CMP_EQ_OQ);
+    return _mm512_mask_reduce_min_epi64(lanes, (__m512i)where);
+}
 INLINE float highest32(vf a) { return _mm512_reduce_max_ps((__m512)a); }
 INLINE double highest64(vd a) { return _mm512_reduce_max_pd((__m512d)a); }
 INLINE float total32(vf a) { return _mm512_reduce_add_ps((__m512)a); }
@@ -48,6 +58,26 @@ INLINE vf from_bfloat(const uint16_t *from) {
     return (vf)_mm512_slli_epi32(wide, 16);
 }
 INLINE void narrow16(uint16_t *to, vi x) { _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi32_epi16((__m512i)x)); }
+
+/* The first `left` lanes only; the others of what is loaded hold `fill`. */
+INLINE vf load_part32(const float *from, int64_t left, float fill) {
+    return (vf)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << left) - 1), from);
+}
+INLINE vd load_part64(const double *from, int64_t left, double fill) {
+    return (vd)_mm512_mask_loadu_pd(_mm512_set1_pd(fill), (__mmask8)((1u << left) - 1), from);
+}
+INLINE void store_part32(float *to, int64_t left, vf x) {
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << left) - 1), (__m512)x);
+}
+INLINE void store_part64(double *to, int64_t left, vd x) {
+    _mm512_mask_storeu_pd(to, (__mmask8)((1u << left) - 1), (__m512d)x);
+}
+INLINE void load_part16(uint16_t *edge, const uint16_t *from, int64_t left) {
+    _mm256_storeu_si256((__m256i *)edge, _mm256_maskz_loadu_epi16((__mmask16)((1u << left) - 1), from));
+}
+INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) {
+    _mm256_mask_storeu_epi16(to, (__mmask16)((1u << left) - 1), _mm256_loadu_si256((const __m256i *)edge));
+}
 
 /* Philox on eight counters, one in each 64-bit lane. The lanes' upper halves hold rubbish, which the
    multiplication ignores. The blocks are loaded in the order 0 4 1 5 2 6 3 7, which makes the words come out in

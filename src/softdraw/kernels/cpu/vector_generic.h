@@ -23,7 +23,21 @@ INLINE vf less32(vf a, vf b, vf x, vf y) { return pick32((vi)(a < b), x, y); }
 INLINE vd less64(vd a, vd b, vd x, vd y) { return pick64((vl)(a < b), x, y); }
 INLINE vi iless32(vf a, vf b, vi x, vi y) { vi m = (vi)(a < b); return (m & x) | (~m & y); }
 INLINE vl iless64(vd a, vd b, vl x, vl y) { vl m = (vl)(a < b); return (m & x) | (~m & y); }
-INLINE int any_negative(vi s) { return (s[0] | s[1] | s[2] | s[3]) < 0; }
+INLINE int any_negative32(vi s) { return (s[0] | s[1] | s[2] | s[3]) < 0; }
+INLINE int any_negative64(vl s) { return (s[0] | s[1]) < 0; }
+/* The smallest index among the lanes whose value is `top`. */
+INLINE int64_t first_with32(vf best, vi where, float top) {
+    int64_t found = INT64_MAX;
+    for (int lane = 0; lane < LANES; lane++)
+        if (best[lane] == top && where[lane] < found) found = where[lane];
+    return found;
+}
+INLINE int64_t first_with64(vd best, vl where, double top) {
+    int64_t found = INT64_MAX;
+    for (int lane = 0; lane < LANES / 2; lane++)
+        if (best[lane] == top && where[lane] < found) found = where[lane];
+    return found;
+}
 INLINE float larger(float a, float b) { return a > b ? a : b; }
 INLINE float highest32(vf a) { return larger(larger(a[0], a[2]), larger(a[1], a[3])); }
 INLINE double highest64(vd a) { return a[0] > a[1] ? a[0] : a[1]; }
@@ -66,6 +80,26 @@ INLINE vf from_half(const uint16_t *h) {
 INLINE void to_half(uint16_t *to, vf x) { for (int i = 0; i < 4; i++) to[i] = one_to_half(x[i]); }
 INLINE vf from_bfloat(const uint16_t *from) { return (vf)((vi){from[0], from[1], from[2], from[3]} << 16); }
 INLINE void narrow16(uint16_t *to, vi x) { for (int i = 0; i < 4; i++) to[i] = (uint16_t)x[i]; }
+
+/* The first `left` lanes only; the others of what is loaded hold `fill`. */
+INLINE vf load_part32(const float *from, int64_t left, float fill) {
+    vf x = {fill, fill, fill, fill};
+    for (int64_t lane = 0; lane < left; lane++) x[lane] = from[lane];
+    return x;
+}
+INLINE vd load_part64(const double *from, int64_t left, double fill) {
+    return (vd){from[0], left > 1 ? from[1] : fill};
+}
+INLINE void store_part32(float *to, int64_t left, vf x) {
+    for (int64_t lane = 0; lane < left; lane++) to[lane] = x[lane];
+}
+INLINE void store_part64(double *to, int64_t left, vd x) {
+    for (int64_t lane = 0; lane < left; lane++) to[lane] = x[lane];
+}
+INLINE void load_part16(uint16_t *edge, const uint16_t *from, int64_t left) {
+    memcpy(edge, from, (size_t)left * 2);
+}
+INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) { memcpy(to, edge, (size_t)left * 2); }
 
 #define GROUP 1
 INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,

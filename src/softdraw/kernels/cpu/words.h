@@ -3,6 +3,7 @@
 /* Elements of a tile: its words, counters and noise stay in the first-level cache. */
 #define TILE 2048
 #define FLAG 0x80000000u
+#define REFINED_BELOW 65536
 
 struct tile {
     uint32_t key[20];                                           /* the round keys */
@@ -62,11 +63,11 @@ INLINE vf from_tail32(vf p, vi upper, int law) {
     }
     if (law == LAW_LOGISTIC) {
         vi lower = (vi){0};
-        vf size = log_side32(p, lower) - log_side32(p, ~lower);
+        vf size = minus_log_side32(p, ~lower) - minus_log_side32(p, lower);
         return neg32(upper, size, -size);
     }
-    vf e = -log_side32(p, upper);
-    return law == LAW_EXPONENTIAL ? e : -log32(e);
+    vf e = minus_log_side32(p, upper);
+    return law == LAW_EXPONENTIAL ? e : minus_log32(e);
 }
 INLINE vd from_tail64(vd p, vl upper, int law) {
     if (law == LAW_UNIFORM) {
@@ -75,31 +76,39 @@ INLINE vd from_tail64(vd p, vl upper, int law) {
     }
     if (law == LAW_LOGISTIC) {
         vl lower = (vl){0};
-        vd size = log_side64(p, lower) - log_side64(p, ~lower);
+        vd size = minus_log_side64(p, ~lower) - minus_log_side64(p, lower);
         return neg64(upper, size, -size);
     }
-    vd e = -log_side64(p, upper);
-    return law == LAW_EXPONENTIAL ? e : -log64(e);
+    vd e = minus_log_side64(p, upper);
+    return law == LAW_EXPONENTIAL ? e : minus_log64(e);
 }
 
-/* Noise of all elements of the tile, four to a block; writes up to LANES - 1 elements more. */
+/* Noise of all elements of the tile, four to a block; writes up to 63 elements more. */
 INLINE void noise32(struct tile *t, float *out, int law) {
     make_words(t, 0, t->words);
-    for (int64_t i = 0; i < 4 * t->blocks; i += LANES) {
-        vi word, upper, m;
-        memcpy(&word, t->words + i, sizeof word);
-        upper = word >> 31;
-        m = word ^ upper;
-        vf p = (__builtin_convertvector(m, vf) + 0.5f) * 0x1p-32f;
-        if (__builtin_expect(any_negative(m - 65536), 0)) {
-            for (int lane = 0; lane < LANES; lane++)
-                if (m[lane] < 65536) {
-                    uint32_t low = low_word(t, i + lane) ^ (uint32_t)upper[lane];
-                    p[lane] = (float)m[lane] * 0x1p-32f + ((float)low + 0.5f) * 0x1p-64f;
-                }
+    for (int64_t i = 0; i < 4 * t->blocks; i += 4 * LANES) {
+        vi upper[4], m[4], least;
+        vf p[4];
+        for (int v = 0; v < 4; v++) {
+            vi word;
+            memcpy(&word, t->words + i + v * LANES, sizeof word);
+            upper[v] = word >> 31;
+            m[v] = word ^ upper[v];
+            p[v] = fma32(__builtin_convertvector(m[v], vf), set32(0x1p-32f), set32(0x1p-33f));
         }
-        p = from_tail32(p, upper, law);
-        memcpy(out + i, &p, sizeof p);
+        least = (m[0] - REFINED_BELOW) | (m[1] - REFINED_BELOW) | (m[2] - REFINED_BELOW) | (m[3] - REFINED_BELOW);
+        if (__builtin_expect(any_negative32(least), 0))
+            for (int j = 0; j < 4 * LANES; j++) {
+                int v = j / LANES, lane = j % LANES;
+                if (m[v][lane] < REFINED_BELOW) {
+                    uint32_t low = low_word(t, i + j) ^ (uint32_t)upper[v][lane];
+                    p[v][lane] = (float)m[v][lane] * 0x1p-32f + ((float)low + 0.5f) * 0x1p-64f;
+                }
+            }
+        for (int v = 0; v < 4; v++) {
+            p[v] = from_tail32(p[v], upper[v], law);
+            memcpy(out + i + v * LANES, &p[v], sizeof p[v]);
+        }
     }
 }
 INLINE void noise64(struct tile *t, double *out, int law) {
