@@ -11,7 +11,7 @@ class Linear(ClosedForm):
     """``tau = start + (end - start) · min(step / steps, 1)``.
 
     GDAS lowers 10 to 0.1 in this way, one step an epoch (Dong and Yang, Searching for a Robust Neural
-    Architecture in Four GPU Hours, CVPR 2019; the defaults).
+    Architecture in Four GPU Hours, CVPR 2019).
 
     Args:
         start: temperature at step 0, > 0.
@@ -34,7 +34,7 @@ class Linear(ClosedForm):
         self,
         start: float = 10.0,
         end: float = 0.1,
-        steps: int = 240,
+        steps: int = 1000,
         *,
         device: torch.device | str | None = None,
     ) -> None:
