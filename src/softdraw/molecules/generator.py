@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from softdraw.molecules import checkpoints
 from softdraw.molecules.batches import batch_size_for
@@ -97,6 +98,7 @@ class MoleculeGenerator:
         self.rank = 0
         self._network: GraphNetwork | None = None
         self._parts: Parts | None = None
+        self._known_labels: dict[str, NDArray[np.float64]] = {}
 
     @property
     def network(self) -> GraphNetwork:
@@ -215,7 +217,7 @@ class MoleculeGenerator:
             self.rank = run_trainer(module, folder=place, resume=resume, devices=devices, strategy=strategy)
         self.adopt(module.best.requires_grad_(True), parts)
         self.dataset_summary = parts.summary(dataset)
-        self.property_statistics = {}
+        self.property_statistics, self._known_labels = {}, {}
         self.fit_history = module.history
         epochs = module.steps / module.per_epoch
         self.fit_summary = {
@@ -237,8 +239,14 @@ class MoleculeGenerator:
     def statistics_of(self, name: str) -> tuple[float, float]:
         """Mean and standard deviation of a property over the training molecules (10,000 of them at most)."""
         if name not in self.property_statistics:
-            self.property_statistics[name] = self.parts.labels(name)[1]
+            self._labels(name)
         return self.property_statistics[name]
+
+    def _labels(self, name: str) -> NDArray[np.float64]:
+        """A property of the first training molecules, computed once."""
+        if name not in self._known_labels:
+            self._known_labels[name], self.property_statistics[name] = self.parts.labels(name)
+        return self._known_labels[name]
 
     def steer(
         self,
@@ -284,11 +292,7 @@ class MoleculeGenerator:
         began = time.monotonic()
         network = copy.deepcopy(self.network)
         chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
-        columns = []
-        for target in chosen:
-            column, self.property_statistics[target.property] = self.parts.labels(target.property)
-            columns.append(column)
-        labels = np.stack(columns, 1)
+        labels = np.stack([self._labels(target.property) for target in chosen], 1)
         objective = Objective(tuple(chosen), tuple(self.statistics_of(t.property) for t in chosen))
         graphs = self.parts.train.subset(np.arange(len(labels)))
         steering = Steering(

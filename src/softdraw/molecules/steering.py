@@ -79,8 +79,8 @@ class SteerOptions:
     """
 
     batch_size: int = 128
-    learning_rate: float = 5e-4
-    divergence: float = 0.03
+    learning_rate: float = 1e-3
+    divergence: float = 0.1
     tau: tuple[float, float] = (1.0, 0.3)
     property_steps: int = 400
     property_rate: float = 2e-3

@@ -8,8 +8,8 @@ import torch
 __all__ = ["threads_for"]
 
 SMALL = 96
-"""Up to this width a network runs on one thread: its products take less time than waking a second one, and where
-other programs share the cores every step would wait for the slower thread."""
+"""Up to this width a network runs on one thread: a product takes less time than waking a second thread, and
+where other programs share the cores every step would wait for the slower thread."""
 
 
 @contextmanager
