@@ -1,0 +1,315 @@
+"""The commands as a user runs them: real training on a small file, and everything that can go wrong."""
+
+import itertools
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rdkit import Chem
+
+from softdraw.cli import main
+
+# one run is shared by most tests, so they stay in one process
+pytestmark = pytest.mark.xdist_group("molecules-cli")
+
+PROGRAM = [sys.executable, "-c", "from softdraw.cli import main; main()", "molecules"]
+STEPS = ["--steps", "12", "--steer-steps", "2", "--samples", "40"]
+
+
+def command(*words, **options):
+    return subprocess.run(
+        [*PROGRAM, *map(str, words)], capture_output=True, text=True, timeout=300, **options
+    )
+
+
+def start(*words):
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def here(capsys, *words):
+    """The command in this process, for what ends before any training."""
+    with pytest.raises(SystemExit) as left:
+        main(["molecules", *map(str, words)])
+    captured = capsys.readouterr()
+    return left.value.code, captured.out, captured.err
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two hundred different molecules, with a few lines that are none."""
+    pieces = itertools.product(
+        ["C", "CC", "N", "O", "FC", "C1CC1"], ["C", "C(C)", "C(=O)", "CO", "C=C"], range(9)
+    )
+    ends = ["C", "N", "O", "C#N", "CF", "CC", "C(C)C", "CO", "C1CC1"]
+    found = dict.fromkeys(Chem.CanonSmiles(f"{a}{b}{ends[c]}") for a, b, c in pieces)
+    path = tmp_path_factory.mktemp("data") / "two hundred.smi"
+    path.write_text("".join(f"{smiles}\n" for smiles in list(found)[:200]) + "broken(\nC.C\n")
+    assert len(found) >= 200
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """A whole run: its folder, what it printed, and the processor time that it took."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ended = command("run", "--data", data, *STEPS, "--out", folder)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert ended.returncode == 0, ended.stderr
+    return folder, ended.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_run_on_two_hundred_molecules_takes_less_than_a_minute(finished):
+    folder, out, seconds = finished
+    assert seconds < 60
+    assert {path.name for path in folder.iterdir()} == {
+        "checkpoints", "config.json", "history.json", "metrics.json", "report.html", "samples.smi",
+        "samples_unmasked.smi", "stages.json", "steered.smi",
+    }  # fmt: skip
+    assert out.splitlines()[-1] == f"report: {folder / 'report.html'}"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["data"]["kept"] == 200
+    assert metrics["data"]["dropped"] == {"unreadable": "1 (line 201)", "several fragments": "1 (line 202)"}
+    assert metrics["samples"]["validity"] == 1.0
+    assert metrics["samples"]["fcd"] > 0
+    assert 0 <= metrics["samples"]["validity_unmasked"] <= 1
+    assert metrics["steer"]["estimator"] == "st-gumbel-softmax"
+    assert metrics["steer"]["distance_before"] > 0
+    assert metrics["fit"]["steps"] == 12
+    drawn = (folder / "samples.smi").read_text().splitlines()
+    assert len(drawn) == 40
+    assert all(Chem.MolFromSmiles(one) is not None for one in drawn)
+
+
+def test_the_report_is_made_again_from_the_folder(finished, capsys):
+    folder = finished[0]
+    before = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert here(capsys, "report", folder)[0] == 0
+    assert (folder / "report.html").read_bytes() == before
+
+
+def test_a_finished_run_is_neither_replaced_nor_done_again(finished, data, capsys):
+    folder = finished[0]
+    before = contents(folder)
+    code, _, err = here(capsys, "run", "--data", data, *STEPS, "--out", folder)
+    assert code == 1
+    assert "--resume" in err
+    assert "--overwrite" in err
+    code, _, err = here(capsys, "run", "--data", data, *STEPS, "--seed", "1", "--resume", "--out", folder)
+    assert code == 1
+    assert "seed 0, and 1 was asked for" in err
+    assert contents(folder) == before
+
+
+def test_the_same_key_gives_the_same_molecules(finished, capsys, tmp_path):
+    folder = finished[0]
+    code, out, _ = here(capsys, "sample", folder, "-n", "7", "--key", "3")
+    assert code == 0
+    assert len(out.splitlines()) == 7
+    assert here(capsys, "sample", folder, "-n", "5", "--key", "3")[1].splitlines() == out.splitlines()[:5]
+    assert here(capsys, "sample", folder, "-n", "7", "--key", "4")[1] != out
+    assert here(capsys, "sample", folder, "-n", "7", "--key", "3", "--stage", "fitted")[1] != out
+    assert here(capsys, "sample", folder / "checkpoints" / "steered", "-n", "7", "--key", "3")[1] == out
+    unmasked = here(capsys, "sample", folder, "-n", "60", "--no-mask")[1]
+    assert unmasked.count("\n") == 60
+    assert "\n\n" in f"\n{unmasked}"
+    written = tmp_path / "drawn.smi"
+    assert here(capsys, "sample", folder, "-n", "7", "--key", "3", "--out", written)[:2] == (0, "")
+    assert written.read_text() == out
+    code, _, err = here(capsys, "sample", folder, "-n", "1", "--out", written)
+    assert code == 1
+    assert "exists already" in err
+    assert written.read_text() == out
+
+
+def test_score_agrees_with_the_run(finished, capsys, data):
+    folder = finished[0]
+    scores = json.loads((folder / "metrics.json").read_text())["scores"]["fitted"]
+    code, out, _ = here(capsys, "score", folder / "samples.smi", "--run", folder, "--no-fcd", "--json")
+    assert code == 0
+    found = json.loads(out)
+    for name in ("count", "validity", "uniqueness", "novelty_train", "atom_types", "logp", "diversity"):
+        assert found[name] == scores[name]
+    code, out, _ = here(capsys, "score", folder / "samples.smi", "--whole", data, "--no-fcd")
+    assert code == 0
+    assert "valid                         100.0 %  higher is better" in out
+    assert "new to the data" in out
+    assert "new to training" not in out
+
+
+def test_steering_again_needs_a_word(finished, capsys):
+    folder = finished[0]
+    before = contents(folder)
+    code, _, err = here(capsys, "steer", folder, "--target", "qed=max", "--steps", "2")
+    assert code == 1
+    assert "already holds a steered model" in err
+    assert contents(folder) == before
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "empty.smi").write_text("")
+    (tmp_path / "binary.smi").write_bytes(bytes(range(256)) * 16)
+    (tmp_path / "binary.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0")
+    (tmp_path / "useless.smi").write_text("nothing\nhere(\n")
+    (tmp_path / "table.csv").write_text("name,weight\na,1\n")
+    (tmp_path / "odd.xyz").write_text("C")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.smi", "no such file"),
+        ("empty.smi", "the file is empty"),
+        ("binary.smi", "not a text file"),
+        ("binary.csv", "not a text file"),
+        ("useless.smi", "none of 2 molecules is usable"),
+        ("table.csv", "no column of SMILES"),
+        ("odd.xyz", "unknown kind .xyz"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "fit"])
+def test_data_that_cannot_be_used(files, capsys, name, message, verb):
+    code, out, err = here(capsys, verb, "--data", files / name, "--steps", "1", "--out", files / "run")
+    assert (code, out) == (1, "")
+    assert message in err
+    assert name in err
+    assert not (files / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written(files, data, capsys):
+    code, _, err = here(capsys, "run", "--data", data, "--steps", "1", "--out", files / "odd.xyz" / "run")
+    assert code == 1
+    assert "cannot be written" in err
+    assert (files / "odd.xyz").read_text() == "C"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--target", "logp"], "expected property=goal"),
+        (["--target", "colour=3"], "expected one of"),
+        (["--target", "no_such_module:f=3"], "cannot import"),
+        (["--target", "logp=1", "--target", "logp=2"], "comes 2 times"),
+        (["--estimator", "magic"], "st-gumbel-softmax"),
+        (["--minutes", "-1"], "expected a positive number"),
+        (["--minutes", "1", "--steps", "5"], "expected one of them"),
+        (["--steps", "0"], "--steps"),
+        (["--max-atoms", "0"], "--max-atoms"),
+        (["--elements", ","], "expected symbols"),
+        (["--resume", "--overwrite"], "expected one of them"),
+        (["--samples", "many"], "--samples"),
+    ],
+)
+def test_mistakes_in_the_command_are_2(tmp_path, capsys, words, message):
+    code, _, err = here(capsys, "run", *words, "--out", tmp_path / "run")
+    assert code == 2
+    # the message stands in a frame, broken into lines
+    assert message in " ".join(err.replace("│", " ").split())
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["report", "steer", "sample"])
+def test_a_folder_without_a_run(tmp_path, capsys, verb):
+    code, _, err = here(capsys, verb, tmp_path / "missing")
+    assert code == 1
+    assert "no such folder" in err
+
+
+def test_a_damaged_model_is_an_error(finished, data, capsys, tmp_path):
+    copy = tmp_path / "run"
+    subprocess.run(["cp", "-r", finished[0], copy], check=True)
+    weights = copy / "checkpoints" / "fitted" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    before = contents(copy)
+    for words in (
+        ["sample", copy, "--stage", "fitted"],
+        ["run", "--data", data, *STEPS, "--resume", "--out", copy],
+    ):
+        code, _, err = here(capsys, *words)
+        assert code == 1
+        assert "model.safetensors" in err
+    # the configuration is written again before the model is read
+    after = contents(copy)
+    assert {path for path in before if before[path] != after[path]} <= {copy / "config.json"}
+
+
+def test_a_damaged_checkpoint_is_an_error(finished, data, tmp_path):
+    copy = tmp_path / "run"
+    subprocess.run(["cp", "-r", finished[0], copy], check=True)
+    checkpoint = copy / "checkpoints" / "fit" / "fit.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    ended = command("run", "--data", data, "--steps", "14", "--resume", "--out", copy)
+    assert ended.returncode == 1
+    assert "fit.ckpt" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert checkpoint.stat().st_size == 1000
+
+
+def test_ctrl_c_leaves_a_usable_folder_and_says_how_to_go_on(data, tmp_path):
+    folder = tmp_path / "run"
+    words = ["run", "--data", data, "--samples", "20", "--no-fcd", "--out", folder]
+    process = start(*words, "--minutes", "30")
+    assert process.stdout.readline().startswith("fit: 20 minutes")
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert (folder / "samples.smi").read_text().count("\n") == 20
+    assert "The fit was interrupted" in (folder / "report.html").read_text()
+    assert json.loads((folder / "metrics.json").read_text())["steer"] is None
+    ended = command(*words, "--minutes", "0.01", "--resume")
+    assert ended.returncode == 0, ended.stderr
+    assert (folder / "steered.smi").read_text().count("\n") == 20
+    assert "was interrupted" not in (folder / "report.html").read_text()
+
+
+def test_kill_and_resume_end_where_an_undisturbed_run_does(finished, data, tmp_path):
+    folder = tmp_path / "run"
+    words = ["run", "--data", data, *STEPS, "--no-fcd", "--out", folder]
+    process = start(*words)
+    assert process.stdout.readline().startswith("fit: ")
+    time.sleep(2)
+    process.kill()
+    process.communicate(timeout=60)
+    assert not (folder / "report.html").exists()
+    ended = command(*words, "--resume")
+    assert ended.returncode == 0, ended.stderr
+    for name in ("samples.smi", "samples_unmasked.smi", "steered.smi"):
+        assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_disk_that_is_really_full(data, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let root mount")
+    try:
+        ended = command("run", "--data", data, *STEPS, "--no-fcd", "--out", disk / "run")
+        assert ended.returncode == 1
+        assert "cannot be written (No space left on device)" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        for path in (disk / "run").glob("*.json"):
+            json.loads(path.read_text())
+    finally:
+        subprocess.run(["umount", disk], check=True)
