@@ -233,6 +233,30 @@ def test_vmap_and_grad(name):
     torch.testing.assert_close(got, torch.stack([torch.func.grad(loss)(x) for x in logits]))
 
 
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracer
+@pytest.mark.parametrize("name", TENSOR)
+def test_fresh_noise_inside_transforms(name):
+    """Without a key: every example of a vmap has its own noise, and a compiled call draws anew each time."""
+    est = fast(name)
+    logits = torch.zeros(64, 2, 2)
+
+    def loss(x):
+        y = est(x)
+        return (y * torch.arange(2.0)).sum(), y
+
+    torch.manual_seed(0)
+    gradients, y = torch.func.vmap(torch.func.grad(loss, has_aux=True), randomness="different")(logits)
+    assert len(y.reshape(64, -1).unique(dim=0)) > 1
+    assert bool(gradients.isfinite().all())
+    torch._dynamo.reset()
+    run = torch.compile(lambda x: loss(x)[1], fullgraph=True, backend="aot_eager")
+    torch.manual_seed(0)
+    first, second = run(logits), run(logits)
+    assert not torch.equal(first, second)
+    torch.manual_seed(0)
+    assert torch.equal(run(logits), first)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_copies_and_state(name):
     est = fast(name)

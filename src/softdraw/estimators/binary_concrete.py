@@ -52,11 +52,9 @@ class BinaryConcrete(TemperedEstimator):
         tau: float | Tensor = self.tau
         if isinstance(tau, Tensor) and tau.dim():
             tau = as_tau(tau, logits)
-        if draws.samples is None:
-            first = gumbel_sigmoid(difference, tau, key=draws.key)
-        else:
-            noise = draws.logistic(difference)
-            tau = tau.unsqueeze(0) if isinstance(tau, Tensor) and tau.dim() else tau
-            first = gumbel_sigmoid(difference.expand(noise.shape), tau, noise=noise)
+        noise = draws.logistic(difference)
+        if draws.samples is not None and isinstance(tau, Tensor) and tau.dim():
+            tau = tau.unsqueeze(0)
+        first = gumbel_sigmoid(difference.expand(noise.shape), tau, noise=noise)
         soft = torch.cat([first, 1.0 - first], -1)
         return torch.where(both, soft, allowed.to(soft.dtype))

@@ -1,5 +1,6 @@
 """Soft samples given which class won, and their averaged Jacobian, K draws without K tensors."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-import softdraw.random
+from softdraw.functional.perturbed import noise_like
+from softdraw.kernels import key_state, ops
+from softdraw.kernels.eager import is_plain
 from softdraw.random import Key
 
 __all__ = ["averaged_jacobian", "noisy_gaps"]
@@ -36,7 +39,7 @@ def noisy_gaps(log_p: Tensor, index: Tensor, noise: Tensor) -> Tensor:
     return (-F.softplus(won - noise - log_p, threshold=80.0)).scatter(-1, winner, 0.0)
 
 
-def _conditional_noise(log_q: Tensor, key: Key, draws: int, lead: int) -> Iterator[Tensor]:
+def _conditional_noise(log_q: Tensor, key: Key | Tensor, draws: int, lead: int) -> Iterator[Tensor]:
     """K draws of Gumbel noise in blocks ``[k, *log_q.shape]``.
 
     A group of draws has a key of its own, and its size depends on C alone, so that a batch cut into chunks
@@ -46,17 +49,23 @@ def _conditional_noise(log_q: Tensor, key: Key, draws: int, lead: int) -> Iterat
     groups = -(-draws // group)
     together = max(1, _BLOCK // max(1, group * log_q.numel()))
     for start in range(0, groups, together):
-        parts = [
-            softdraw.random.gumbel(
-                tuple(log_q.shape[lead:]),
-                sample_shape=(min(group, draws - number * group), *log_q.shape[:lead]),
-                key=key.fold_in(number),
-                dtype=log_q.dtype,
-                device=log_q.device,
-            )
-            for number in range(start, min(start + together, groups))
-        ]
+        numbers = range(start, min(start + together, groups))
+        parts = [_group_noise(log_q, key, n, min(group, draws - n * group), lead) for n in numbers]
         yield parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _group_noise(log_q: Tensor, key: Key | Tensor, number: int, count: int, lead: int) -> Tensor:
+    shape = log_q.shape
+    samples = count * math.prod(shape[:lead])
+    rows = log_q.reshape(math.prod(shape[:lead]), *shape[lead:])[0]
+    if isinstance(key, Key):
+        drawn: Tensor = noise_like("gumbel", rows, samples, key.fold_in(number), None, is_plain(log_q))
+    else:
+        state = key_state.fold_in(key, number)
+        classes = shape[-1]
+        size = math.prod(rows.shape[:-1])
+        drawn = ops.noise(state, "gumbel", samples, size, classes, log_q.dtype, log_q.device)
+    return drawn.reshape(count, *shape)
 
 
 class _AveragedJacobian(torch.autograd.Function):
@@ -69,7 +78,7 @@ class _AveragedJacobian(torch.autograd.Function):
         log_q: Tensor,
         index: Tensor,
         tau: float | Tensor,
-        key: Key,
+        key: Key | Tensor,
         draws: int,
         p: Tensor | None,
         lead: int,
@@ -80,17 +89,20 @@ class _AveragedJacobian(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         logits, _, log_q, index, tau, key, draws, p, ctx.lead = inputs
         ctx.tau_is_tensor = isinstance(tau, Tensor)
-        ctx.save_for_backward(log_q, index, p, tau if ctx.tau_is_tensor else None)
+        ctx.key = key if isinstance(key, Key) else None
+        state = None if isinstance(key, Key) else key
+        ctx.save_for_backward(log_q, index, p, tau if ctx.tau_is_tensor else None, state)
         ctx.plain = None if ctx.tau_is_tensor else tau
-        ctx.key, ctx.draws, ctx.dtype = key, draws, logits.dtype
+        ctx.draws, ctx.dtype = draws, logits.dtype
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        log_q, index, p, tau = ctx.saved_tensors
+        log_q, index, p, tau, state = ctx.saved_tensors
+        key = state if ctx.key is None else ctx.key
         tau = tau if ctx.tau_is_tensor else ctx.plain
         g = upstream.to(log_q.dtype)
         grad = torch.zeros_like(log_q)
-        for noise in _conditional_noise(log_q, ctx.key, ctx.draws, ctx.lead):
+        for noise in _conditional_noise(log_q, key, ctx.draws, ctx.lead):
             y = (noisy_gaps(log_q, index, noise) / tau).softmax(-1)
             yg = y * g
             grad = grad + (yg - y * yg.sum(-1, keepdim=True)).sum(0)
@@ -108,7 +120,7 @@ def averaged_jacobian(
     index: Tensor,
     *,
     tau: float | Tensor,
-    key: Key,
+    key: Key | Tensor,
     draws: int,
     p: Tensor | None = None,
     lead: int = 0,
@@ -121,7 +133,7 @@ def averaged_jacobian(
         log_q: ``[*rows, C]``, the normalised log-probabilities that the noise is added to.
         index: ``[*rows]``, the class that won.
         tau: temperature, > 0.
-        key: where the conditional noise comes from; it is drawn in the backward.
+        key: where the conditional noise comes from, a key or its state; it is drawn in the backward.
         draws: K. Memory does not grow with it beyond a block of fixed size.
         p: with probabilities here the gradient is twice the mean less J(p) g / 2, as ReinMax-Rao has it.
         lead: how many leading dims count samples, not rows of the batch.

@@ -1,12 +1,16 @@
 """Where an estimator's noise comes from: one key, S samples, as many streams as the estimator needs."""
 
+import math
+
 import torch
 from torch import Tensor
 
-import softdraw.random
-from softdraw.estimators.categorical import allowed_classes, as_tau, compute_dtype, one_hot
+from softdraw.estimators.categorical import allowed_classes, as_tau, one_hot
 from softdraw.functional import gumbel_max, gumbel_softmax
-from softdraw.random import Key
+from softdraw.functional.arguments import key_state
+from softdraw.functional.perturbed import noise_like
+from softdraw.kernels.eager import is_plain
+from softdraw.random import Key, fresh_key
 
 __all__ = ["Draws"]
 
@@ -39,7 +43,7 @@ class Draws:
     def key(self) -> Key:
         """The key; without one, a fresh key is made at the first use and kept."""
         if self._key is None:
-            self._key = softdraw.random.fresh_key(self._generator)
+            self._key = fresh_key(self._generator)
         return self._key
 
     def index(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -76,23 +80,28 @@ class Draws:
 
     def gumbel(self, logits: Tensor, stream: int = 0, extra: int | None = None) -> Tensor:
         """Gumbel noise ``[*shape, *logits.shape]`` for such logits; ``extra`` puts one more dim in front."""
-        return softdraw.random.gumbel(
-            tuple(logits.shape),
-            sample_shape=self.shape if extra is None else (extra, *self.shape),
-            key=self.key if stream == 0 else self.key.fold_in(stream),
-            dtype=compute_dtype(logits.dtype),
-            device=logits.device,
-        )
+        return self._noise("gumbel", logits, stream, extra)
 
     def logistic(self, logits: Tensor) -> Tensor:
         """Logistic(0, 1) noise ``[*shape, *logits.shape]`` of stream 0."""
-        return softdraw.random.logistic(
-            tuple(logits.shape),
-            sample_shape=self.shape,
-            key=self.key,
-            dtype=compute_dtype(logits.dtype),
-            device=logits.device,
-        )
+        return self._noise("logistic", logits, 0, None)
+
+    def _noise(self, law: str, logits: Tensor, stream: int, extra: int | None) -> Tensor:
+        lead = self.shape if extra is None else (extra, *self.shape)
+        values, plain = logits.detach(), is_plain(logits)
+        if plain or self._key is not None:
+            key, generator = self.key if stream == 0 else self.key.fold_in(stream), None
+        else:
+            # inside a transform a fresh key is drawn by the graph, one for each stream
+            key, generator = None, self._generator
+        drawn: Tensor = noise_like(law, values, math.prod(lead), key, generator, plain)
+        return drawn.reshape(*lead, *values.shape)
+
+    def source(self, logits: Tensor) -> Key | Tensor:
+        """A key for noise that is drawn later, in the backward; its state where a graph has to carry it."""
+        if is_plain(logits) or self._key is not None:
+            return self.key.fold_in(1)
+        return key_state(None, self._generator, logits)
 
     def normal(self, logits: Tensor, stream: int = 0) -> Tensor:
         """Standard normal noise by inversion of two one-sided uniforms, so that both tails are fine."""

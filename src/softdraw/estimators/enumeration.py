@@ -29,8 +29,8 @@ class Enumeration(Estimator):
     Example:
         >>> import torch, softdraw as sd
         >>> logits = torch.zeros(1, 2, requires_grad=True)
-        >>> sd.estimators.get("enumeration").expectation(lambda z: 4 * z[..., 0, 0], logits)
-        tensor(2., grad_fn=<AddBackward0>)
+        >>> sd.estimators.get("enumeration").expectation(lambda z: 4 * z[..., 0, 0], logits).item()
+        2.0
     """
 
     unbiased = True

@@ -76,7 +76,7 @@ class GumbelRao(TemperedEstimator):
             log_p.expand(hard.shape),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
-            key=draws.key.fold_in(1),
+            key=draws.source(logits),
             draws=self.draws,
             lead=len(draws.shape),
         )

@@ -9,6 +9,7 @@ from softdraw.estimators.base import TensorEstimator
 from softdraw.estimators.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
+from softdraw.functional import gumbel_max
 
 __all__ = ["IMLE"]
 
@@ -148,10 +149,11 @@ class IMLE(TensorEstimator):
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         values = logits.detach().to(compute_dtype(logits.dtype))
-        index = draws.index(logits, mask)
+        noise = draws.gumbel(logits)
+        index = gumbel_max(values.expand(noise.shape), mask=mask, noise=noise)
         poison = probabilities(values, allowed)[..., 0] * 0
         hard = one_hot(index, logits.shape[-1], logits.dtype, poison=poison)
-        noisy = (values + draws.gumbel(logits)).masked_fill(~allowed, -torch.inf)
+        noisy = (values + noise).masked_fill(~allowed, -torch.inf)
         logits = logits.expand(hard.shape)
         if self.adaptive:
             return _AdaptiveStep.apply(logits, hard, noisy, self)  # type: ignore[no-any-return, no-untyped-call]

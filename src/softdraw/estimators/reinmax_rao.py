@@ -54,7 +54,7 @@ class ReinMaxRao(GumbelRao):
             (0.5 * (p + hard.to(p.dtype))).log(),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
-            key=draws.key.fold_in(1),
+            key=draws.source(logits),
             draws=self.draws,
             lead=len(draws.shape),
             p=p.expand(hard.shape),

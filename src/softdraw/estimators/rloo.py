@@ -27,8 +27,10 @@ class RLOO(Estimator):
     Example:
         >>> import torch, softdraw as sd
         >>> logits = torch.zeros(1, 3, requires_grad=True)
-        >>> sd.estimators.get("rloo").expectation(lambda z: z[..., 0, 0] * 0 + 5.0, logits, key=sd.Key(0))
-        tensor(5., grad_fn=<_AttachBackward>)
+        >>> value = sd.estimators.get("rloo").expectation(lambda z: 5 + 0 * z[..., 0, 0], logits)
+        >>> value.backward()
+        >>> value.item(), logits.grad.abs().sum().item()
+        (5.0, 0.0)
     """
 
     unbiased = True
