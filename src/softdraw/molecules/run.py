@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from softdraw.molecules.dataset import load
 from softdraw.molecules.errors import CheckpointError, OutputError
-from softdraw.molecules.measuring import DRAWS, measure, write_measurements
+from softdraw.molecules.measuring import DRAWS, measure, summary_lines, write_measurements
 from softdraw.molecules.run_folder import RunFolder
 from softdraw.molecules.run_options import RunOptions
 from softdraw.molecules.sources import open_source
@@ -214,6 +214,8 @@ class Run:
                 fcd=self.options.fcd and not self.interrupted,
             )
             write_measurements(self.folder, found)
+        for line in summary_lines(self.folder.metrics):
+            self.say(line)
 
     def report(self) -> None:
         """Write the report."""

@@ -18,7 +18,7 @@ __all__ = ["render", "write_report"]
 
 SHOWN = 18
 """Molecules drawn in the report: the first of the draw, whatever they are."""
-DRAWS = {"fitted": "fitted", "unmasked": "fitted, no mask", "steered": "steered"}
+DRAWS = {"fitted": "fitted", "unmasked": "no mask", "steered": "steered"}
 
 
 def write_report(folder: RunFolder) -> Path:

@@ -61,7 +61,7 @@ def learning_plots(history: History) -> list[Plot]:
             Plot(
                 curves([("learning rate", {"learning rate": rate})], "seconds", limits=[(0, None)]),
                 "Learning rate",
-                "It falls along a cosine over the whole budget.",
+                "After a short rise it falls along a cosine over the whole budget.",
                 f"Learning rate {_ends(rate)}.",
             )
         )
