@@ -7,7 +7,7 @@ MINUTES ?= 6
 NATIVE := $(wildcard setup.py src/softdraw/kernels/cpu/*.c src/softdraw/kernels/cpu/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help install molecules test test-slow lint format bench docs clean
+.PHONY: help install molecules test test-slow lint format bench figures docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -24,7 +24,7 @@ $(VENV)/.docs-installed: $(VENV)/.installed
 install: $(VENV)/.installed  ## make .venv with everything that molecules and test need
 
 molecules: $(VENV)/.installed  ## train, steer and draw molecules; ends with OUT/report.html (MINUTES=6)
-	$(BIN)/softdraw molecules run --minutes $(MINUTES) --out $(OUT)
+	$(BIN)/softdraw molecules run --minutes $(MINUTES) --out $(OUT) --resume
 
 test: $(VENV)/.installed  ## the test suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -44,6 +44,9 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 
 bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
 	$(BIN)/python -m benchmarks
+
+figures: $(VENV)/.installed  ## draw docs/images/ again, each by the script of its name in docs/figures/
+	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/.docs-installed  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

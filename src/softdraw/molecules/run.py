@@ -133,7 +133,7 @@ class Run:
         options, folder = self.options, self.folder
         stage = options.fit_stage(self._digest)
         if self._resume and folder.stages.get("fit") == {"options": stage, "complete": True}:
-            self.say("fit: complete, taken from the folder")
+            self.say("fit: complete, taken from the folder; --overwrite begins again")
             return self._load(folder.fitted)
         resume = self._resume and "fit" in folder.stages
         if not is_worker():
