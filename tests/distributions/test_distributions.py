@@ -130,7 +130,7 @@ def test_constructor_errors_name_the_argument(name):
         cls(*head, probs=torch.tensor([0.5, -0.5]))
     with pytest.raises(ValueError, match=r"logits must be of a floating-point dtype, got torch\.int64"):
         cls(*head, logits=torch.tensor([0, 1]))
-    with pytest.raises(TypeError, match="mask must be boolean"):
+    with pytest.raises(ValueError, match="mask must be boolean"):
         cls(*head, logits=torch.zeros(3), mask=torch.ones(3))
     with pytest.raises(ValueError, match=r"mask of shape \(4,\) and logits of shape \(3,\)"):
         cls(*head, logits=torch.zeros(3), mask=torch.ones(4, dtype=torch.bool))
@@ -203,3 +203,39 @@ def test_any_shape_dtype_and_mask(batch, sample, classes, dtype, tau, seed):
             assert (log_prob[..., empty] == 0).all()
         else:
             assert (log_prob[..., ~mask] == 0).all()
+
+
+@pytest.mark.parametrize("name", RELAXED)
+def test_transforms(name):
+    cls, key = getattr(D, name), sd.Key(3)
+    logits = LOGITS[:, None].expand(3, 2, 4)
+
+    def total(logits):
+        d = cls(0.5, logits=logits)
+        return d.log_prob(d.rsample(key=key)).sum()
+
+    whole = logits.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(sum(total(row) for row in whole), whole)
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(total))(logits), expected)
+    torch.testing.assert_close(torch.func.grad(total)(logits[1]), expected[1])
+
+
+@pytest.mark.parametrize("name", RELAXED)
+def test_vmap_without_a_key_follows_its_randomness(name):
+    def draw(logits):
+        return getattr(D, name)(0.5, logits=logits).rsample_and_log_prob()[1]
+
+    same = torch.func.vmap(draw, randomness="same")(torch.zeros(4, 30, 5))
+    assert torch.equal(same[0], same[1])
+    different = torch.func.vmap(draw, randomness="different")(torch.zeros(4, 30, 5))
+    assert not torch.equal(different[0], different[1])
+    with pytest.raises(RuntimeError, match="randomness"):
+        torch.func.vmap(draw)(torch.zeros(4, 30, 5))
+
+
+def test_compiled_draws_without_a_key_differ_from_call_to_call():
+    @torch.compile(fullgraph=True, backend="aot_eager")
+    def draw(logits):
+        return D.RelaxedOneHotCategorical(0.5, logits=logits).rsample()
+
+    assert not torch.equal(draw(LOGITS), draw(LOGITS))

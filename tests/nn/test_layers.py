@@ -239,6 +239,10 @@ def draw_on_a_rank(rank, world, folder):
             torch.distributed.all_gather(all_of, mine)
             assert not torch.equal(all_of[0], all_of[1]), name
         assert torch.equal(keyed, first(alone(x, key=sd.Key(7)))), name
+    layer, x = make("GumbelSoftmax")
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    assert not torch.equal(compiled(x), compiled(x))
+    assert torch.equal(compiled(x, key=sd.Key(7)), layer(x, key=sd.Key(7)))
     quantizer, x = make("GumbelVectorQuantizer")
     quantizer(x, key=sd.Key(0))
     assert quantizer.usage().sum() == 2 * 2 * 10

@@ -36,7 +36,6 @@ class Categorical(TorchCategorical):
     Raises:
         ValueError: both or neither of ``probs`` and ``logits``, no classes, a mask that does not fit, values
             that are NaN or ``+inf``.
-        TypeError: a mask that is not boolean.
 
     Shapes:
         ``sample(s)``: int64 ``[*s, *batch_shape]``; ``log_prob``: ``[*s, *batch_shape]``.

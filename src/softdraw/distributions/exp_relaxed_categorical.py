@@ -24,7 +24,6 @@ class ExpRelaxedCategorical(RelaxedCategorical):
 
     Raises:
         ValueError: as ``RelaxedOneHotCategorical``.
-        TypeError: a mask that is not boolean.
 
     Shapes:
         ``rsample(s)``: ``[*s, *batch_shape, classes]``; ``log_prob``: ``[*s, *batch_shape]``.

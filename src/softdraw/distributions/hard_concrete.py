@@ -33,7 +33,6 @@ class HardConcrete(RelaxedBinary):
 
     Raises:
         ValueError: as ``RelaxedBernoulli``, or not ``gamma < 0 < 1 < zeta``.
-        TypeError: a mask that is not boolean.
 
     Shapes:
         ``rsample(s)`` and ``log_prob``: ``[*s, *batch_shape]``.

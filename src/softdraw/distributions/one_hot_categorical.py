@@ -25,7 +25,6 @@ class OneHotCategorical(TorchOneHotCategorical):
 
     Raises:
         ValueError: as ``Categorical``.
-        TypeError: a mask that is not boolean.
 
     Shapes:
         ``sample(s)``: ``[*s, *batch_shape, classes]`` in the dtype of the parameters; ``log_prob``:

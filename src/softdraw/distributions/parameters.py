@@ -6,6 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw.kernels import ops
+from softdraw.random import Key
+from softdraw.random.key import _traced
+
 
 def wide(device: torch.device) -> torch.dtype:
     """The dtype of log-space values and densities: float64 wherever the device has it."""
@@ -21,7 +25,24 @@ def readable(*tensors: Tensor | None) -> bool:
     """Whether the values of ``tensors`` may be looked at: not under ``torch.compile`` or ``vmap``."""
     if torch.compiler.is_compiling():
         return False
-    return not any(t is not None and torch._C._functorch.is_batchedtensor(t) for t in tensors)
+    return not any(t is not None and _batched(t) for t in tensors)
+
+
+def draw_key(key: Key | None, generator: torch.Generator | None, like: Tensor) -> Key | None:
+    """``key``; without one, under ``vmap``, a fresh key that follows its ``randomness=``."""
+    if key is None and generator is None and not torch.compiler.is_compiling() and _batched(like):
+        return _traced(ops.random_state())
+    return key
+
+
+def _batched(value: Tensor) -> bool:
+    """Whether ``vmap`` is anywhere among the transforms that wrap ``value``."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(value):
+        if functorch.is_batchedtensor(value):
+            return True
+        value = functorch.get_unwrapped(value)
+    return False
 
 
 def broadcast(*shapes: torch.Size) -> torch.Size:
@@ -62,7 +83,7 @@ def allowed_classes(owner: str, scores: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return allowed
     if mask.dtype != torch.bool:
-        raise TypeError(f"{owner}: mask must be boolean (True = allowed), got dtype {mask.dtype}")
+        raise ValueError(f"{owner}: mask must be boolean (True = allowed), got dtype {mask.dtype}")
     try:
         return allowed & mask.expand(scores.shape)
     except RuntimeError:

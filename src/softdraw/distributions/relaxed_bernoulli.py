@@ -31,7 +31,6 @@ class RelaxedBernoulli(RelaxedBinary):
     Raises:
         ValueError: both or neither of ``probs`` and ``logits``, values out of range, a temperature that is
             not > 0 or does not fit.
-        TypeError: a mask that is not boolean.
 
     Shapes:
         ``rsample(s)`` and ``log_prob``: ``[*s, *batch_shape]``.

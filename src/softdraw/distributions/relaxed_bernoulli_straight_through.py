@@ -24,7 +24,6 @@ class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
 
     Raises:
         ValueError: as ``RelaxedBernoulli``.
-        TypeError: a mask that is not boolean.
 
     Example:
         >>> import torch, softdraw as sd

@@ -16,6 +16,7 @@ from softdraw.distributions.parameters import (
     check_values,
     choose,
     computed,
+    draw_key,
     log_of,
     wide,
 )
@@ -138,7 +139,7 @@ class RelaxedBinary(Relaxed):
         return random.logistic(
             tuple(self._scores.shape),
             sample_shape=tuple(sample_shape),
-            key=key,
+            key=draw_key(key, generator, self._scores),
             generator=generator,
             dtype=computed(self._dtype),
             device=self._scores.device,

@@ -15,6 +15,7 @@ from softdraw.distributions.parameters import (
     check_values,
     choose,
     computed,
+    draw_key,
     log_of,
     row_temperature,
     wide,
@@ -79,7 +80,7 @@ class RelaxedCategorical(Relaxed):
         return random.gumbel(
             tuple(self._scores.shape),
             sample_shape=tuple(sample_shape),
-            key=key,
+            key=draw_key(key, generator, self._scores),
             generator=generator,
             dtype=computed(self._dtype),
             device=self._scores.device,

@@ -35,8 +35,7 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
 
     Raises:
         ValueError: both or neither of ``probs`` and ``logits``, no classes, a temperature that is not > 0 or
-            not one value a row, a mask that does not fit, values that are NaN or ``+inf``.
-        TypeError: a mask that is not boolean.
+            not one value a row, a mask that does not fit or is not boolean, values that are NaN or ``+inf``.
 
     Shapes:
         ``rsample(s)``: ``[*s, *batch_shape, classes]``; ``log_prob``: ``[*s, *batch_shape]``.

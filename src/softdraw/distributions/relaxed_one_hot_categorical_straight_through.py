@@ -24,7 +24,6 @@ class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
 
     Raises:
         ValueError: as ``RelaxedOneHotCategorical``.
-        TypeError: a mask that is not boolean.
 
     Example:
         >>> import torch, softdraw as sd

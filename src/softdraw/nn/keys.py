@@ -3,7 +3,9 @@
 import torch
 import torch.distributed as dist
 
+from softdraw.kernels import ops
 from softdraw.random import Key, fresh_key
+from softdraw.random.key import _traced
 
 
 def layer_key(
@@ -20,5 +22,11 @@ def layer_key(
         raise ValueError("key and generator exclude each other, got both")
     if not (dist.is_available() and dist.is_initialized()):
         return key, generator
-    own = fresh_key(generator) if key is None else key
+    if key is not None:
+        own = key
+    elif torch.compiler.is_compiling() and generator is None:
+        # A compiled graph draws its seed inside, as a tensor.
+        own = _traced(ops.fresh_state(torch.empty(0)))
+    else:
+        own = fresh_key(generator)
     return own.fold_in(dist.get_rank()), None
