@@ -7,7 +7,7 @@ MINUTES ?= 6
 NATIVE := $(wildcard setup.py src/softdraw/kernels/cpu/*.c src/softdraw/kernels/cpu/*.h)
 
 .DEFAULT_GOAL := help
-.PHONY: help install molecules test test-slow lint format bench figures docs clean
+.PHONY: help install molecules test test-slow lint format bench figures temperature docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,9 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 
 bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
 	$(BIN)/python -m benchmarks
+
+temperature: $(VENV)/.installed  ## measure and draw what temperature does: docs/images/temperature.svg
+	$(BIN)/softdraw temperature cubic --out runs/temperature --picture docs/images/temperature.svg
 
 figures: $(VENV)/.installed  ## draw docs/images/ again, each by the script of its name in docs/figures/
 	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done

@@ -53,6 +53,20 @@ class Draws:
             logits.detach(), sample_shape=self.shape, mask=mask, key=self._key, generator=generator
         )
 
+    def hard(self, logits: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One-hot samples ``[*shape, *logits.shape]`` of stream 0 and their indices, without gradient.
+
+        A row without classes is zeros, a row with NaN is NaN.
+        """
+        index = self.index(logits, mask)
+        values = logits.detach()
+        if is_plain(logits) and index.device.type == "cpu" and not bool((index < 0).any()):
+            return one_hot(index, values.shape[-1], values.dtype), index
+        # looking for NaN costs a pass over the logits, so on the CPU it waits for a row that was not drawn
+        top = values.masked_fill(~allowed_classes(values, mask), -math.inf).amax(-1)
+        poison = torch.where(top == -math.inf, 0.0, math.nan).to(values.dtype)
+        return one_hot(index, values.shape[-1], values.dtype, poison=poison), index
+
     def index_of_samples(self, logits: Tensor) -> Tensor:
         """Gumbel-Max indices of stream 0 for logits ``[*shape, *rows, C]`` that differ from sample to
         sample.

@@ -4,12 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from softdraw.estimators.categorical import (
-    allowed_classes,
-    as_tau,
-    log_probabilities,
-    one_hot,
-)
+from softdraw.estimators.categorical import allowed_classes, as_tau, probabilities
 from softdraw.estimators.conditional import averaged_jacobian
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
@@ -66,14 +61,13 @@ class GumbelRao(TemperedEstimator):
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
-        log_p = log_probabilities(logits, allowed)
-        index = draws.index(logits, mask)
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=_poison(log_p))
+        p = probabilities(logits.detach(), allowed)
+        hard, index = draws.hard(logits, mask)
         tau = as_tau(self.tau, logits)
         return averaged_jacobian(
             logits.expand(hard.shape),
             hard,
-            log_p.expand(hard.shape),
+            p.expand(hard.shape),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
             key=draws.source(logits),
@@ -83,8 +77,3 @@ class GumbelRao(TemperedEstimator):
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.tau, "draws": self.draws, "samples": self.samples}
-
-
-def _poison(log_p: Tensor) -> Tensor:
-    """NaN for rows whose log-probabilities are, else 0."""
-    return log_p.amax(-1).exp() * 0

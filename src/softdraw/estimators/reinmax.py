@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from softdraw.estimators.categorical import allowed_classes, as_tau, one_hot, probabilities
+from softdraw.estimators.categorical import as_tau, compute_dtype, probabilities
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
 from softdraw.estimators.tempered import TemperedEstimator
@@ -19,31 +19,45 @@ class _ReinMax(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, hard: Tensor, p: Tensor, tempered: Tensor | None) -> Tensor:
+    def forward(
+        logits: Tensor, hard: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor
+    ) -> Tensor:
         return hard.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, hard, p, tempered = inputs
-        ctx.save_for_backward(hard, p, tempered)
-        ctx.dtype = logits.dtype
+        logits, _, index, mask, tau = inputs
+        ctx.plain = None if isinstance(tau, Tensor) else tau
+        ctx.save_for_backward(logits, index, mask, tau if isinstance(tau, Tensor) else None)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        hard, p, tempered = ctx.saved_tensors
-        return second_order(upstream, hard, p, tempered).to(ctx.dtype), None, None, None
+        logits, index, mask, tau = ctx.saved_tensors
+        tau = ctx.plain if tau is None else tau
+        values = logits.detach().to(compute_dtype(logits.dtype))
+        if mask is not None:
+            values = values.masked_fill(~mask, -torch.inf)
+        p = values.softmax(-1)
+        tempered = None
+        if isinstance(tau, Tensor) or tau != 1.0:
+            tempered = probabilities(values, values != -torch.inf, tau)
+        grad = second_order(upstream.to(p.dtype), index, p, tempered)
+        # rows that were not drawn have no class, or NaN
+        return grad.masked_fill_((index < 0).unsqueeze(-1), 0.0).to(logits.dtype), None, None, None, None
 
 
-def second_order(upstream: Tensor, hard: Tensor, p: Tensor, tempered: Tensor | None = None) -> Tensor:
-    """2 J(q) g - J(p) g / 2 with q = (tempered + hard) / 2; ``tempered`` is p where None."""
-    g, hard = upstream.to(p.dtype), hard.to(p.dtype)
+def second_order(g: Tensor, index: Tensor, p: Tensor, tempered: Tensor | None = None) -> Tensor:
+    """2 J(q) g - J(p) g / 2 with q = (tempered + z) / 2, z the one-hot of ``index``."""
+    place = index.clamp_min(0).unsqueeze(-1)
+    g = g - g.gather(-1, place)  # J ignores a constant in g, and with this one g_z = 0
     if tempered is None:
-        # the same in fewer passes (ZGR): p (g - g_z) / 2 - z (p . g - g_z) / 2
-        pg = p * (g - (hard * g).sum(-1, keepdim=True))
-        return 0.5 * (pg - hard * pg.sum(-1, keepdim=True))
-    g = g - (p * g).sum(-1, keepdim=True)  # J ignores a constant in g, and this one leaves J(p) g = p g
-    q = 0.5 * (tempered + hard)
-    return 2.0 * q * (g - (q * g).sum(-1, keepdim=True)) - 0.5 * p * g
+        # tau = 1: half of p g, less its sum at z (ZGR)
+        grad = (p * g).mul_(0.5)
+        return grad.scatter_add_(-1, place, -grad.sum(-1, keepdim=True))
+    middle = 0.5 * (tempered * g).sum(-1, keepdim=True)  # q . g
+    grad = tempered * (g - middle)
+    grad = grad.sub_(p * (g - (p * g).sum(-1, keepdim=True)), alpha=0.5)
+    return grad.scatter_add_(-1, place, -middle)
 
 
 @register("reinmax")
@@ -78,18 +92,10 @@ class ReinMax(TemperedEstimator):
     reference = "Liu et al. (2023), algorithm 2; Shekhovtsov (2023)"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        allowed = allowed_classes(logits, mask)
-        values = logits.detach()
-        p = probabilities(values, allowed)
+        hard, index = draws.hard(logits, mask)
         tau = as_tau(self.tau, logits)
         if isinstance(tau, Tensor):
             tau = tau.detach()
-        tempered = None
-        if isinstance(tau, Tensor) or tau != 1.0:
-            tempered = probabilities(values, allowed, tau)
-        index = draws.index(logits, mask)
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=p[..., 0] * 0)
-        if draws.samples is not None:
-            p = p.expand(hard.shape)
-            tempered = None if tempered is None else tempered.expand(hard.shape)
-        return _ReinMax.apply(logits.expand(hard.shape), hard, p, tempered)  # type: ignore[no-any-return, no-untyped-call]
+        if mask is not None:
+            mask = mask.expand(hard.shape)
+        return _ReinMax.apply(logits.expand(hard.shape), hard, index, mask, tau)  # type: ignore[no-any-return, no-untyped-call]

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from softdraw.estimators.categorical import allowed_classes, as_tau, one_hot, probabilities
+from softdraw.estimators.categorical import allowed_classes, as_tau, probabilities
 from softdraw.estimators.conditional import averaged_jacobian
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.gumbel_rao import GumbelRao
@@ -45,13 +45,12 @@ class ReinMaxRao(GumbelRao):
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         p = probabilities(logits.detach(), allowed)
-        index = draws.index(logits, mask)
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=p[..., 0] * 0)
+        hard, index = draws.hard(logits, mask)
         tau = as_tau(self.tau, logits)
         return averaged_jacobian(
             logits.expand(hard.shape),
             hard,
-            (0.5 * (p + hard.to(p.dtype))).log(),
+            0.5 * (p + hard.to(p.dtype)),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
             key=draws.source(logits),
