@@ -78,6 +78,8 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         return self._as_sample(log_space)
 
     def _density(self, log_space: Tensor) -> Tensor:
+        if self._is_plain(log_space):
+            return self._plain_exp_density(log_space)
         outside, zeros = self._off_support(log_space)
         some = self._allowed.any(-1)
         density = torch.where(some, self._exp_density(log_space), 0.0)

@@ -77,6 +77,8 @@ class LogitRelaxedBernoulli(RelaxedBinary):
         return self._as_sample(log_space)
 
     def _density(self, log_space: Tensor) -> Tensor:
+        if self._is_plain(log_space):
+            return self._logit_density(log_space)
         nothing = torch.full((), -math.inf, dtype=log_space.dtype, device=log_space.device)
         return self._at_infinity(self._logit_density(log_space), log_space, nothing)
 

@@ -45,6 +45,7 @@ class Relaxed(Distribution):
         # torch.compile turns the default off for the whole process. A hard sample whose log-space value is
         # lost has no useful density, so there only an explicit validate_args=False silences the error.
         self._check_edges = self._validate_args or (validate_args is None and self._straight_through)
+        self._full: bool | None = None
 
     _event_dims: ClassVar[int] = 1
     _straight_through: ClassVar[bool] = False
@@ -67,6 +68,17 @@ class Relaxed(Distribution):
 
     def _copy_options(self, other: Self) -> None:
         """Take over what a subclass holds beside logits, mask and temperature."""
+
+    def _is_full(self) -> bool:
+        """Whether nothing is masked: the short path. Only the CPU can be asked without a wait."""
+        if self._full is None:
+            known = self._allowed.device.type == "cpu" and readable(self._allowed)
+            self._full = known and bool(self._allowed.all())
+        return self._full
+
+    def _is_plain(self, log_space: Tensor) -> bool:
+        """Whether nothing is masked and no entry of ``log_space`` is infinite."""
+        return self._is_full() and readable(log_space) and bool(log_space.isfinite().all())
 
     @property
     def param_shape(self) -> torch.Size:

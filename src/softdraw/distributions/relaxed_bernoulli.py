@@ -72,6 +72,8 @@ class RelaxedBernoulli(RelaxedBinary):
         return soft
 
     def _density(self, log_space: Tensor) -> Tensor:
+        if self._is_plain(log_space):
+            return self._logit_density(log_space) - logsigmoid(log_space) - logsigmoid(-log_space)
         finite = log_space.masked_fill(log_space.isinf(), 0.0)
         density = self._logit_density(log_space) - logsigmoid(finite) - logsigmoid(-finite)
         # At an end p(y) goes as a power of the distance to it, τ - 1, times exp(±logits).

@@ -129,10 +129,13 @@ class RelaxedBinary(Relaxed):
         return value > 0.5
 
     def _finite_scores(self, dtype: torch.dtype) -> Tensor:
-        return self._scores.to(dtype).masked_fill(~self._allowed, 0.0)
+        scores = self._scores.to(dtype)
+        return scores if self._is_full() else scores.masked_fill(~self._allowed, 0.0)
 
     def _certain(self, log_space: Tensor) -> Tensor:
         """``log_space`` with the infinite logits of certain elements in their place."""
+        if self._is_full():
+            return log_space
         return torch.where(self._allowed, log_space, self._scores.detach().to(log_space.dtype))
 
     def _noise(self, sample_shape: torch.Size, key: Key | None, generator: torch.Generator | None) -> Tensor:

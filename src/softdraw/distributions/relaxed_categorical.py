@@ -88,6 +88,8 @@ class RelaxedCategorical(Relaxed):
 
     def _log_space(self, noise: Tensor) -> Tensor:
         dtype = wide(noise.device)
+        if self._is_full():
+            return (self._scores.to(dtype) + noise.to(dtype)) / self._rows(dtype)
         scores = self._scores.to(dtype).masked_fill(~self._allowed, 0.0)
         return ((scores + noise.to(dtype)) / self._rows(dtype)).masked_fill(~self._allowed, -math.inf)
 
@@ -112,6 +114,13 @@ class RelaxedCategorical(Relaxed):
         tau = self.temperature.to(dtype)
         rest = t.masked_fill(~inner, 0.0).sum(-1) - n * total
         return torch.lgamma(n.clamp_min(1.0)) + (n - 1.0).clamp_min(0.0) * tau.log() + rest
+
+    def _plain_exp_density(self, log_space: Tensor) -> Tensor:
+        """``_exp_density`` where nothing is masked and all is finite."""
+        dtype, n = log_space.dtype, log_space.shape[-1]
+        t = self._scores.to(dtype) - self._rows(dtype) * log_space
+        tau = self.temperature.to(dtype)
+        return math.lgamma(n) + (n - 1) * tau.log() + t.sum(-1) - n * t.logsumexp(-1)
 
     def _off_support(self, log_space: Tensor) -> tuple[Tensor, Tensor]:
         """Whether a row has weight on a masked class, and its count of allowed classes without weight."""

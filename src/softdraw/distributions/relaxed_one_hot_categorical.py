@@ -124,11 +124,14 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
 
     def _value(self, noise: Tensor, log_space: Tensor) -> Tensor:
         scores = self._scores.expand(noise.shape)
-        allowed = self._allowed.expand(noise.shape)
+        allowed = None if self._is_full() else self._allowed.expand(noise.shape)
         y = gumbel_softmax(scores, self.temperature, self._straight_through, mask=allowed, noise=noise)
         return y.to(self._dtype)
 
     def _density(self, log_space: Tensor) -> Tensor:
+        if self._is_plain(log_space):
+            n_lse = log_space.shape[-1] * log_space.logsumexp(-1)
+            return self._plain_exp_density(log_space) + n_lse - log_space.sum(-1)
         dtype = log_space.dtype
         outside, zeros = self._off_support(log_space)
         inner = self._allowed & (log_space != -math.inf)
