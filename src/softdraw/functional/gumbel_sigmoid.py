@@ -77,6 +77,9 @@ def _relaxed(x: Tensor, mask: Tensor | None, noise: Tensor, tau: float | Tensor,
     wide = x.to(dtype)
     certain = torch.isinf(wide) if mask is None else torch.isinf(wide) | ~mask
     z = torch.where(certain, 0.0, wide) + noise.to(dtype)
+    # NaN stays in the value and moves with no logit: its gradient is 0.
+    missing = torch.isnan(z)
+    z = torch.where(missing, 0.0, z)
     least = 1e-30
     if isinstance(tau, Tensor):
         column = tau.unsqueeze(-1) if tau.dim() else tau
@@ -90,10 +93,10 @@ def _relaxed(x: Tensor, mask: Tensor | None, noise: Tensor, tau: float | Tensor,
     inside = torch.minimum(torch.maximum(z, -limit), limit)
     soft = torch.sigmoid(torch.where(torch.isfinite(floor), inside / floor, 0.0))
     step = (z > 0).to(dtype)
-    soft = torch.where(torch.isnan(z), z, torch.where(column == 0, step, soft))
+    soft = torch.where(column == 0, step, soft)
     if hard:
-        value = torch.where(torch.isnan(z), torch.nan, step)
-        soft = value + (soft - soft.detach())
+        soft = step + (soft - soft.detach())
+    soft = torch.where(missing, torch.nan, soft)
     end = (wide == torch.inf).to(dtype)
     if mask is not None:
         end = torch.where(mask, end, 0.0)

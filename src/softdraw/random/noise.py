@@ -134,13 +134,18 @@ def _noise(
     if min((*shape, *sample_shape), default=0) < 0:
         raise ValueError(f"sizes must be 0 or more, got shape={shape} and sample_shape={sample_shape}")
     check_sizes(samples, classes)
-    place = torch.get_default_device() if device is None else torch.device(device)
+    # The default device as a compiled graph can read it, too.
+    place = torch.empty(0).device if device is None else torch.device(device)
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     full = (*sample_shape, *shape)
     if torch.compiler.is_compiling() or place.type == "meta" or (key is not None and key._state is not None):
         state = ops.fresh_state(torch.empty(0)) if key is None else key.state
         return ops.noise(state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
-    seed, offset = (fresh_key(generator) if key is None else key)._numbers()
+    key = fresh_key(generator) if key is None else key
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operator unwraps it.
+        return ops.noise(key.state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
+    seed, offset = key._numbers()
     return draws.noise(law, samples, rows, classes, seed, offset, wide, place).view(full).to(dtype)
 
 

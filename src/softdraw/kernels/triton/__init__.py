@@ -1,0 +1,138 @@
+"""The backend for CUDA and ROCm, in Triton; without a card it runs through Triton's interpreter, for the
+tests.
+
+Arguments as in ``softdraw.kernels.reference``. A program works on one row (the hard draw and the softmax
+need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than keep it.
+"""
+
+import torch
+from torch import Tensor
+
+from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.triton import programs
+
+__all__ = ["INTERPRETED", "hard", "hard_backward", "index", "name", "noise", "soft", "soft_backward"]
+
+#: Triton was imported with TRITON_INTERPRET=1, so the programs run on the CPU, slowly.
+INTERPRETED = programs.INTERPRETED
+_LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
+
+
+def name() -> str:
+    """``triton``."""
+    return "triton"
+
+
+def _block(classes: int) -> int:
+    """Classes a program handles at a time: a power of two."""
+    return min(max(1 << (classes - 1).bit_length(), 16), 4096)
+
+
+def _key(seed: int, offset: int) -> tuple[int, int, int, int]:
+    word = 0xFFFFFFFF
+    return seed & word, (seed >> 32) & word, offset & word, (offset >> 32) & word
+
+
+def _mask(mask: Tensor | None, logits: Tensor) -> tuple[Tensor, bool]:
+    return (logits, False) if mask is None else (mask.contiguous().view(torch.uint8), True)
+
+
+def _tau(tau: float | Tensor, logits: Tensor) -> Tensor:
+    """One temperature a row, in the dtype that is computed in."""
+    rows = logits.numel() // logits.shape[-1]
+    dtype = compute_dtype(logits.dtype)
+    if isinstance(tau, Tensor):
+        return tau.reshape(rows)
+    return torch.full((rows,), tau, dtype=dtype, device=logits.device)
+
+
+def noise(
+    law: str,
+    samples: int,
+    rows: int,
+    classes: int,
+    seed: int,
+    offset: int,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> Tensor:
+    """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
+    out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
+    if out.numel():
+        block = _block(classes)
+        grid = (samples * rows, -(-classes // block))
+        programs.noise[grid](
+            out,
+            rows,
+            classes,
+            *_key(seed, offset),
+            LAW=_LAWS[law],
+            DOUBLE=dtype == torch.float64,
+            BLOCK=block,
+        )
+    return out
+
+
+def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
+    """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""
+    out = torch.empty((samples, *logits.shape[:-1]), dtype=torch.int64, device=logits.device)
+    if out.numel():
+        _draw(logits, mask, 1.0, seed, offset, samples, out, logits, "index")
+    return out
+
+
+def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
+    """Gumbel-Softmax samples in the logits' dtype."""
+    out = torch.empty_like(logits)
+    if out.numel():
+        _draw(logits, mask, tau, seed, offset, 1, logits, out, "soft")
+    return out
+
+
+def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
+    """One-hot samples in the logits' dtype."""
+    out = torch.empty_like(logits)
+    if out.numel():
+        _draw(logits, mask, 1.0, seed, offset, 1, logits, out, "hard")
+    return out
+
+
+def _draw(
+    logits: Tensor,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    samples: int,
+    indices: Tensor,
+    out: Tensor,
+    kind: str,
+) -> None:
+    classes = logits.shape[-1]
+    rows = logits.numel() // classes
+    allowed, masked = _mask(mask, logits)
+    programs.draw[(samples * rows,)](
+        logits, allowed, _tau(tau, logits), indices, out, rows, classes, *_key(seed, offset),
+        MASKED=masked, KIND={"index": 0, "soft": 1, "hard": 2}[kind],
+        DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes),
+    )  # fmt: skip
+
+
+def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
+    """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
+    out = torch.empty_like(y)
+    if out.numel():
+        classes = y.shape[-1]
+        programs.backward[(y.numel() // classes,)](
+            grad, y, _tau(tau, y), out, classes,
+            LARGEST=torch.finfo(compute_dtype(y.dtype)).max,
+            DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes),
+        )  # fmt: skip
+    return out
+
+
+def hard_backward(
+    grad: Tensor, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
+) -> Tensor:
+    """Gradient of the soft sample at the same key, whose noise is made again."""
+    return soft_backward(grad, soft(logits, mask, tau, seed, offset), tau)

@@ -1,0 +1,146 @@
+"""Each backend against the reference: the same bits of the uniforms, the same indices, close values."""
+
+import math
+
+import pytest
+import torch
+
+from softdraw.kernels import reference
+
+from .backends import BACKENDS, backend
+
+SEED, OFFSET = 0x123456789ABCDEF, 2**40 + 3
+DTYPES = [torch.float32, torch.float64, torch.bfloat16, torch.float16]
+CLASSES = [1, 2, 5, 10, 16, 33, 100, 1000, 2048, 2049, 5000]
+
+
+def wide(dtype):
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(2, 37, 1003), (1, 3, 9001), (3, 50, 1)])
+def test_uniforms_have_the_same_bits(name, dtype, shape):
+    # Enough elements that some of them take their low word into account: 1 in 32,768 does.
+    with backend(name) as (module, device):
+        got = module.noise("uniform", *shape, SEED, OFFSET, dtype, device).cpu()
+    expected = reference.noise("uniform", *shape, SEED, OFFSET, dtype, torch.device("cpu"))
+    assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_the_rare_low_words_are_the_same(name):
+    shape = (1, 100, 10_000)
+    expected = reference.noise("uniform", *shape, 5, 0, torch.float32, torch.device("cpu"))
+    refined = expected < 2.0**-16
+    assert int(refined.sum()) > 5  # 15 expected
+    with backend(name) as (module, device):
+        got = module.noise("uniform", *shape, 5, 0, torch.float32, device).cpu()
+    assert torch.equal(got[refined], expected[refined])
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("law", ["gumbel", "exponential", "logistic"])
+def test_noise_agrees_to_four_ulp(name, dtype, law):
+    with backend(name) as (module, device):
+        got = module.noise(law, 2, 20, 1003, SEED, OFFSET, dtype, device).cpu()
+    expected = reference.noise(law, 2, 20, 1003, SEED, OFFSET, dtype, torch.device("cpu"))
+    eps = torch.finfo(dtype).eps
+    # Near 0 these two laws are differences of numbers of size 1, so their unit there is that of 1.
+    floor = 0.0 if law == "exponential" else 1.0
+    assert bool(((got - expected).abs() <= 4 * eps * expected.abs().clamp(min=floor)).all())
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", CLASSES)
+def test_draws_agree(name, dtype, classes):
+    generator = torch.Generator().manual_seed(classes)
+    logits = (torch.randn(11, classes, generator=generator) * 3).to(dtype)
+    every = torch.rand(11, classes, generator=generator) < 0.8
+    grad = torch.randn(11, classes, generator=generator).to(dtype)
+    column = (torch.rand(11, generator=generator) + 0.2).to(wide(dtype))
+    with backend(name) as (module, device):
+        x, g = logits.to(device), grad.to(device)
+        for mask in (None, every, every[:1].expand(11, classes)):
+            m = None if mask is None else mask.to(device)
+            assert torch.equal(module.index(x, m, 7, 9, 3).cpu(), reference.index(logits, mask, 7, 9, 3))
+            assert torch.equal(module.hard(x, m, 7, 9).cpu(), reference.hard(logits, mask, 7, 9))
+            for tau in (1.0, 0.1, 0.0, math.inf, column):
+                t = tau.to(device) if isinstance(tau, torch.Tensor) else tau
+                expected = reference.soft(logits, mask, tau, 7, 9)
+                soft = module.soft(x, m, t, 7, 9)
+                torch.testing.assert_close(soft.cpu(), expected)
+                torch.testing.assert_close(
+                    module.soft_backward(g, expected.to(device), t).cpu(),
+                    reference.soft_backward(grad, expected, tau),
+                )
+                # the gradient of the hard draw is that of the soft draw, to the bit
+                assert torch.equal(module.hard_backward(g, x, m, t, 7, 9), module.soft_backward(g, soft, t))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_that_cannot_be_drawn(name, dtype):
+    inf, nan = math.inf, math.nan
+    logits = torch.tensor([[-inf] * 3, [0, nan, 0], [0, inf, 0], [nan, 0, inf], [0, -inf, 0]], dtype=dtype)
+    mask = torch.tensor([[True] * 3, [True] * 3, [True] * 3, [False, True, False], [True] * 3])
+    with backend(name) as (module, device):
+        x, m = logits.to(device), mask.to(device)
+        index = module.index(x, m, 0, 0, 1)[0].cpu()
+        soft = module.soft(x, m, 0.5, 0, 0).cpu()
+        hard = module.hard(x, m, 0, 0).cpu()
+        back = module.hard_backward(torch.ones_like(x), x, m, 0.5, 0, 0).cpu()
+    assert index[:4].tolist() == [-1, -1, -1, 1]
+    for y in (soft, hard):
+        assert y[0].tolist() == [0, 0, 0]
+        assert bool(y[1:3].isnan().all())
+        assert y[3].tolist() == [0, 1, 0]
+        assert y[4, 1] == 0
+    assert bool(torch.isfinite(back).all())
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_largest_finite_logits_and_gradients(name, dtype):
+    big = torch.finfo(dtype).max
+    logits = torch.tensor([[big, -big, 0.0], [-big, -big, -big], [big, big, big]], dtype=dtype)
+    grad = torch.tensor([[big, -big, 0.0], [big, -big, big], [-big, big, 0.0]], dtype=dtype)
+    with backend(name) as (module, device):
+        x, g = logits.to(device), grad.to(device)
+        for tau in (1e-40, 1e-8, 1.0, 1e8):
+            y = module.soft(x, None, tau, 0, 0)
+            assert bool(torch.isfinite(y).all())
+            assert not bool(module.soft_backward(g, y, tau).isnan().any())
+
+
+def test_memory_of_the_last_row_is_not_overrun():
+    # The rows lie inside a larger buffer, whose other elements must keep their value.
+    with backend("generic") as (module, _):
+        extension = module._native
+        for classes in (1, 3, 7, 15, 17, 31):
+            buffer = torch.full((4 * classes + 64,), 7.0)
+            out = buffer[32 : 32 + 4 * classes].view(4, classes)
+            x = torch.zeros(4, classes)
+            for instructions in ("generic", "avx2", "avx512"):
+                if extension.use_instructions(instructions):
+                    extension.run(
+                        2, 0, 0, out.data_ptr(), 0, 0, x.data_ptr(), 0, 0, 1, 4, classes, 1.0, 0, 0, 0, 1
+                    )
+                    assert bool((buffer[:32] == 7).all())
+                    assert bool((buffer[32 + 4 * classes :] == 7).all())
+
+
+def test_threads_change_nothing():
+    with backend("generic") as (module, _):
+        logits = torch.randn(300, 1000)
+        before = torch.get_num_threads()
+        results = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            results.append(module.soft(logits, None, 0.7, 3, 4))
+        torch.set_num_threads(before)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])

@@ -1,0 +1,39 @@
+"""The Triton backend without a card: the tests of ``test_backends.py``, in a process that interprets its programs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHOSEN = "triton and (draws_agree and 10- and not 100 or rows_that_cannot)"
+
+
+@pytest.mark.slow
+def test_the_interpreter_agrees_with_the_reference():
+    pytest.importorskip("triton", reason="Triton is not installed")
+    tests = Path(__file__).with_name("test_backends.py")
+    # Set before Triton is imported, hence in a process of its own.
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "gpu",
+            "-k",
+            CHOSEN,
+            "-p",
+            "no:cacheprovider",
+            str(tests),
+        ],
+        env=os.environ | {"TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert " passed" in result.stdout
+    assert "skipped" not in result.stdout
