@@ -112,8 +112,8 @@ def test_pytorch_190758_recomputation_makes_the_same_noise():
 
 @pytest.mark.parametrize("budget", [0.0, 0.5, 1.0])
 def test_pytorch_190758_a_partitioner_makes_the_noise_of_the_key_again(budget):
-    # Without a key the seed is an operation of the graph, which torch 2.13 runs again in the backward at budgets
-    # below 1, as it does with its own dropout: the docs tell to pass a key there.
+    # Without a key the seed is an operation of the graph, which torch 2.13 runs again in the backward at
+    # budgets below 1, as it does with its own dropout: the docs tell to pass a key there.
     from torch._functorch import config
 
     logits, weight = torch.randn(30, 7, requires_grad=True), torch.randn(30, 7)

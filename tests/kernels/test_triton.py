@@ -1,4 +1,4 @@
-"""The Triton backend without a card: the tests of ``test_backends.py``, in a process that interprets its programs."""
+"""The Triton backend without a card: tests of ``test_backends.py`` where its programs are interpreted."""
 
 import os
 import subprocess

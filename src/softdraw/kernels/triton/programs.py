@@ -1,5 +1,9 @@
 """The Triton programs. The counter's layout is that of ``softdraw.kernels.layout``."""
 
+# Programs take untyped pointers and numbers; arguments in capitals are constants of the compilation.
+# mypy: disable-error-code="no-untyped-def,untyped-decorator"
+# ruff: noqa: N803
+
 import triton
 import triton.language as tl
 from triton import knobs
