@@ -86,7 +86,7 @@ def temperature_figure(rows: Sequence[Measures]) -> "Figure":
     parts: Any = figure.subfigures(2, 1, height_ratios=(1.0, 1.35))
     upper, lower = parts
     for axes, tau in zip(upper.subplots(1, len(_TRIANGLE_TAUS)), _TRIANGLE_TAUS, strict=True):
-        _triangle_axes(axes, tau, 400)
+        _triangle_axes(axes, tau, 200)
     left, right = lower.subplots(1, 2, sharex=True)
     _tau_axes(left, right, rows)
     return figure
