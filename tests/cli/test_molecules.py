@@ -14,6 +14,7 @@ import pytest
 from rdkit import Chem
 
 from softdraw.cli import main
+from softdraw.molecules.run_folder import RunFolder
 
 # one run is shared by most tests, so they stay in one process
 pytestmark = pytest.mark.xdist_group("molecules-cli")
@@ -280,17 +281,29 @@ def test_ctrl_c_leaves_a_usable_folder_and_says_how_to_go_on(data, tmp_path):
     assert "was interrupted" not in (folder / "report.html").read_text()
 
 
+def kill_in(stage, folder, *words):
+    """Start the command, and end it without warning as soon as a stage has begun."""
+    process = start(*words)
+    deadline = time.monotonic() + 120
+    while stage not in RunFolder(folder).stages:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.kill()
+    process.communicate(timeout=60)
+
+
 def test_kill_and_resume_end_where_an_undisturbed_run_does(finished, data, tmp_path):
     folder = tmp_path / "run"
     words = ["run", "--data", data, *STEPS, "--no-fcd", "--out", folder]
-    process = start(*words)
-    assert process.stdout.readline().startswith("fit: ")
-    time.sleep(2)
-    process.kill()
-    process.communicate(timeout=60)
+    kill_in("fit", folder, *words)
+    assert not RunFolder(folder).stages["fit"]["complete"]
+    kill_in("steer", folder, *words, "--resume")
+    assert not RunFolder(folder).stages["steer"]["complete"]
     assert not (folder / "report.html").exists()
     ended = command(*words, "--resume")
     assert ended.returncode == 0, ended.stderr
+    assert "fit: complete" in ended.stdout
     for name in ("samples.smi", "samples_unmasked.smi", "steered.smi"):
         assert (folder / name).read_bytes() == (finished[0] / name).read_bytes()
 
