@@ -86,7 +86,8 @@ TOY = [
 
 @pytest.mark.parametrize("name", ["reinforce", "rloo", "disarm", "rodeo"])
 def test_rebar_toy_at_0499_in_short(name):
-    """A gradient of 0.0005 is found with a baseline or a coupling, in fewer and larger steps than published."""
+    """A gradient of 0.0005 is found with a baseline or a coupling, in fewer and larger steps than
+    published."""
     torch.manual_seed(0)
     assert rebar_toy(sd.estimators.get(name), 0.499, steps=700, rate=0.05) - 0.249001 < 1e-4
 

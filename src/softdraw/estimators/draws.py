@@ -58,14 +58,20 @@ class Draws:
 
         A row without classes is zeros, a row with NaN is NaN.
         """
+        index, poison = self.checked_index(logits, mask)
+        return one_hot(index, logits.shape[-1], logits.dtype, poison=poison), index
+
+    def checked_index(self, logits: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Indices of stream 0 and, unless every row is known to be drawn, 0 or NaN for each row that is
+        not.
+        """
         index = self.index(logits, mask)
         values = logits.detach()
         if is_plain(logits) and index.device.type == "cpu" and not bool((index < 0).any()):
-            return one_hot(index, values.shape[-1], values.dtype), index
+            return index, None
         # looking for NaN costs a pass over the logits, so on the CPU it waits for a row that was not drawn
         top = values.masked_fill(~allowed_classes(values, mask), -math.inf).amax(-1)
-        poison = torch.where(top == -math.inf, 0.0, math.nan).to(values.dtype)
-        return one_hot(index, values.shape[-1], values.dtype, poison=poison), index
+        return index, torch.where(top == -math.inf, 0.0, math.nan).to(values.dtype)
 
     def index_of_samples(self, logits: Tensor) -> Tensor:
         """Gumbel-Max indices of stream 0 for logits ``[*shape, *rows, C]`` that differ from sample to

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from softdraw.estimators.categorical import as_tau, compute_dtype, probabilities
+from softdraw.estimators.categorical import as_tau, compute_dtype, one_hot, probabilities
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
 from softdraw.estimators.tempered import TemperedEstimator
@@ -14,19 +14,24 @@ __all__ = ["ReinMax"]
 
 
 class _ReinMax(torch.autograd.Function):
-    """Value of ``hard``; gradient 2 J(q) g - J(p) g / 2 with q = (softmax(logits / tau) + hard) / 2."""
+    """The one-hot z of ``index``; gradient 2 J(q) g - J(p) g / 2 with q = (softmax(logits / tau) + z) / 2."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        logits: Tensor, hard: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor
+        logits: Tensor, index: Tensor, poison: Tensor | None, mask: Tensor | None, tau: float | Tensor
     ) -> Tensor:
-        return hard.clone()
+        classes = logits.shape[-1]
+        if poison is not None:
+            return one_hot(index, classes, logits.dtype, poison=poison)
+        zeros = torch.zeros((*index.shape, classes), dtype=logits.dtype, device=logits.device)
+        return zeros.scatter_(-1, index.unsqueeze(-1), 1.0)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, _, index, mask, tau = inputs
+        logits, index, poison, mask, tau = inputs
+        ctx.all_drawn = poison is None
         ctx.plain = None if isinstance(tau, Tensor) else tau
         ctx.save_for_backward(logits, index, mask, tau if isinstance(tau, Tensor) else None)
 
@@ -41,14 +46,16 @@ class _ReinMax(torch.autograd.Function):
         tempered = None
         if isinstance(tau, Tensor) or tau != 1.0:
             tempered = probabilities(values, values != -torch.inf, tau)
-        grad = second_order(upstream.to(p.dtype), index, p, tempered)
-        # rows that were not drawn have no class, or NaN
-        return grad.masked_fill_((index < 0).unsqueeze(-1), 0.0).to(logits.dtype), None, None, None, None
+        place = index if ctx.all_drawn else index.clamp_min(0)
+        grad = second_order(upstream.to(p.dtype), place.unsqueeze(-1), p, tempered)
+        if not ctx.all_drawn:
+            # rows that were not drawn have no class, or NaN
+            grad = grad.masked_fill_((index < 0).unsqueeze(-1), 0.0)
+        return grad.to(logits.dtype), None, None, None, None
 
 
-def second_order(g: Tensor, index: Tensor, p: Tensor, tempered: Tensor | None = None) -> Tensor:
-    """2 J(q) g - J(p) g / 2 with q = (tempered + z) / 2, z the one-hot of ``index``."""
-    place = index.clamp_min(0).unsqueeze(-1)
+def second_order(g: Tensor, place: Tensor, p: Tensor, tempered: Tensor | None = None) -> Tensor:
+    """2 J(q) g - J(p) g / 2 with q = (tempered + z) / 2, z the one-hot at ``place`` ``[*rows, 1]``."""
     g = g - g.gather(-1, place)  # J ignores a constant in g, and with this one g_z = 0
     if tempered is None:
         # tau = 1: half of p g, less its sum at z (ZGR)
@@ -92,10 +99,13 @@ class ReinMax(TemperedEstimator):
     reference = "Liu et al. (2023), algorithm 2; Shekhovtsov (2023)"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        hard, index = draws.hard(logits, mask)
+        index, poison = draws.checked_index(logits, mask)
+        shape = (*index.shape, logits.shape[-1])
         tau = as_tau(self.tau, logits)
         if isinstance(tau, Tensor):
             tau = tau.detach()
         if mask is not None:
-            mask = mask.expand(hard.shape)
-        return _ReinMax.apply(logits.expand(hard.shape), hard, index, mask, tau)  # type: ignore[no-any-return, no-untyped-call]
+            mask = mask.expand(shape)
+        if poison is not None:
+            poison = poison.expand(index.shape)
+        return _ReinMax.apply(logits.expand(shape), index, poison, mask, tau)  # type: ignore[no-any-return, no-untyped-call]
