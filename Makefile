@@ -6,8 +6,10 @@ OUT ?= runs/molecules
 MINUTES ?= 6
 NATIVE := $(wildcard setup.py src/softdraw/kernels/cpu/*.c src/softdraw/kernels/cpu/*.h)
 
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
+
 .DEFAULT_GOAL := help
-.PHONY: help install molecules test test-slow lint format bench figures temperature docs clean
+.PHONY: help install molecules test test-slow test-gpu sanitize lint format bench bench-gpu figures temperature docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -42,8 +44,20 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+test-gpu: $(VENV)/.installed  ## the tests that need a CUDA or ROCm card, and Triton
+	$(BIN)/python -m pytest -m gpu tests/kernels
+
+sanitize: $(VENV)/.installed  ## the C extension's tests under AddressSanitizer and UBSan
+	rm -rf build/sanitized && mkdir -p build && cp -r src build/sanitized
+	find build/sanitized -name '*.so' -delete
+	SOFTDRAW_CFLAGS="$(SANITIZERS)" SOFTDRAW_LDFLAGS="-fsanitize=address,undefined" $(BIN)/python setup.py -q build_ext --build-lib build/sanitized --build-temp build/sanitized-objects
+	PYTHONPATH=build/sanitized LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernels
+
 bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
 	$(BIN)/python -m benchmarks
+
+bench-gpu: $(VENV)/.installed  ## the same on a CUDA or ROCm card
+	$(BIN)/python -m benchmarks --device cuda
 
 temperature: $(VENV)/.installed  ## measure and draw what temperature does: docs/images/temperature.svg
 	$(BIN)/softdraw temperature cubic --out runs/temperature --picture docs/images/temperature.svg
