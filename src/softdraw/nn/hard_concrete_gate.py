@@ -10,7 +10,7 @@ from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.nn.keys import layer_key
 from softdraw.random import Key
-from softdraw.schedules import Learned, Schedule
+from softdraw.schedules import Adaptive, Learned, Schedule
 
 
 class HardConcreteGate(nn.Module):
@@ -94,13 +94,7 @@ class HardConcreteGate(nn.Module):
         Raises:
             ValueError: the gates are drawn by another estimator.
         """
-        if self.binary is not None:
-            raise ValueError(
-                f"gates drawn by {self.binary.choice.estimator!r} have no HardConcrete distribution"
-            )
-        return HardConcrete(
-            self.tau, logits=self.logits, gamma=self.gamma, zeta=self.zeta, validate_args=False
-        )
+        return self._distribution(self.logits)
 
     def forward(
         self, x: Tensor, *, key: Key | None = None, generator: torch.Generator | None = None
@@ -156,5 +150,17 @@ class HardConcreteGate(nn.Module):
         if self.binary is not None:
             return self.binary(self.logits.expand((*batch, *self.shape)), key=key, generator=generator)  # type: ignore[no-any-return]
         key, generator = layer_key(key, generator)
-        value, _ = self.distribution().rsample_and_log_prob(batch, key=key, generator=generator)
-        return value
+        logits: Tensor = self.logits
+        if isinstance(self.schedule, Adaptive) and not torch.compiler.is_compiling():
+            # A row of one class for each gate: what Adaptive counts.
+            rows = logits.unsqueeze(-1)
+            self.schedule.watch(rows)
+            logits = rows.squeeze(-1)
+        return self._distribution(logits).rsample(batch, key=key, generator=generator)
+
+    def _distribution(self, logits: Tensor) -> HardConcrete:
+        if self.binary is not None:
+            raise ValueError(
+                f"gates drawn by {self.binary.choice.estimator!r} have no HardConcrete distribution"
+            )
+        return HardConcrete(self.tau, logits=logits, gamma=self.gamma, zeta=self.zeta, validate_args=False)
