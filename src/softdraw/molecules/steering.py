@@ -80,7 +80,7 @@ class SteerOptions:
 
     batch_size: int = 128
     learning_rate: float = 1e-3
-    divergence: float = 0.1
+    divergence: float = 0.25
     tau: tuple[float, float] = (1.0, 0.3)
     property_steps: int = 400
     property_rate: float = 2e-3
