@@ -281,6 +281,17 @@ def test_ctrl_c_leaves_a_usable_folder_and_says_how_to_go_on(data, tmp_path):
     assert "was interrupted" not in (folder / "report.html").read_text()
 
 
+def test_a_second_ctrl_c_stops_at_once_and_still_says_how_to_go_on(data, tmp_path, capsys, monkeypatch):
+    def stop(self, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("softdraw.molecules.run.Run.everything", stop)
+    code, _, err = here(capsys, "run", "--data", data, "--steps", "3", "--out", tmp_path / "run")
+    assert code == 130
+    assert "stopped at once" in err
+    assert f"--steps 3 --seed 0 --out {tmp_path / 'run'} --resume" in err
+
+
 def kill_in(stage, folder, *words):
     """Start the command, and end it without warning as soon as a stage has begun."""
     process = start(*words)
