@@ -1,6 +1,7 @@
-"""`python -m benchmarks` prints one table: peers timed beside us in one run, medians of interleaved repeats."""
+"""`python -m benchmarks` prints one table: peers timed beside us, medians of interleaved repeats."""
 
 import argparse
+import sys
 
 import torch
 
@@ -29,7 +30,7 @@ def main() -> None:
     if not options.no_grid:
         for row in gumbel_softmax.grid(min(options.seconds, 0.3), options.device):
             print(row, flush=True)
-    if options.device == "cpu":
+    if options.device == "cpu" and sys.platform == "linux":
         print(
             "peak extra memory, hard forward+backward at 512x32000, in tensors of the logits' size (bar: 2):"
         )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from softdraw.kernels import ops
 from softdraw.kernels.formulas import compute_dtype
-from softdraw.random import Key, fresh_key
+from softdraw.random import Key
 from softdraw.random.noise import check_sizes
 
 __all__ = ["check_logits", "class_dim", "key_numbers", "key_state", "one_source", "read_mask", "read_tau"]
@@ -59,7 +59,7 @@ def key_numbers(key: Key | None, generator: torch.Generator | None, logits: Tens
             "key: a CUDA graph would replay the seed drawn at capture; pass key= (the draw is then the same "
             "at every replay) or noise="
         )
-    return fresh_key(generator)._numbers()
+    return int(ops.random_seed((), generator).item()), 0
 
 
 def key_state(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> Tensor:

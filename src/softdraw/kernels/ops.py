@@ -46,7 +46,9 @@ def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest
 
 def random_seed(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
     """Fresh seeds, int64 of shape ``count``, from ``generator`` or torch's default generator."""
-    device = None if generator is None else generator.device
+    if generator is None:
+        return torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64)
+    device = generator.device
     return torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64, generator=generator, device=device)
 
 

@@ -4,7 +4,7 @@ INLINE int F(width)(int dtype) { return dtype == DT_FLOAT64 ? 8 : dtype == DT_FL
 
 /* N elements from a tensor; `left` of them exist, and the other lanes become `fill`. */
 INLINE V F(get)(const char *from, int64_t i, int64_t left, int dtype, REAL fill) {
-    V x;
+    V x = {0};
     from += i * F(width)(dtype);
     if (F(width)(dtype) == sizeof(REAL)) {
         if (left < N) return F(load_part)((const REAL *)from, left, fill);
