@@ -25,6 +25,6 @@ print(run(512, 32000))
 
 
 def extra_tensors(draw: str) -> float:
-    """For ``softdraw`` or ``torch``: the growth of the peak resident set at 512 x 32000 float32; Linux only."""
+    """For ``softdraw`` or ``torch``: growth of the peak resident set at 512 x 32000 float32 (Linux)."""
     child = subprocess.run([sys.executable, "-c", _CHILD, draw], capture_output=True, text=True, check=True)
     return float(child.stdout)
