@@ -11,11 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from softdraw.molecules import checkpoints
 from softdraw.molecules.batches import batch_size_for
 from softdraw.molecules.budget import Budget
 from softdraw.molecules.dataset import load
-from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.interrupts import StopOnInterrupt
 from softdraw.molecules.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.objectives import Objective
@@ -24,6 +22,7 @@ from softdraw.molecules.progress import ProgressBar
 from softdraw.molecules.sampling import sample_smiles
 from softdraw.molecules.saving import load_generator, save_generator
 from softdraw.molecules.score import Scores, score
+from softdraw.molecules.steer_stage import run_steering
 from softdraw.molecules.steering import Steering, SteerOptions
 from softdraw.molecules.targets import Target, default_target, targets_from
 from softdraw.molecules.threads import threads_for
@@ -34,10 +33,6 @@ from softdraw.random import Key
 
 __all__ = ["MoleculeGenerator"]
 
-STEER_CHECKPOINT = "steer.ckpt"
-"""Name of the checkpoint of a steering run that has not ended, in the folder of the run."""
-CHECKPOINT_SECONDS = 20.0
-"""Work between two checkpoints: what a killed process loses at most."""
 ENOUGH_EPOCHS = 3
 """Fewer epochs than this are called under-trained."""
 
@@ -306,45 +301,13 @@ class MoleculeGenerator:
             SteerOptions(**options),
         )
         steering.seconds = time.monotonic() - began
-        checkpoint = None if folder is None else Path(folder) / STEER_CHECKPOINT
-        if resume and checkpoint is not None and checkpoint.exists():
-            state = checkpoints.read_state(checkpoint)
-            try:
-                steering.load_state_dict(state)
-            except (KeyError, RuntimeError, ValueError, TypeError) as error:
-                raise CheckpointError(f"{checkpoint}: is of another steering run ({error})") from error
-        last = time.monotonic()
-
-        def keep(now: bool = False) -> None:
-            nonlocal last
-            if checkpoint is not None and (now or time.monotonic() - last > CHECKPOINT_SECONDS):
-                checkpoints.write_state(checkpoint, steering.state_dict())
-                last = time.monotonic()
-
-        with (
-            StopOnInterrupt() as stop,
-            ProgressBar("steer", progress) as bar,
-            threads_for(self.options.width),
-        ):
-            ended = steering.run(lambda: stop.requested, bar.update, keep)
-        keep(now=True)
+        with threads_for(self.options.width):
+            self.steer_summary = run_steering(
+                steering, folder=None if folder is None else Path(folder), resume=resume, progress=progress
+            )
+        self.steer_summary["estimator"] = estimator
         self._network = network.eval()
         self.steer_history = steering.history
-        gaps = [
-            entry["predicted_gap"] for entry in steering.history[-10:] if entry["predicted_gap"] is not None
-        ]
-        self.steer_summary = {
-            "targets": [{"property": t.property, "goal": t.goal, "weight": t.weight} for t in chosen],
-            "estimator": estimator,
-            "budget": str(budget),
-            "seconds": steering.seconds,
-            "steps": steering.steps,
-            "graphs_drawn": steering.steps * steering.options.batch_size,
-            "schedule": repr(steering.schedule) if steering.pathwise else None,
-            "divergence": steering.options.divergence,
-            "predicted_gap": float(np.mean(gaps)) if gaps else None,
-            "interrupted": not ended,
-        }
         return self
 
     def sample(self, count: int, *, key: Key | None = None, mask: bool = True) -> list[str]:

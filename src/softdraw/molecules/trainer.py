@@ -43,10 +43,14 @@ class _Checkpoints(pl.Callback):
 
     def write(self, trainer: pl.Trainer) -> None:
         unfinished = self.path.with_name(self.path.name + ".tmp")
-        with output_errors(self.path):
-            trainer.save_checkpoint(unfinished)
+        try:
+            with output_errors(self.path):
+                trainer.save_checkpoint(unfinished)
+                if trainer.is_global_zero:
+                    os.replace(unfinished, self.path)
+        finally:
             if trainer.is_global_zero:
-                os.replace(unfinished, self.path)
+                unfinished.unlink(missing_ok=True)
         self.last = time.monotonic()
 
 
