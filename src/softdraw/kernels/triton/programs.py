@@ -127,6 +127,7 @@ def draw(
     for start in range(0, classes, BLOCK):
         c = start + lanes
         x = _load(logits, mask, row, c, classes, MASKED, DOUBLE)
+        x = tl.where(bad, 0.0, x)
         z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
         z = tl.where(x == -inf, -inf, z)
         here = tl.max(tl.where(z == z, z, -inf), 0)
@@ -134,6 +135,7 @@ def draw(
         found = tl.where(here > best, first, found)
         best = tl.maximum(best, here)
     found = tl.where(bad, -1, found)
+    base = tl.where(best == -inf, 0.0, best)
 
     if KIND == 0:
         tl.store(indices + place, found)
@@ -147,17 +149,17 @@ def draw(
         if KIND == 1:
             for start in range(0, classes, BLOCK):
                 c = start + lanes
-                x = _load(logits, mask, row, c, classes, MASKED, DOUBLE)
+                x = tl.where(bad, 0.0, _load(logits, mask, row, c, classes, MASKED, DOUBLE))
                 z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
-                s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - best) * rate))
+                s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - base) * rate))
                 total += tl.sum(tl.where(x == -inf, 0.0, tl.exp(s)), 0)
         for start in range(0, classes, BLOCK):
             c = start + lanes
             y = (c == found).to(tl.float64 if DOUBLE else tl.float32)
             if KIND == 1:
-                x = _load(logits, mask, row, c, classes, MASKED, DOUBLE)
+                x = tl.where(bad, 0.0, _load(logits, mask, row, c, classes, MASKED, DOUBLE))
                 z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
-                s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - best) * rate))
+                s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - base) * rate))
                 weight = tl.where(x == -inf, 0.0, tl.exp(s)) / tl.where(total == 0.0, 1.0, total)
                 y = tl.where(sharp, y, weight)
             y = tl.where(bad, float("nan"), y)
