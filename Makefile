@@ -14,10 +14,16 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
+# A newcomer who only wants to see molecules does not wait for what the tests need.
+$(VENV)/.molecules-installed: pyproject.toml constraints.txt $(NATIVE)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[molecules]"
+	touch $@
+
 $(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[molecules,plot,dev]"
-	touch $@
+	touch $(VENV)/.molecules-installed $@
 
 $(VENV)/.docs-installed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
@@ -25,7 +31,7 @@ $(VENV)/.docs-installed: $(VENV)/.installed
 
 install: $(VENV)/.installed  ## make .venv with everything that molecules and test need
 
-molecules: $(VENV)/.installed  ## train, steer and draw molecules; ends with OUT/report.html (MINUTES=6)
+molecules: $(VENV)/.molecules-installed  ## train, steer and draw molecules; ends with OUT/report.html (MINUTES=6)
 	$(BIN)/softdraw molecules run --minutes $(MINUTES) --out $(OUT) --resume
 
 test: $(VENV)/.installed  ## the test suite
