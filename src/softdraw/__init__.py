@@ -1,9 +1,9 @@
 """softdraw: discrete choices that a neural network can learn through.
 
 ``gumbel_max`` draws categories, ``gumbel_softmax`` relaxes the draw at a temperature so that gradients pass,
-``softdraw.schedules`` lowers that temperature while training, and ``softdraw.molecules`` generates molecular
-graphs whose atoms and bonds are such draws. Rooms below the functions are imported when first touched, so that
-``import softdraw`` needs torch and nothing else.
+``softdraw.schedules`` lowers that temperature while training, and ``softdraw.molecules`` generates molecules
+whose atoms and bonds are such draws. Rooms are imported when first touched, so that ``import softdraw`` needs
+torch and nothing else.
 """
 
 import importlib
