@@ -42,8 +42,8 @@ class MoleculeGenerator:
 
     Args:
         seed: of everything random where no key is given.
-        augment: share of training batches in which every molecule gets a random order of its atoms; None
-            chooses 1, see the notes.
+        augment: share of training batches in which every molecule gets a random order of its atoms; in the
+            others it has the reading order of its canonical SMILES.
         learning_rate: peak of the learning rate of ``fit``.
         batch_size: molecules of a training batch; None chooses by the size of the molecules.
         options: sizes of the network: ``width``, ``layers``, ``heads``, ``expand``, ``pair_width``,
@@ -56,11 +56,14 @@ class MoleculeGenerator:
         train_smiles, validation_smiles, heldout_smiles: the three parts of the data.
         property_statistics: mean and standard deviation over the data of the properties asked for so far.
 
+    Raises:
+        ValueError: a size or a share is out of its range.
+
     Example:
         >>> from softdraw.molecules import MoleculeGenerator
         >>> import softdraw as sd
-        >>> generator = MoleculeGenerator(width=16, layers=1).fit(["CCO", "CC", "CCC", "CO", "CCN"] * 4,
-        steps=2)
+        >>> generator = MoleculeGenerator(width=16, layers=1)
+        >>> generator = generator.fit(["CCO", "CC", "CCC", "CO", "CCN"], steps=2)
         >>> drawn = generator.sample(3, key=sd.Key(0), mask=True)
         >>> len(drawn), all(drawn)
         (3, True)
@@ -77,12 +80,8 @@ class MoleculeGenerator:
     ) -> None:
         if not 0 <= augment <= 1:
             raise ValueError(f"augment: got {augment}, expected a share from 0 to 1")
-        self.seed, self.augment, self.learning_rate, self.batch_size = (
-            seed,
-            augment,
-            learning_rate,
-            batch_size,
-        )
+        self.seed, self.augment = seed, augment
+        self.learning_rate, self.batch_size = learning_rate, batch_size
         self.options = NetworkOptions(**options)
         self.dataset_summary: dict[str, Any] = {}
         self.fit_summary: dict[str, Any] = {}
