@@ -17,6 +17,11 @@ def _mix(word: int) -> int:
     return word ^ (word >> 31)
 
 
+def _derived(seed: int, data: int, constant: int) -> int:
+    # A sum of unlike terms: were seed and data mixed alike, equal ones would cancel and give seed 0 again.
+    return signed(_mix((_mix((seed + constant) & MASK64) + data * constant + constant) & MASK64))
+
+
 def signed(word: int) -> int:
     """The 64-bit two's complement number with the low 64 bits of ``word``."""
     word &= MASK64
@@ -25,9 +30,9 @@ def signed(word: int) -> int:
 
 def fold(seed: int, data: int) -> int:
     """The signed seed of sub-stream ``data``: for one seed a bijection of ``data``."""
-    return signed(_mix(_mix((seed + _GOLDEN) & MASK64) ^ _mix((data * _GOLDEN + _GOLDEN) & MASK64)))
+    return _derived(seed, data, _GOLDEN)
 
 
 def split_seed(seed: int, number: int) -> int:
     """The signed seed of part ``number``; another constant than ``fold``, so the two never share a stream."""
-    return signed(_mix(_mix((seed + _SPLIT) & MASK64) ^ _mix((number * _SPLIT + _SPLIT) & MASK64)))
+    return _derived(seed, number, _SPLIT)

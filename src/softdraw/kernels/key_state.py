@@ -26,7 +26,7 @@ def _mix(word: Tensor) -> Tensor:
 
 def _derived(state: Tensor, data: int, constant: int) -> Tensor:
     number = torch.tensor(data, dtype=torch.int64)
-    seed = _mix(_mix(state[0] + constant) ^ _mix(number * constant + constant))
+    seed = _mix(_mix(state[0] + constant) + number * constant + constant)
     return torch.stack((seed, state[1]))
 
 
