@@ -62,12 +62,16 @@ def test_one_draw_is_st_gumbel_softmax_in_law():
 
 
 def test_cold_limit_is_reinmax():
-    """As tau falls the averaged Jacobian tends to ZGR, which is ReinMax at tau 1, whatever was drawn."""
+    """As tau falls the averaged Jacobian tends to ZGR, which is ReinMax at tau 1, whatever was drawn.
+
+    At tau 0.03 and 24,000 rows the largest error is about 0.02 of bias and 0.01 of noise: the bound is three
+    deviations off.
+    """
     logits = torch.tensor([0.8, -0.5, 0.1], dtype=torch.float64)
     upstream = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
 
     def mean_by_sample(est):
-        leaf = logits.expand(3000, 3).clone().requires_grad_()
+        leaf = logits.expand(24_000, 3).clone().requires_grad_()
         y = est(leaf, key=sd.Key(0))
         (y * upstream).sum().backward()
         return torch.stack([leaf.grad[y.argmax(-1) == z].mean(0) for z in range(3)])
@@ -75,7 +79,7 @@ def test_cold_limit_is_reinmax():
     zgr = mean_by_sample(sd.estimators.get("reinmax"))
     errors = [
         float((mean_by_sample(sd.estimators.get("gumbel-rao", tau=tau, draws=64)) - zgr).abs().max())
-        for tau in (1.0, 0.3, 0.05)
+        for tau in (1.0, 0.3, 0.03)
     ]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.05
