@@ -119,7 +119,12 @@ def test_a_binary_file(tmp_path, suffix, content):
 
 @pytest.mark.parametrize("suffix", [".smi.gz", ".csv.gz", ".sdf.gz"])
 @pytest.mark.parametrize(
-    "content", [b"CCO\n", gzip.compress(b"CCO\n" * 99)[:-12], gzip.compress(b"C" * 99)[:20] + b"garbage..."]
+    "content",
+    [
+        b"CCO\n",
+        gzip.compress(b"CCO\n" * 99, mtime=0)[:-12],
+        gzip.compress(b"C" * 99, mtime=0)[:20] + b"garbage...",
+    ],
 )
 def test_a_damaged_gzip_file(tmp_path, suffix, content):
     file = tmp_path / f"a{suffix}"

@@ -63,7 +63,7 @@ class RunOptions:
     steer_steps: int | None = None
     targets: tuple[str, ...] = ()
     estimator: str = "st-gumbel-softmax"
-    samples: int = 2000
+    samples: int = 1000
     seed: int = 0
     fcd: bool = True
     devices: int = 1
