@@ -1,5 +1,6 @@
 import gzip
 import os
+import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -210,3 +211,15 @@ def test_published_samples_of_peers_score_as_known(name, qm9):
 def test_gzipped_samples_are_read(tmp_path):
     (tmp_path / "s.smi.gz").write_bytes(gzip.compress(b"CCO\nCC\n"))
     assert score_file(tmp_path / "s.smi.gz", train=[]).count == 2
+
+
+def test_scoring_leaves_rdkits_log_as_it_was():
+    """In a process of its own: molecule-benchmarks turns it off at its first import."""
+    code = (
+        "from rdkit import rdBase; before = rdBase.LogStatus(); "
+        "from softdraw.molecules import score; "
+        "score(['CCO', 'CCN', 'CCC'], train=[], fcd=False); "
+        "import sys; assert 'molecule_benchmarks' in sys.modules; "
+        "assert rdBase.LogStatus() == before, rdBase.LogStatus()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

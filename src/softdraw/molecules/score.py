@@ -1,7 +1,8 @@
 """How good drawn molecules are: valid, unique, new, and distributed like a reference set."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -261,11 +262,23 @@ def _diversity(molecules: list[Chem.Mol]) -> float | None:
     """Internal diversity as MOSES (Polykovskiy et al. 2020) and ``molecule-benchmarks`` define it."""
     if len(molecules) < 2:
         return None
-    from molecule_benchmarks.moses_metrics import internal_diversity
+    with _rdkit_log_kept():
+        from molecule_benchmarks.moses_metrics import internal_diversity
 
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
     fingerprints = np.stack([generator.GetFingerprintAsNumPy(mol) for mol in molecules])
     return float(internal_diversity([""], gen_fps=fingerprints))
+
+
+@contextmanager
+def _rdkit_log_kept() -> Iterator[None]:
+    """molecule-benchmarks turns RDKit's messages off for the whole process when it is imported."""
+    before = [line.split(":") for line in rdBase.LogStatus().split()]
+    try:
+        yield
+    finally:
+        for name, state in before:
+            (rdBase.EnableLog if state == "enabled" else rdBase.DisableLog)(name)
 
 
 def _share(part: int, whole: int) -> float | None:
