@@ -14,6 +14,8 @@ _HEADERS = [
     "loops.h",
     "rows.h",
     "words.h",
+    "noise.h",
+    "elements.h",
     "elementary.h",
     "vector_avx512.h",
     "vector_avx2.h",

@@ -3,6 +3,7 @@
 
 #include "elementary.h"
 #include "words.h"
+#include "noise.h"
 
 #define HALVES 1
 #define REAL float
@@ -15,8 +16,19 @@
 #define SMALLEST 1.175494351e-38f
 #define INFINITE_BITS 0x7F800000
 #define SIGN_OFF 0x7FFFFFFF
+#include "elements.h"
 #include "rows.h"
 #undef HALVES
+#undef REAL
+#undef V
+#undef VI
+#undef N
+#undef F
+#undef INFINITE
+#undef LARGEST
+#undef SMALLEST
+#undef INFINITE_BITS
+#undef SIGN_OFF
 
 #define REAL double
 #define V vd
@@ -28,6 +40,7 @@
 #define SMALLEST 2.2250738585072014e-308
 #define INFINITE_BITS 0x7FF0000000000000LL
 #define SIGN_OFF 0x7FFFFFFFFFFFFFFFLL
+#include "elements.h"
 #include "rows.h"
 
 int NAME(softdraw_loops)(const struct job *job, int64_t begin, int64_t end) {

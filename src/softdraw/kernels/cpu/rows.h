@@ -1,132 +1,120 @@
-/* The operations on rows, in one precision: a template, included for REAL = float and REAL = double. */
+/* The draws, row by row, and their gradients: a template, included for REAL = float and REAL = double. */
 
-INLINE int F(width)(int dtype) { return dtype == DT_FLOAT64 ? 8 : dtype == DT_FLOAT32 ? 4 : 2; }
-
-/* N elements from a tensor; `left` of them exist, and the other lanes become `fill`. */
-INLINE V F(get)(const char *from, int64_t i, int64_t left, int dtype, REAL fill) {
-    V x = {0};
-    from += i * F(width)(dtype);
-    if (F(width)(dtype) == sizeof(REAL)) {
-        if (left < N) return F(load_part)((const REAL *)from, left, fill);
-        memcpy(&x, from, sizeof x);
-        return x;
-    }
-#if defined(HALVES)
-    uint16_t edge[N] = {0};
-    const uint16_t *halves = (const uint16_t *)from;
-    if (left < N) {
-        load_part16(edge, halves, left);
-        halves = edge;
-    }
-    x = dtype == DT_FLOAT16 ? from_half(halves) : from_bfloat(halves);
-    for (int64_t lane = left; lane < N; lane++) x[lane] = fill;
-#endif
-    return x;
+/* The words of row `row` in sample `sample`, classes [from, to). */
+static void F(make_part)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t from, int64_t to) {
+    t->row = job->offset + (uint64_t)row;
+    t->sample = (uint32_t)sample;
+    t->first = from / 4;
+    t->across = t->blocks = (to - from + 3) / 4;
+    F(prepare)(t);
 }
 
-INLINE void F(put)(char *to, int64_t i, int64_t left, int dtype, V x) {
-    to += i * F(width)(dtype);
-    if (F(width)(dtype) == sizeof(REAL)) {
-        if (left < N) F(store_part)((REAL *)to, left, x);
-        else memcpy(to, &x, sizeof x);
-        return;
-    }
-#if defined(HALVES)
-    uint16_t edge[N], *halves = left < N ? edge : (uint16_t *)to;
-    if (dtype == DT_FLOAT16) to_half(halves, x);
-    else {
-        vi bits = (vi)x, even = (bits >> 16) & 1, rounded = (bits + 0x7FFF + even) >> 16;
-        /* NaN must not be rounded into infinity. */
-        rounded = iless32(set32(-INFINITE), (vf)(bits & SIGN_OFF), rounded, (vi){0} + 0x7FC0);
-        narrow16(halves, rounded & 0xFFFF);
-    }
-    if (left < N) store_part16((uint16_t *)to, edge, left);
-#endif
+/* Scores x - top + noise of the classes from i, whose words lie at `at`. */
+INLINE V F(score)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t i, int dtype) {
+    return (F(logits)(row, i, dtype) - row->top) + F(noise)(t, at, LAW_GUMBEL);
 }
 
-INLINE void F(fill)(char *to, int64_t classes, int dtype, REAL value) {
-    for (int64_t i = 0; i < classes; i += N) F(put)(to, i, classes - i, dtype, (V){0} + value);
-}
+struct F(winner) {
+    REAL best;
+    int64_t index;
+};
 
-/* The row in x, masked and padded with -inf; its maximum, which is -inf for an empty row and NaN for a bad one. */
-INLINE REAL F(prepare)(const struct job *job, int64_t row, int dtype, REAL *x) {
-    const int64_t classes = job->classes;
-    const char *from = job->logits + row * classes * F(width)(dtype);
-    V top = (V){0} - INFINITE;
-    VI size = (VI){0};
-    if (job->mask) {
-        const uint8_t *mask = job->mask + row * job->mask_stride;
-        for (int64_t i = 0; i < classes; i += N) {
-            V v = F(get)(from, i, classes - i, dtype, -INFINITE);
-            memcpy(x + i, &v, sizeof v);
-        }
-        for (int64_t i = 0; i < classes; i++) x[i] = mask[i] ? x[i] : -INFINITE;
-        for (int64_t i = 0; i < classes; i += N) {
-            V v;
-            memcpy(&v, x + i, sizeof v);
-            top = F(max)(top, v);
-            size = F(imax)(size, (VI)v & SIGN_OFF);
-        }
-    } else {
-        for (int64_t i = 0; i < classes; i += N) {
-            V v = F(get)(from, i, classes - i, dtype, -INFINITE);
-            memcpy(x + i, &v, sizeof v);
-            top = F(max)(top, v);
-            size = F(imax)(size, (VI)v & SIGN_OFF);
-        }
-    }
-    REAL best = F(highest)(top);
-    int bad = F(any_negative)((VI){0} + INFINITE_BITS - size) || best == INFINITE;
-    return bad ? (REAL)__builtin_nan("") : best;
-}
-
-/* x - top + noise in place of x[from, to); returns the largest so far. */
-INLINE V F(perturb)(REAL *x, const REAL *noise, int64_t from, int64_t to, REAL top, V best) {
-    for (int64_t i = from; i < to; i += N) {
-        V v, g;
-        memcpy(&v, x + i, sizeof v);
-        memcpy(&g, noise + i - from, sizeof g);
-        v = (v - top) + g;
-        memcpy(x + i, &v, sizeof v);
-        best = F(max)(best, v);
-    }
-    return best;
-}
-
-INLINE int64_t F(argbest)(const REAL *z, int64_t classes) {
+/* The best of classes [from, to), if it beats what was found before them; the first of equals wins. */
+INLINE void F(search_all)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
+                          struct F(winner) *w) {
     V best = (V){0} - INFINITE;
     VI where = (VI){0} - 1, here, step = (VI){0} + N;
     for (int lane = 0; lane < N; lane++) here[lane] = lane;
-    for (int64_t i = 0; i < classes; i += N, here += step) {
-        V v;
-        memcpy(&v, z + i, sizeof v);
-        where = F(iless)(best, v, here, where);
-        best = F(max)(best, v);
+    for (int64_t i = from; i < to; i += N, here += step) {
+        V z = F(score)(t, at + i - from, row, i, dtype);
+        where = F(iless)(best, z, here, where);
+        best = F(max)(best, z);
     }
-    return F(first_with)(best, where, F(highest)(best));
+    REAL highest = F(highest)(best);
+    if (highest > w->best) w->best = highest, w->index = from + F(first_with)(best, where, highest);
 }
 
-INLINE void F(softmax)(REAL *z, int64_t classes, REAL best, REAL rate, char *out, int dtype) {
-    V total = (V){0};
-    for (int64_t i = 0; i < classes; i += N) {
-        V v;
-        memcpy(&v, z + i, sizeof v);
-        v = F(exp)((v - best) * rate);
-        memcpy(z + i, &v, sizeof v);
-        total += v;
-    }
-    REAL scale = 1 / F(total)(total);
-    for (int64_t i = 0; i < classes; i += N) {
-        V v;
-        memcpy(&v, z + i, sizeof v);
-        F(put)(out, i, classes - i, dtype, v * scale);
-    }
+#if defined(HALVES)
+/* Scores of those vectors alone whose bound exceeds `limit`. */
+INLINE void F(search_above)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to,
+                            int dtype, REAL limit, const REAL *bounds, struct F(winner) *w) {
+    for (int64_t i = from; i < to; i += N)
+        if (__builtin_expect(F(any_negative)((VI)(limit - F(load)(bounds + i - from))), 0))
+            F(search_all)(t, at + i - from, row, i, i + N < to ? i + N : to, dtype, w);
 }
 
-/* The gradient of the logits; `out` may be the tensor of y. */
+/* Few classes can win, and what they stay below costs less than their noise. */
+INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
+                      REAL *bounds, struct F(winner) *w) {
+    if (to - from <= 4 * N) {
+        F(search_all)(t, at, row, from, to, dtype, w);
+        return;
+    }
+    V most = (V){0} - INFINITE;
+    for (int64_t i = from; i < to; i += N) {
+        V bound = (F(logits)(row, i, dtype) - row->top) + F(gumbel_bound)(t, at + i - from);
+        F(store)(bounds + i - from, bound);
+        most = F(max)(most, bound);
+    }
+    REAL highest = F(highest)(most);
+    if (highest <= w->best) return;
+    /* The bound is rarely looser than this; where it was, those above the best score are looked at again. */
+    const struct F(winner) before = *w;
+    REAL limit = highest - (REAL)0.1 > before.best ? highest - (REAL)0.1 : before.best;
+    F(search_above)(t, at, row, from, to, dtype, limit, bounds, w);
+    if (w->best < limit) {
+        limit = w->best;
+        *w = before;
+        F(search_above)(t, at, row, from, to, dtype, limit, bounds, w);
+    }
+}
+#else
+INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
+                      REAL *bounds, struct F(winner) *w) {
+    (void)bounds;
+    F(search_all)(t, at, row, from, to, dtype, w);
+}
+#endif
+
+/* exp((score - best) / tau) in z, and its sum. With `level` (tau = inf) only what is allowed matters. */
+INLINE REAL F(weights)(struct tile *t, int64_t ready, const struct job *job, int64_t sample, int64_t number,
+                       const struct F(row) *row, REAL tau, int dtype, REAL *z) {
+    const int64_t classes = row->classes;
+    const REAL rate = F(rate_of)(tau);
+    V best = (V){0} - INFINITE, total = (V){0};
+    if (tau == INFINITE) {
+        for (int64_t i = 0; i < classes; i += N) {
+            V one = F(less)((V){0} - INFINITE, F(logits)(row, i, dtype), (V){0} + 1, (V){0});
+            F(store)(z + i, one);
+            total += one;
+        }
+        return F(total)(total);
+    }
+    for (int64_t from = 0; from < classes; from += TILE) {
+        int64_t to = from + TILE < classes ? from + TILE : classes, at = ready;
+        if (ready < 0) F(make_part)(t, job, sample, number, from, to), at = 0;
+        for (int64_t i = from; i < to; i += N) {
+            V score = F(score)(t, at + i - from, row, i, dtype);
+            F(store)(z + i, score);
+            best = F(max)(best, score);
+        }
+    }
+    const REAL highest = F(highest)(best);
+    for (int64_t i = 0; i < classes; i += N) {
+        V w = F(exp)((F(load)(z + i) - highest) * rate);
+        F(store)(z + i, w);
+        total += w;
+    }
+    return F(total)(total);
+}
+
+/* The gradient of the logits from the soft sample: y (g - y . g) / tau; g is halved, because the difference of two
+   gradients may overflow where the result does not. */
+INLINE REAL F(double_rate)(REAL tau) { return tau == 0 ? 0 : 2 / tau < LARGEST ? 2 / tau : LARGEST; }
+
 INLINE void F(backward)(const char *grad, const char *y, int64_t classes, REAL tau, char *out, int dtype) {
     V dot = (V){0};
-    REAL rate = tau == 0 ? 0 : 2 / tau < LARGEST ? 2 / tau : LARGEST;
+    const REAL rate = F(double_rate)(tau);
     for (int64_t i = 0; i < classes; i += N) {
         V v = F(get)(y, i, classes - i, dtype, 0), g = F(get)(grad, i, classes - i, dtype, 0);
         dot = F(fma)(v, g * (REAL)0.5, dot);
@@ -143,104 +131,119 @@ INLINE void F(backward)(const char *grad, const char *y, int64_t classes, REAL t
     }
 }
 
-/* What becomes of a row whose scores are in z. */
-INLINE void F(finish)(const struct job *job, int64_t sample, int64_t row, REAL *z, REAL top, V bests, int dtype) {
-    const int64_t classes = job->classes, place = sample * job->rows + row, bytes = classes * F(width)(dtype);
-    char *out = job->out + row * bytes;
-    int empty = top == -INFINITE, bad = top != top;
-    int64_t found = -1;
-    REAL tau = job->row_tau ? ((const REAL *)job->row_tau)[row] : (REAL)job->tau;
-    int sharp = (job->operation == OP_SOFT || job->operation == OP_HARD_BACKWARD) && tau == 0;
-    if (job->operation == OP_INDEX || job->operation == OP_HARD || sharp) {
-        if (!empty && !bad) found = F(argbest)(z, classes);
-        if (job->index) job->index[place] = found;
-        if (job->operation == OP_INDEX) return;
+/* The same from unnormalised weights in z, with the roundings of a sample that was stored in between. */
+INLINE void F(backward_from)(const char *grad, REAL *z, REAL scale, int64_t classes, REAL tau, char *out, int dtype) {
+    V dot = (V){0};
+    const REAL rate = F(double_rate)(tau);
+    for (int64_t i = 0; i < classes; i += N) {
+        V v = F(rounded)(F(load)(z + i) * scale, dtype), g = F(get)(grad, i, classes - i, dtype, 0);
+        F(store)(z + i, v);
+        dot = F(fma)(v, g * (REAL)0.5, dot);
     }
-    if (bad || empty || found >= 0) {
-        F(fill)(out, classes, dtype, bad ? (REAL)__builtin_nan("") : (REAL)0);
-        if (found >= 0) {
-            char one[sizeof(V)];
-            F(put)(one, 0, N, dtype, (V){0} + (REAL)1);
-            memcpy(out + found * F(width)(dtype), one, (size_t)F(width)(dtype));
-        }
-    } else {
-        /* Neither 0 nor infinite, either of which could make NaN of an infinite distance or of none. */
-        REAL rate = 1 / tau < LARGEST ? 1 / tau : LARGEST;
-        rate = rate > SMALLEST ? rate : SMALLEST;
-        F(softmax)(z, classes, F(highest)(bests), rate, out, dtype);
+    REAL mean = F(total)(dot);
+    for (int64_t i = 0; i < classes; i += N) {
+        V g = F(get)(grad, i, classes - i, dtype, 0);
+        F(put)(out, i, classes - i, dtype, F(load)(z + i) * (g * (REAL)0.5 - mean) * rate);
     }
-    if (job->operation == OP_HARD_BACKWARD) F(backward)(job->grad + row * bytes, out, classes, tau, out, dtype);
 }
 
-/* At tau = inf only what is allowed matters. */
-INLINE void F(level)(REAL *x, int64_t classes, REAL top) {
-    for (int64_t i = 0; i < classes; i++) x[i] = x[i] == -INFINITE ? -INFINITE : top;
+/* One row of one sample; `ready` says where its words lie in the tile, or is -1 where they are still to be made. */
+INLINE void F(draw_row)(struct tile *t, int64_t ready, const struct job *job, int64_t sample, int64_t number, int dtype,
+                        REAL *z) {
+    const int64_t classes = job->classes, place = sample * job->rows + number, bytes = classes * F(width)(dtype);
+    const struct F(row) row = F(row_of)(job, number, dtype);
+    const REAL tau = F(tau_of)(job, number);
+    const int empty = row.top == -INFINITE, bad = row.top != row.top, operation = (int)job->operation;
+    char *out = job->out + place * bytes;
+    if (operation == OP_HARD_BACKWARD) {
+        if (bad || empty || tau == 0) F(fill)(out, classes, dtype, 0);
+        else {
+            REAL total = F(weights)(t, ready, job, sample, number, &row, tau, dtype, z);
+            F(backward_from)(job->grad + place * bytes, z, 1 / total, classes, tau, out, dtype);
+        }
+        return;
+    }
+    struct F(winner) w = {-INFINITE, -1};
+    if (operation != OP_SOFT || tau == 0) {
+        if (!bad && !empty)
+            for (int64_t from = 0; from < classes; from += TILE) {
+                int64_t to = from + TILE < classes ? from + TILE : classes, at = ready;
+                if (ready < 0) F(make_part)(t, job, sample, number, from, to), at = 0;
+                F(search)(t, at, &row, from, to, dtype, z, &w);
+            }
+        if (job->index) job->index[place] = w.index;
+        if (operation == OP_INDEX) return;
+    } else if (!bad && !empty) {
+        REAL scale = 1 / F(weights)(t, ready, job, sample, number, &row, tau, dtype, z);
+        for (int64_t i = 0; i < classes; i += N) F(put)(out, i, classes - i, dtype, F(load)(z + i) * scale);
+        return;
+    }
+    F(fill)(out, classes, dtype, bad ? (REAL)__builtin_nan("") : (REAL)0);
+    if (w.index >= 0) F(put_one)(out, w.index, dtype, 1);
 }
 
 static int F(draw)(const struct job *job, int64_t begin, int64_t end, int dtype) {
     const int64_t classes = job->classes, blocks = (classes + 3) / 4;
     const int64_t group = blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
     struct tile tile;
-    REAL noise[TILE + 64], small[TILE + 64];
-    REAL *x = classes <= TILE ? small : malloc((size_t)(classes + 64) * sizeof(REAL));
-    if (!x) return -1;
+    REAL small[TILE + N], *z = small;
+    if (classes > TILE && job->operation != OP_INDEX && job->operation != OP_HARD) {
+        z = malloc((size_t)(classes + N) * sizeof(REAL));
+        if (!z) return -1;
+    }
     set_key(&tile, job->seed);
     while (begin < end) {
         int64_t sample = begin / job->rows, row = begin % job->rows;
         int64_t rows = end - begin < job->rows - row ? end - begin : job->rows - row;
         rows = rows < group ? rows : group;
-        int whole = classes <= TILE;
-        memset(noise + TILE, 0, 64 * sizeof(REAL));
-        if (whole) {
-            set_counters(&tile, job->offset + (uint64_t)row, rows, 0, blocks, (uint32_t)sample);
-            F(noise)(&tile, noise, LAW_GUMBEL);
-            memset(noise + 4 * tile.blocks, 0, 64 * sizeof(REAL));
+        if (classes <= TILE) {
+            tile.row = job->offset + (uint64_t)row;
+            tile.sample = (uint32_t)sample;
+            tile.first = 0, tile.across = blocks, tile.blocks = rows * blocks;
+            F(prepare)(&tile);
         }
-        for (int64_t r = 0; r < rows; r++) {
-            V bests = (V){0} - INFINITE;
-            REAL top = F(prepare)(job, row + r, dtype, x);
-            REAL tau = job->row_tau ? ((const REAL *)job->row_tau)[row + r] : (REAL)job->tau;
-            if (top == top && top != -INFINITE) {
-                if (tau == INFINITE && job->operation != OP_HARD && job->operation != OP_INDEX) {
-                    F(level)(x, classes, 0);
-                    bests = (V){0};
-                } else if (whole) bests = F(perturb)(x, noise + r * 4 * blocks, 0, classes, top, bests);
-                else
-                    for (int64_t from = 0; from < classes; from += TILE) {
-                        int64_t to = from + TILE < classes ? from + TILE : classes;
-                        set_counters(&tile, job->offset + (uint64_t)(row + r), 1, from / 4, (to - from + 3) / 4,
-                                     (uint32_t)sample);
-                        F(noise)(&tile, noise, LAW_GUMBEL);
-                        memset(noise + 4 * tile.blocks, 0, 64 * sizeof(REAL));
-                        bests = F(perturb)(x, noise, from, to, top, bests);
-                    }
-            }
-            F(finish)(job, sample, row + r, x, top, bests, dtype);
-        }
+        for (int64_t r = 0; r < rows; r++)
+            F(draw_row)(&tile, classes <= TILE ? r * 4 * blocks : -1, job, sample, row + r, dtype, z);
         begin += rows;
     }
-    if (x != small) free(x);
+    if (z != small) free(z);
     return 0;
 }
 
+static void F(noise_into)(const struct tile *t, REAL *out, int law) {
+    for (int64_t i = 0; i < 4 * t->blocks; i += N) F(store)(out + i, F(noise)(t, i, law));
+}
+
+/* Noise alone; rows of few classes share a tile. */
 static void F(noises)(const struct job *job, int64_t begin, int64_t end) {
-    const int64_t classes = job->classes;
+    const int64_t classes = job->classes, blocks = (classes + 3) / 4;
+    const int64_t group = blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
     struct tile tile;
-    REAL noise[TILE + 64];
+    REAL noise[TILE + N];
     set_key(&tile, job->seed);
-    for (int64_t i = begin; i < end; i++)
+    while (begin < end) {
+        int64_t sample = begin / job->rows, row = begin % job->rows;
+        int64_t rows = end - begin < job->rows - row ? end - begin : job->rows - row;
+        rows = rows < group ? rows : group;
         for (int64_t from = 0; from < classes; from += TILE) {
-            int64_t to = from + TILE < classes ? from + TILE : classes;
-            set_counters(&tile, job->offset + (uint64_t)(i % job->rows), 1, from / 4, (to - from + 3) / 4,
-                         (uint32_t)(i / job->rows));
-            switch (job->law) {
-            case LAW_GUMBEL: F(noise)(&tile, noise, LAW_GUMBEL); break;
-            case LAW_LOGISTIC: F(noise)(&tile, noise, LAW_LOGISTIC); break;
-            case LAW_EXPONENTIAL: F(noise)(&tile, noise, LAW_EXPONENTIAL); break;
-            default: F(noise)(&tile, noise, LAW_UNIFORM);
+            int64_t to = from + TILE < classes ? from + TILE : classes, across = (to - from + 3) / 4;
+            F(make_part)(&tile, job, sample, row, from, to);
+            if (rows > 1) {
+                tile.blocks = rows * across;
+                F(prepare)(&tile);
             }
-            memcpy((REAL *)job->out + i * classes + from, noise, (size_t)(to - from) * sizeof(REAL));
+            switch (job->law) {
+            case LAW_GUMBEL: F(noise_into)(&tile, noise, LAW_GUMBEL); break;
+            case LAW_LOGISTIC: F(noise_into)(&tile, noise, LAW_LOGISTIC); break;
+            case LAW_EXPONENTIAL: F(noise_into)(&tile, noise, LAW_EXPONENTIAL); break;
+            default: F(noise_into)(&tile, noise, LAW_UNIFORM);
+            }
+            for (int64_t r = 0; r < rows; r++)
+                memcpy((REAL *)job->out + (begin + r) * classes + from, noise + r * 4 * across,
+                       (size_t)(to - from) * sizeof(REAL));
         }
+        begin += rows;
+    }
 }
 
 INLINE int F(run)(const struct job *job, int64_t begin, int64_t end, int dtype) {
@@ -250,23 +253,10 @@ INLINE int F(run)(const struct job *job, int64_t begin, int64_t end, int dtype) 
     }
     if (job->operation == OP_SOFT_BACKWARD) {
         const int64_t bytes = job->classes * F(width)(dtype);
-        for (int64_t row = begin; row < end; row++) {
-            REAL tau = job->row_tau ? ((const REAL *)job->row_tau)[row] : (REAL)job->tau;
-            F(backward)(job->grad + row * bytes, job->logits + row * bytes, job->classes, tau, job->out + row * bytes,
-                        dtype);
-        }
+        for (int64_t row = begin; row < end; row++)
+            F(backward)(job->grad + row * bytes, job->logits + row * bytes, job->classes, F(tau_of)(job, row),
+                        job->out + row * bytes, dtype);
         return 0;
     }
     return F(draw)(job, begin, end, dtype);
 }
-
-#undef REAL
-#undef V
-#undef VI
-#undef N
-#undef F
-#undef INFINITE
-#undef LARGEST
-#undef SMALLEST
-#undef INFINITE_BITS
-#undef SIGN_OFF

@@ -3,6 +3,7 @@
 #define NAME(x) x##_avx2
 typedef float vf __attribute__((vector_size(32)));
 typedef int32_t vi __attribute__((vector_size(32)));
+typedef uint32_t vu __attribute__((vector_size(32)));
 typedef double vd __attribute__((vector_size(32)));
 typedef int64_t vl __attribute__((vector_size(32)));
 #define INLINE static inline __attribute__((always_inline))
@@ -95,30 +96,30 @@ INLINE void load_part16(uint16_t *edge, const uint16_t *from, int64_t left) {
 }
 INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) { memcpy(to, edge, (size_t)left * 2); }
 
-/* Philox on four counters, one in each 64-bit lane; see vector_avx512.h. */
-#define GROUP 4
-INLINE __m256i spread(const uint32_t *from) {
-    return _mm256_cvtepu32_epi64(_mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)from), 0xD8));
+/* x where the mask's byte is not 0, else -inf; only the first `left` bytes exist. */
+INLINE vf masked32(vf x, const uint8_t *mask, int64_t left) {
+    int64_t eight = 0;
+    memcpy(&eight, mask, left < 8 ? (size_t)left : 8);
+    __m256i none = _mm256_cmpeq_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(eight)), _mm256_setzero_si256());
+    return neg32((vi)none, (vf)_mm256_set1_ps(-__builtin_inff()), x);
 }
-INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
-                         uint32_t flag, const uint32_t *key, uint32_t *words) {
-    const __m256i m0 = _mm256_set1_epi64x(0xD2511F53), m1 = _mm256_set1_epi64x(0xCD9E8D57);
-    __m256i c0 = spread(block);
-    __m256i c1 = spread(low);
-    __m256i c2 = spread(high);
-    __m256i c3 = _mm256_set1_epi64x(sample);
-    c0 = _mm256_or_si256(c0, _mm256_set1_epi64x(flag));
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
-        __m256i first = _mm256_mul_epu32(c0, m0), second = _mm256_mul_epu32(c2, m1);
-        __m256i k0 = _mm256_set1_epi64x(key[2 * round]), k1 = _mm256_set1_epi64x(key[2 * round + 1]);
-        c0 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(second, 32), c1), k0);
-        c2 = _mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(first, 32), c3), k1);
-        c1 = second;
-        c3 = first;
-    }
-    __m256i a = _mm256_blend_epi32(c0, _mm256_slli_epi64(c1, 32), 0xAA);
-    __m256i b = _mm256_blend_epi32(c2, _mm256_slli_epi64(c3, 32), 0xAA);
+INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
+    int32_t four = 0;
+    memcpy(&four, mask, left < 4 ? (size_t)left : 4);
+    __m256i none = _mm256_cmpeq_epi64(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)), _mm256_setzero_si256());
+    return neg64((vl)none, (vd)_mm256_set1_pd(-__builtin_inf()), x);
+}
+
+/* Philox: four counters in a vector; see vector_avx512.h. */
+#define GROUP 4
+#define ABREAST 2
+#define GROUP_ORDER {0, 2, 1, 3}
+INLINE vl mul_low(vl a, vl b) { return (vl)_mm256_mul_epu32((__m256i)a, (__m256i)b); }
+INLINE vl high_half(vl a) { return (vl)_mm256_srli_epi64((__m256i)a, 32); }
+INLINE vl xor3(vl a, vl b, vl c) { return a ^ b ^ c; }
+INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
+    __m256i a = _mm256_blend_epi32((__m256i)c0, _mm256_slli_epi64((__m256i)c1, 32), 0xAA);
+    __m256i b = _mm256_blend_epi32((__m256i)c2, _mm256_slli_epi64((__m256i)c3, 32), 0xAA);
     _mm256_storeu_si256((__m256i *)words, _mm256_unpacklo_epi64(a, b));
     _mm256_storeu_si256((__m256i *)(words + 8), _mm256_unpackhi_epi64(a, b));
 }

@@ -3,6 +3,7 @@
 #define NAME(x) x##_avx512
 typedef float vf __attribute__((vector_size(64)));
 typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint32_t vu __attribute__((vector_size(64)));
 typedef double vd __attribute__((vector_size(64)));
 typedef int64_t vl __attribute__((vector_size(64)));
 #define INLINE static inline __attribute__((always_inline))
@@ -79,31 +80,29 @@ INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) {
     _mm256_mask_storeu_epi16(to, (__mmask16)((1u << left) - 1), _mm256_loadu_si256((const __m256i *)edge));
 }
 
-/* Philox on eight counters, one in each 64-bit lane. The lanes' upper halves hold rubbish, which the
-   multiplication ignores. The blocks are loaded in the order 0 4 1 5 2 6 3 7, which makes the words come out in
-   order. */
-#define GROUP 8
-INLINE __m512i spread(const uint32_t *from) {
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    return _mm512_cvtepu32_epi64(_mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)from), order));
+/* x where the mask's byte is not 0, else -inf; only the first `left` bytes exist. */
+INLINE vf masked32(vf x, const uint8_t *mask, int64_t left) {
+    __mmask16 there = left < 16 ? (__mmask16)((1u << left) - 1) : (__mmask16)0xFFFF;
+    __m128i bytes = _mm_maskz_loadu_epi8(there, mask);
+    return (vf)_mm512_mask_blend_ps(_mm_test_epi8_mask(bytes, bytes), _mm512_set1_ps(-__builtin_inff()), (__m512)x);
 }
-INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
-                         uint32_t flag, const uint32_t *key, uint32_t *words) {
-    const __m512i m0 = _mm512_set1_epi64(0xD2511F53), m1 = _mm512_set1_epi64(0xCD9E8D57);
-    __m512i c0 = spread(block);
-    __m512i c1 = spread(low);
-    __m512i c2 = spread(high);
-    __m512i c3 = _mm512_set1_epi64(sample);
-    c0 = _mm512_or_si512(c0, _mm512_set1_epi64(flag));
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
-        __m512i first = _mm512_mul_epu32(c0, m0), second = _mm512_mul_epu32(c2, m1);
-        c0 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(second, 32), c1, _mm512_set1_epi64(key[2 * round]), 0x96);
-        c2 = _mm512_ternarylogic_epi64(_mm512_srli_epi64(first, 32), c3, _mm512_set1_epi64(key[2 * round + 1]), 0x96);
-        c1 = second;
-        c3 = first;
-    }
-    __m512i a = _mm512_mask_shuffle_epi32(c0, 0xAAAA, c1, 0xA0), b = _mm512_mask_shuffle_epi32(c2, 0xAAAA, c3, 0xA0);
+INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
+    __mmask16 there = left < 8 ? (__mmask16)((1u << left) - 1) : (__mmask16)0xFF;
+    __m128i bytes = _mm_maskz_loadu_epi8(there, mask);
+    __mmask8 allowed = (__mmask8)_mm_test_epi8_mask(bytes, bytes);
+    return (vd)_mm512_mask_blend_pd(allowed, _mm512_set1_pd(-__builtin_inf()), (__m512d)x);
+}
+
+/* Philox: eight counters in a vector, in an order that makes the words come out in theirs. */
+#define GROUP 8
+#define ABREAST 2
+#define GROUP_ORDER {0, 4, 1, 5, 2, 6, 3, 7}
+INLINE vl mul_low(vl a, vl b) { return (vl)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
+INLINE vl high_half(vl a) { return (vl)_mm512_srli_epi64((__m512i)a, 32); }
+INLINE vl xor3(vl a, vl b, vl c) { return (vl)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96); }
+INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
+    __m512i a = _mm512_mask_shuffle_epi32((__m512i)c0, 0xAAAA, (__m512i)c1, 0xA0);
+    __m512i b = _mm512_mask_shuffle_epi32((__m512i)c2, 0xAAAA, (__m512i)c3, 0xA0);
     _mm512_storeu_si512(words, _mm512_unpacklo_epi64(a, b));
     _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(a, b));
 }

@@ -3,6 +3,7 @@
 #define NAME(x) x##_generic
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
+typedef uint32_t vu __attribute__((vector_size(16)));
 typedef double vd __attribute__((vector_size(16)));
 typedef int64_t vl __attribute__((vector_size(16)));
 #define INLINE static inline __attribute__((always_inline))
@@ -101,16 +102,28 @@ INLINE void load_part16(uint16_t *edge, const uint16_t *from, int64_t left) {
 }
 INLINE void store_part16(uint16_t *to, const uint16_t *edge, int64_t left) { memcpy(to, edge, (size_t)left * 2); }
 
-#define GROUP 1
-INLINE void philox_group(const uint32_t *block, const uint32_t *low, const uint32_t *high, uint32_t sample,
-                         uint32_t flag, const uint32_t *key, uint32_t *words) {
-    uint32_t c0 = *block | flag, c1 = *low, c2 = *high, c3 = sample;
-    for (int round = 0; round < 10; round++) {
-        uint64_t first = (uint64_t)0xD2511F53 * c0, second = (uint64_t)0xCD9E8D57 * c2;
-        c0 = (uint32_t)(second >> 32) ^ c1 ^ key[2 * round];
-        c2 = (uint32_t)(first >> 32) ^ c3 ^ key[2 * round + 1];
-        c1 = (uint32_t)second;
-        c3 = (uint32_t)first;
+/* x where the mask's byte is not 0, else -inf; only the first `left` bytes exist. */
+INLINE vf masked32(vf x, const uint8_t *mask, int64_t left) {
+    for (int64_t lane = 0; lane < LANES && lane < left; lane++) x[lane] = mask[lane] ? x[lane] : -__builtin_inff();
+    return x;
+}
+INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
+    for (int64_t lane = 0; lane < LANES / 2 && lane < left; lane++) x[lane] = mask[lane] ? x[lane] : -__builtin_inf();
+    return x;
+}
+
+/* Philox: two counters in a vector; see vector_avx512.h. */
+#define GROUP 2
+#define ABREAST 2
+#define GROUP_ORDER {0, 1}
+INLINE vl mul_low(vl a, vl b) {
+    return (vl){(int64_t)((uint64_t)(uint32_t)a[0] * (uint32_t)b[0]), (int64_t)((uint64_t)(uint32_t)a[1] * (uint32_t)b[1])};
+}
+INLINE vl high_half(vl a) { return a >> 32; }
+INLINE vl xor3(vl a, vl b, vl c) { return a ^ b ^ c; }
+INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
+    for (int lane = 0; lane < GROUP; lane++) {
+        words[4 * lane] = (uint32_t)c0[lane], words[4 * lane + 1] = (uint32_t)c1[lane];
+        words[4 * lane + 2] = (uint32_t)c2[lane], words[4 * lane + 3] = (uint32_t)c3[lane];
     }
-    words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
 }

@@ -1,16 +1,18 @@
-/* From the counter to noise, one tile of elements at a time. The layout is that of softdraw/kernels/layout.py. */
+/* From the counter to 32-bit words, one tile of elements at a time. The layout is that of softdraw/kernels/layout.py. */
 
-/* Elements of a tile: its words, counters and noise stay in the first-level cache. */
+/* Elements of a tile: its words, and what is made of them, stay in the first-level cache. */
 #define TILE 2048
+/* Words are written in whole groups, so up to this many more than asked for. */
+#define SPARE (4 * GROUP * ABREAST)
 #define FLAG 0x80000000u
-#define REFINED_BELOW 65536
 
 struct tile {
-    uint32_t key[20];                                           /* the round keys */
-    uint32_t block[TILE / 4 + 16], low[TILE / 4 + 16], high[TILE / 4 + 16]; /* the counters */
+    uint64_t key[20];       /* the round keys */
+    uint64_t row;           /* the number of the first row, the key's offset included */
+    int64_t first, across;  /* the first block of each row, and how many of a row are here */
+    int64_t blocks;         /* how many in all */
     uint32_t sample;
-    int64_t blocks;                                             /* how many of them */
-    uint32_t words[TILE + 64], fine[TILE + 64];                 /* high and low words of the uniforms */
+    uint32_t words[TILE + SPARE], fine[TILE + SPARE]; /* high and low words of the uniforms */
 };
 
 static void set_key(struct tile *t, uint64_t seed) {
@@ -21,111 +23,83 @@ static void set_key(struct tile *t, uint64_t seed) {
     }
 }
 
-/* Counters of blocks [first, first + count) of each of the rows [row, row + rows). */
-static void set_counters(struct tile *t, uint64_t row, int64_t rows, int64_t first, int64_t count, uint32_t sample) {
-    int64_t q = 0;
-    for (int64_t r = 0; r < rows; r++) {
-        uint32_t low = (uint32_t)(row + (uint64_t)r), high = (uint32_t)((row + (uint64_t)r) >> 32);
-        for (int64_t b = 0; b < count; b++, q++) {
-            t->block[q] = (uint32_t)(first + b);
-            t->low[q] = low;
-            t->high[q] = high;
+/* Philox-4x32-10 on ABREAST vectors of counters, one in each 64-bit lane. The lanes' upper halves hold rubbish, which
+   the multiplication ignores. Several vectors at once, because each waits long for its own products. */
+INLINE void philox(vl *c0, vl *c1, vl *c2, vl *c3, const uint64_t *key) {
+    const vl m0 = (vl){0} + 0xD2511F53LL, m1 = (vl){0} + 0xCD9E8D57LL;
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++) {
+        const vl k0 = (vl){0} + (int64_t)key[2 * round], k1 = (vl){0} + (int64_t)key[2 * round + 1];
+#pragma GCC unroll 8
+        for (int u = 0; u < ABREAST; u++) {
+            vl first = mul_low(c0[u], m0), second = mul_low(c2[u], m1);
+            c0[u] = xor3(high_half(second), c1[u], k0);
+            c2[u] = xor3(high_half(first), c3[u], k1);
+            c1[u] = second;
+            c3[u] = first;
         }
     }
-    t->blocks = q;
-    t->sample = sample;
-    for (int i = 0; i < 16; i++) t->block[q + i] = t->low[q + i] = t->high[q + i] = 0;
 }
 
-static void make_words(struct tile *t, uint32_t flag, uint32_t *words) {
-    for (int64_t q = 0; q < t->blocks; q += GROUP)
-        philox_group(t->block + q, t->low + q, t->high + q, t->sample, flag, t->key, words + 4 * q);
+/* Words of a tile of one row (across == blocks), or of several rows one after the other. */
+INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int one_row) {
+    const int order[] = GROUP_ORDER;
+    const int64_t across = t->across, step = ABREAST * GROUP;
+    vl block[ABREAST], row[ABREAST], step_block = (vl){0} + step, step_row = (vl){0};
+    int64_t b = 0, r = 0, rows_a_step = 0;
+    for (int u = 0; u < ABREAST; u++) {
+        int64_t blocks[GROUP], rows[GROUP];
+        for (int lane = 0; lane < GROUP; lane++) {
+            blocks[lane] = b++, rows[lane] = r;
+            if (!one_row && b == across) b = 0, r++;
+        }
+        for (int lane = 0; lane < GROUP; lane++) {
+            block[u][lane] = blocks[order[lane]];
+            row[u][lane] = (int64_t)t->row + rows[order[lane]];
+        }
+    }
+    if (!one_row) {
+        rows_a_step = r, step_block = (vl){0} + b, step_row = (vl){0} + rows_a_step;
+    }
+    for (int64_t q = 0; q < t->blocks; q += step) {
+        vl c0[ABREAST], c1[ABREAST], c2[ABREAST], c3[ABREAST];
+#pragma GCC unroll 8
+        for (int u = 0; u < ABREAST; u++) {
+            c0[u] = (block[u] + t->first) | (int64_t)flag;
+            c1[u] = row[u];
+            c2[u] = high_half(row[u]);
+            c3[u] = (vl){0} + (int64_t)t->sample;
+            block[u] += step_block;
+            if (!one_row) {
+                vl over = block[u] >= across;
+                block[u] -= over & across;
+                row[u] += step_row - over;
+            }
+        }
+        philox(c0, c1, c2, c3, t->key);
+#pragma GCC unroll 8
+        for (int u = 0; u < ABREAST; u++) store_words(words + 4 * (q + u * GROUP), c0[u], c1[u], c2[u], c3[u]);
+    }
+}
+
+static void make_words(const struct tile *t, uint32_t flag, uint32_t *words) {
+    if (t->across == t->blocks) words_of(t, flag, words, 1);
+    else words_of(t, flag, words, 0);
 }
 
 /* The low word of element i, for the few that need one. */
-static uint32_t low_word(const struct tile *t, int64_t i) {
-    uint32_t c0 = t->block[i >> 2] | FLAG, c1 = t->low[i >> 2], c2 = t->high[i >> 2], c3 = t->sample;
+static __attribute__((noinline)) uint32_t low_word(const struct tile *t, int64_t i) {
+    const int64_t q = i >> 2, r = q / t->across;
+    const uint64_t row = t->row + (uint64_t)r;
+    uint32_t c0 = (uint32_t)(t->first + q - r * t->across) | FLAG, c1 = (uint32_t)row, c2 = (uint32_t)(row >> 32);
+    uint32_t c3 = t->sample;
     for (int round = 0; round < 10; round++) {
         uint64_t first = (uint64_t)0xD2511F53 * c0, second = (uint64_t)0xCD9E8D57 * c2;
-        c0 = (uint32_t)(second >> 32) ^ c1 ^ t->key[2 * round];
-        c2 = (uint32_t)(first >> 32) ^ c3 ^ t->key[2 * round + 1];
+        c0 = (uint32_t)(second >> 32) ^ c1 ^ (uint32_t)t->key[2 * round];
+        c2 = (uint32_t)(first >> 32) ^ c3 ^ (uint32_t)t->key[2 * round + 1];
         c1 = (uint32_t)second;
         c3 = (uint32_t)first;
     }
     uint32_t words[4] = {c0, c1, c2, c3};
     return words[i & 3];
-}
-
-INLINE vf from_tail32(vf p, vi upper, int law) {
-    if (law == LAW_UNIFORM) {
-        vf u = 1.0f - p, last = set32(0x1.fffffep-1f);
-        return neg32(upper, less32(u, last, u, last), p);
-    }
-    if (law == LAW_LOGISTIC) {
-        vi lower = (vi){0};
-        vf size = minus_log_side32(p, ~lower) - minus_log_side32(p, lower);
-        return neg32(upper, size, -size);
-    }
-    vf e = minus_log_side32(p, upper);
-    return law == LAW_EXPONENTIAL ? e : minus_log32(e);
-}
-INLINE vd from_tail64(vd p, vl upper, int law) {
-    if (law == LAW_UNIFORM) {
-        vd u = 1.0 - p, last = set64(0x1.fffffffffffffp-1);
-        return neg64(upper, less64(u, last, u, last), p);
-    }
-    if (law == LAW_LOGISTIC) {
-        vl lower = (vl){0};
-        vd size = minus_log_side64(p, ~lower) - minus_log_side64(p, lower);
-        return neg64(upper, size, -size);
-    }
-    vd e = minus_log_side64(p, upper);
-    return law == LAW_EXPONENTIAL ? e : minus_log64(e);
-}
-
-/* Noise of all elements of the tile, four to a block; writes up to 63 elements more. */
-INLINE void noise32(struct tile *t, float *out, int law) {
-    make_words(t, 0, t->words);
-    for (int64_t i = 0; i < 4 * t->blocks; i += 4 * LANES) {
-        vi upper[4], m[4], least;
-        vf p[4];
-        for (int v = 0; v < 4; v++) {
-            vi word;
-            memcpy(&word, t->words + i + v * LANES, sizeof word);
-            upper[v] = word >> 31;
-            m[v] = word ^ upper[v];
-            p[v] = fma32(__builtin_convertvector(m[v], vf), set32(0x1p-32f), set32(0x1p-33f));
-        }
-        least = (m[0] - REFINED_BELOW) | (m[1] - REFINED_BELOW) | (m[2] - REFINED_BELOW) | (m[3] - REFINED_BELOW);
-        if (__builtin_expect(any_negative32(least), 0))
-            for (int j = 0; j < 4 * LANES; j++) {
-                int v = j / LANES, lane = j % LANES;
-                if (m[v][lane] < REFINED_BELOW) {
-                    uint32_t low = low_word(t, i + j) ^ (uint32_t)upper[v][lane];
-                    p[v][lane] = (float)m[v][lane] * 0x1p-32f + ((float)low + 0.5f) * 0x1p-64f;
-                }
-            }
-        for (int v = 0; v < 4; v++) {
-            p[v] = from_tail32(p[v], upper[v], law);
-            memcpy(out + i + v * LANES, &p[v], sizeof p[v]);
-        }
-    }
-}
-INLINE void noise64(struct tile *t, double *out, int law) {
-    make_words(t, 0, t->words);
-    make_words(t, FLAG, t->fine);
-    /* An integer below 2^32 in the mantissa of 2^52 is that number plus 2^52. */
-    const vl exponent = (vl)set64(0x1p52);
-    for (int64_t i = 0; i < 4 * t->blocks; i += LANES / 2) {
-        vl word, fine, upper;
-        for (int lane = 0; lane < LANES / 2; lane++) {
-            word[lane] = (int32_t)t->words[i + lane];
-            fine[lane] = (int64_t)t->fine[i + lane];
-        }
-        upper = word >> 63;
-        vd m = (vd)((word ^ upper) | exponent) - 0x1p52;
-        vd n = (vd)((fine ^ (upper & 0xFFFFFFFFLL)) | exponent) - 0x1p52;
-        vd p = from_tail64(m * 0x1p-32 + (n + 0.5) * 0x1p-64, upper, law);
-        memcpy(out + i, &p, sizeof p);
-    }
 }
