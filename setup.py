@@ -11,12 +11,14 @@ _FOLDER = "src/softdraw/kernels/cpu"
 _SOURCES = ["module.c", "pool.c", "loops_generic.c", "loops_avx2.c", "loops_avx512.c"]
 _HEADERS = [
     "job.h",
+    "pages.h",
     "loops.h",
     "rows.h",
     "words.h",
     "noise.h",
     "elements.h",
     "elementary.h",
+    "elementary_avx512.h",
     "vector_avx512.h",
     "vector_avx2.h",
     "vector_generic.h",

@@ -1,94 +1,130 @@
 /* Logarithm and exponential on vectors, in float32 and float64, for the ranges that occur here.
-   float32: the polynomials of Cephes (Moshier); float64: those of fdlibm's log, and Taylor's series for exp. */
+   float32: the polynomials of Cephes (Moshier); float64: those of fdlibm's log, and Taylor's series for exp.
+
+   Each function works in place on `n` vectors (at most ABREAST) in lock step: one polynomial is a long chain of
+   operations that wait for each other, and several chains side by side keep the processor busy. */
+
+#ifndef EACH
+#define EACH _Pragma("GCC unroll 8") for (int u = 0; u < n; u++)
+#endif
 
 INLINE vf set32(float a) { return (vf){0} + a; }
 INLINE vd set64(double a) { return (vd){0} + a; }
 
-/* -(e * ln 2 + log(1 + f)) for f in [sqrt(1/2) - 1, sqrt(2) - 1] */
-INLINE vf compose32(vf f, vi e) {
-    vf k = __builtin_convertvector(e, vf), z = f * f;
-    vf y = fma32(set32(7.0376836292E-2f), f, set32(-1.1514610310E-1f));
-    y = fma32(y, f, set32(1.1676998740E-1f));
-    y = fma32(y, f, set32(-1.2420140846E-1f));
-    y = fma32(y, f, set32(1.4249322787E-1f));
-    y = fma32(y, f, set32(-1.6668057665E-1f));
-    y = fma32(y, f, set32(2.0000714765E-1f));
-    y = fma32(y, f, set32(-2.4999993993E-1f));
-    y = fma32(y, f, set32(3.3333331174E-1f));
-    y = fma32(-f, y, set32(0.5f));
-    return fma32(k, set32(-0.69314718056f), fma32(z, y, -f));
+INLINE void polynomial32(vf *y, const vf *x, const float *coefficients, const int count, const int n) {
+    EACH y[u] = fma32(set32(coefficients[0]), x[u], set32(coefficients[1]));
+#pragma GCC unroll 16
+    for (int i = 2; i < count; i++) EACH y[u] = fma32(y[u], x[u], set32(coefficients[i]));
 }
-/* -log(x) */
-INLINE vf minus_log32(vf x) {
-    vi bits = (vi)x, e = (bits - 0x3F3504F3) >> 23;
-    return compose32((vf)(bits - (e << 23)) - 1.0f, e);
-}
-/* -log(p) where upper is negative, -log(1 - p) elsewhere; p in (0, 1/2] */
-INLINE vf minus_log_side32(vf p, vi upper) {
-    vi bits = (vi)neg32(upper, p, 1.0f - p), e = (bits - 0x3F3504F3) >> 23;
-    vf f = (vf)(bits - (e << 23)) - 1.0f;
-    /* On the lower side with e = 0, 1 - p was rounded, and its distance to 1 is p itself. */
-    return compose32(neg32(upper | e, f, -p), e);
-}
-/* exp(t) for t <= 0; 0 below -87.3 */
-INLINE vf exp32(vf t) {
-    const float magic = 12582912.0f;
-    vf kept = max32(t, set32(-87.33654f)), n = fma32(kept, set32(1.44269504089f), set32(magic)), k = n - magic;
-    vi e = (vi)n - (vi)set32(magic);
-    vf r = fma32(k, set32(-0.693359375f), kept), y;
-    r = fma32(k, set32(2.12194440e-4f), r);
-    y = fma32(set32(1.9875691500E-4f), r, set32(1.3981999507E-3f));
-    y = fma32(y, r, set32(8.3334519073E-3f));
-    y = fma32(y, r, set32(4.1665795894E-2f));
-    y = fma32(y, r, set32(1.6666665459E-1f));
-    y = fma32(y, r, set32(5.0000001201E-1f));
-    y = fma32(y, r * r, r) + 1.0f;
-    return less32(t, set32(-87.33654f), set32(0.0f), (vf)((vi)y + (e << 23)));
+INLINE void polynomial64(vd *y, const vd *x, const double *coefficients, const int count, const int n) {
+    EACH y[u] = fma64(set64(coefficients[0]), x[u], set64(coefficients[1]));
+#pragma GCC unroll 16
+    for (int i = 2; i < count; i++) EACH y[u] = fma64(y[u], x[u], set64(coefficients[i]));
 }
 
-INLINE vd compose64(vd f, vl e) {
+#ifndef OWN_ELEMENTARY32
+/* x[] = -(e * ln 2 + log(1 + f)) for f in [sqrt(1/2) - 1, sqrt(2) - 1] */
+INLINE void compose32(vf *x, const vf *f, const vi *e, const int n) {
+    static const float log_series[] = {
+        7.0376836292E-2f,  -1.1514610310E-1f, 1.1676998740E-1f,  -1.2420140846E-1f, 1.4249322787E-1f,
+        -1.6668057665E-1f, 2.0000714765E-1f,  -2.4999993993E-1f, 3.3333331174E-1f,
+    };
+    vf y[ABREAST];
+    polynomial32(y, f, log_series, 9, n);
+    EACH y[u] = fma32(-f[u], y[u], set32(0.5f));
+    EACH y[u] = fma32(f[u] * f[u], y[u], -f[u]);
+    EACH x[u] = fma32(__builtin_convertvector(e[u], vf), set32(-0.69314718056f), y[u]);
+}
+/* -log(x) */
+INLINE void minus_log32(vf *x, const int n) {
+    vi e[ABREAST];
+    vf f[ABREAST];
+    EACH e[u] = ((vi)x[u] - 0x3F3504F3) >> 23;
+    EACH f[u] = (vf)((vi)x[u] - (e[u] << 23)) - 1.0f;
+    compose32(x, f, e, n);
+}
+/* -log(p) where upper is negative, -log(1 - p) elsewhere; p in (0, 1/2] */
+INLINE void minus_log_side32(vf *p, const vi *upper, const int n) {
+    vi bits[ABREAST], e[ABREAST];
+    vf f[ABREAST];
+    EACH bits[u] = (vi)neg32(upper[u], p[u], 1.0f - p[u]);
+    EACH e[u] = (bits[u] - 0x3F3504F3) >> 23;
+    EACH f[u] = (vf)(bits[u] - (e[u] << 23)) - 1.0f;
+    /* On the lower side with e = 0, 1 - p was rounded, and its distance to 1 is p itself. */
+    EACH f[u] = neg32(upper[u] | e[u], f[u], -p[u]);
+    compose32(p, f, e, n);
+}
+/* exp(t) for t <= 0; 0 below -87.3 */
+INLINE void exp32(vf *t, const int n) {
+    static const float exp_series[] = {
+        1.9875691500E-4f, 1.3981999507E-3f, 8.3334519073E-3f, 4.1665795894E-2f, 1.6666665459E-1f, 5.0000001201E-1f,
+    };
+    const float magic = 12582912.0f;
+    vf k[ABREAST], r[ABREAST], y[ABREAST];
+    vi e[ABREAST];
+    EACH r[u] = max32(t[u], set32(-87.33654f));
+    EACH k[u] = fma32(r[u], set32(1.44269504089f), set32(magic));
+    EACH e[u] = (vi)k[u] - (vi)set32(magic);
+    EACH k[u] = k[u] - magic;
+    EACH r[u] = fma32(k[u], set32(-0.693359375f), r[u]);
+    EACH r[u] = fma32(k[u], set32(2.12194440e-4f), r[u]);
+    polynomial32(y, r, exp_series, 6, n);
+    EACH y[u] = fma32(y[u], r[u] * r[u], r[u]) + 1.0f;
+    EACH t[u] = less32(t[u], set32(-87.33654f), set32(0.0f), (vf)((vi)y[u] + (e[u] << 23)));
+}
+#endif
+
+INLINE void compose64(vd *x, const vd *f, const vl *e, const int n) {
+    static const double log_series[] = {
+        1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01, 2.222219843214978396e-01,
+        2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01,
+    };
     const double magic = 6755399441055744.0;
-    vd k = (vd)(e + (vl)set64(magic)) - magic;
-    vd s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
-    vd r = fma64(z, set64(1.479819860511658591e-01), set64(1.531383769920937332e-01));
-    r = fma64(z, r, set64(1.818357216161805012e-01));
-    r = fma64(z, r, set64(2.222219843214978396e-01));
-    r = fma64(z, r, set64(2.857142874366239149e-01));
-    r = fma64(z, r, set64(3.999999999940941908e-01));
-    r = z * fma64(z, r, set64(6.666666666666735130e-01));
-    vd low = fma64(s, half + r, k * 1.90821492927058770002e-10);
-    return fma64(k, set64(-6.93147180369123816490e-01), (half - low) - f);
+    vd s[ABREAST], z[ABREAST], r[ABREAST], k[ABREAST], half[ABREAST];
+    EACH k[u] = (vd)(e[u] + (vl)set64(magic)) - magic;
+    EACH s[u] = f[u] / (2.0 + f[u]);
+    EACH z[u] = s[u] * s[u];
+    EACH half[u] = 0.5 * f[u] * f[u];
+    polynomial64(r, z, log_series, 7, n);
+    EACH r[u] = z[u] * r[u];
+    EACH r[u] = fma64(s[u], half[u] + r[u], k[u] * 1.90821492927058770002e-10);
+    EACH x[u] = fma64(k[u], set64(-6.93147180369123816490e-01), (half[u] - r[u]) - f[u]);
 }
 INLINE vl exponent64(vl bits) {
     vl shifted = bits - 0x3FE6A09E667F3BCDLL;
     return shifted >> 52;
 }
-INLINE vd minus_log64(vd x) {
-    vl bits = (vl)x, e = exponent64(bits);
-    return compose64((vd)(bits - (e << 52)) - 1.0, e);
+INLINE void minus_log64(vd *x, const int n) {
+    vl e[ABREAST];
+    vd f[ABREAST];
+    EACH e[u] = exponent64((vl)x[u]);
+    EACH f[u] = (vd)((vl)x[u] - (e[u] << 52)) - 1.0;
+    compose64(x, f, e, n);
 }
-INLINE vd minus_log_side64(vd p, vl upper) {
-    vl bits = (vl)neg64(upper, p, 1.0 - p), e = exponent64(bits);
-    vd f = (vd)(bits - (e << 52)) - 1.0;
-    return compose64(neg64(upper | e, f, -p), e);
+INLINE void minus_log_side64(vd *p, const vl *upper, const int n) {
+    vl bits[ABREAST], e[ABREAST];
+    vd f[ABREAST];
+    EACH bits[u] = (vl)neg64(upper[u], p[u], 1.0 - p[u]);
+    EACH e[u] = exponent64(bits[u]);
+    EACH f[u] = (vd)(bits[u] - (e[u] << 52)) - 1.0;
+    EACH f[u] = neg64(upper[u] | e[u], f[u], -p[u]);
+    compose64(p, f, e, n);
 }
-INLINE vd exp64(vd t) {
+INLINE void exp64(vd *t, const int n) {
+    static const double exp_series[] = {
+        1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0, 1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
+        1.0 / 5040.0,       1.0 / 720.0,       1.0 / 120.0,      1.0 / 24.0,      1.0 / 6.0,      0.5,
+    };
     const double magic = 6755399441055744.0;
-    vd kept = max64(t, set64(-708.0)), n = fma64(kept, set64(1.4426950408889634074), set64(magic)), k = n - magic;
-    vl e = (vl)n - (vl)set64(magic);
-    vd r = fma64(k, set64(-6.93147180369123816490e-01), kept), y;
-    r = fma64(k, set64(-1.90821492927058770002e-10), r);
-    y = fma64(set64(1.0 / 6227020800.0), r, set64(1.0 / 479001600.0));
-    y = fma64(y, r, set64(1.0 / 39916800.0));
-    y = fma64(y, r, set64(1.0 / 3628800.0));
-    y = fma64(y, r, set64(1.0 / 362880.0));
-    y = fma64(y, r, set64(1.0 / 40320.0));
-    y = fma64(y, r, set64(1.0 / 5040.0));
-    y = fma64(y, r, set64(1.0 / 720.0));
-    y = fma64(y, r, set64(1.0 / 120.0));
-    y = fma64(y, r, set64(1.0 / 24.0));
-    y = fma64(y, r, set64(1.0 / 6.0));
-    y = fma64(y, r, set64(0.5));
-    y = fma64(y, r * r, r) + 1.0;
-    return less64(t, set64(-708.0), set64(0.0), (vd)((vl)y + (e << 52)));
+    vd k[ABREAST], r[ABREAST], y[ABREAST];
+    vl e[ABREAST];
+    EACH r[u] = max64(t[u], set64(-708.0));
+    EACH k[u] = fma64(r[u], set64(1.4426950408889634074), set64(magic));
+    EACH e[u] = (vl)k[u] - (vl)set64(magic);
+    EACH k[u] = k[u] - magic;
+    EACH r[u] = fma64(k[u], set64(-6.93147180369123816490e-01), r[u]);
+    EACH r[u] = fma64(k[u], set64(-1.90821492927058770002e-10), r[u]);
+    polynomial64(y, r, exp_series, 12, n);
+    EACH y[u] = fma64(y[u], r[u] * r[u], r[u]) + 1.0;
+    EACH t[u] = less64(t[u], set64(-708.0), set64(0.0), (vd)((vl)y[u] + (e[u] << 52)));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "pages.h"
 
 static loops chosen;
 static const char *chosen_name;
@@ -76,8 +77,10 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) 
     job.offset = n[15];
     int status = 0;
     if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
+        static const size_t widths[] = {4, 8, 2, 2};
         loops work = chosen;
         Py_BEGIN_ALLOW_THREADS
+        if (job.out) ask_for_huge_pages(job.out, (size_t)(job.samples * job.rows * job.classes) * widths[job.dtype]);
         status = softdraw_share(work, &job, (int64_t)n[16]);
         Py_END_ALLOW_THREADS
     }

@@ -1,33 +1,45 @@
-/* From words to noise, a vector at a time. */
+/* From words to noise, `n` vectors at a time (see elementary.h). */
 
 /* High words nearer than this to an end take their low word into account in float32. */
 #define REFINED_BELOW 65536
 
-INLINE vf from_tail32(vf p, vi upper, int law) {
+INLINE void from_tail32(vf *p, const vi *upper, int law, const int n) {
     if (law == LAW_UNIFORM) {
-        vf u = 1.0f - p, last = set32(0x1.fffffep-1f);
-        return neg32(upper, less32(u, last, u, last), p);
+        const vf last = set32(0x1.fffffep-1f);
+        EACH {
+            vf v = 1.0f - p[u];
+            p[u] = neg32(upper[u], less32(v, last, v, last), p[u]);
+        }
+    } else if (law == LAW_LOGISTIC) {
+        vf size[ABREAST];
+        vi near[ABREAST], far[ABREAST];
+        EACH size[u] = p[u], near[u] = (vi){0} - 1, far[u] = (vi){0};
+        minus_log_side32(size, near, n);
+        minus_log_side32(p, far, n);
+        EACH p[u] = neg32(upper[u], size[u] - p[u], p[u] - size[u]);
+    } else {
+        minus_log_side32(p, upper, n);
+        if (law == LAW_GUMBEL) minus_log32(p, n);
     }
-    if (law == LAW_LOGISTIC) {
-        vi lower = (vi){0};
-        vf size = minus_log_side32(p, ~lower) - minus_log_side32(p, lower);
-        return neg32(upper, size, -size);
-    }
-    vf e = minus_log_side32(p, upper);
-    return law == LAW_EXPONENTIAL ? e : minus_log32(e);
 }
-INLINE vd from_tail64(vd p, vl upper, int law) {
+INLINE void from_tail64(vd *p, const vl *upper, int law, const int n) {
     if (law == LAW_UNIFORM) {
-        vd u = 1.0 - p, last = set64(0x1.fffffffffffffp-1);
-        return neg64(upper, less64(u, last, u, last), p);
+        const vd last = set64(0x1.fffffffffffffp-1);
+        EACH {
+            vd v = 1.0 - p[u];
+            p[u] = neg64(upper[u], less64(v, last, v, last), p[u]);
+        }
+    } else if (law == LAW_LOGISTIC) {
+        vd size[ABREAST];
+        vl near[ABREAST], far[ABREAST];
+        EACH size[u] = p[u], near[u] = (vl){0} - 1, far[u] = (vl){0};
+        minus_log_side64(size, near, n);
+        minus_log_side64(p, far, n);
+        EACH p[u] = neg64(upper[u], size[u] - p[u], p[u] - size[u]);
+    } else {
+        minus_log_side64(p, upper, n);
+        if (law == LAW_GUMBEL) minus_log64(p, n);
     }
-    if (law == LAW_LOGISTIC) {
-        vl lower = (vl){0};
-        vd size = minus_log_side64(p, ~lower) - minus_log_side64(p, lower);
-        return neg64(upper, size, -size);
-    }
-    vd e = minus_log_side64(p, upper);
-    return law == LAW_EXPONENTIAL ? e : minus_log64(e);
 }
 
 /* The probability of the nearer tail where lanes need their low words: rare, hence out of line. */
@@ -41,28 +53,34 @@ static __attribute__((noinline)) vf refined32(const struct tile *t, int64_t i, v
 }
 
 /* Noise of the elements from i of the tile. */
-INLINE vf noise32(const struct tile *t, int64_t i, int law) {
-    vi word, upper, m;
-    memcpy(&word, t->words + i, sizeof word);
-    upper = word >> 31;
-    m = word ^ upper;
-    vf p = fma32(__builtin_convertvector(m, vf), set32(0x1p-32f), set32(0x1p-33f));
-    if (__builtin_expect(any_negative32(m - REFINED_BELOW), 0)) p = refined32(t, i, m, upper, p);
-    return from_tail32(p, upper, law);
+INLINE void noise32(const struct tile *t, int64_t i, int law, vf *p, const int n) {
+    vi upper[ABREAST], m[ABREAST], rare = (vi){0};
+    EACH memcpy(&m[u], t->words + i + u * LANES, sizeof m[u]);
+    EACH upper[u] = m[u] >> 31;
+    EACH m[u] ^= upper[u];
+    EACH p[u] = fma32(__builtin_convertvector(m[u], vf), set32(0x1p-32f), set32(0x1p-33f));
+    EACH rare |= m[u] - REFINED_BELOW;
+    if (__builtin_expect(any_negative32(rare), 0))
+        EACH if (any_negative32(m[u] - REFINED_BELOW)) p[u] = refined32(t, i + u * LANES, m[u], upper[u], p[u]);
+    from_tail32(p, upper, law, n);
 }
 /* The same in float64, which needs the low words of all elements in `fine`. */
-INLINE vd noise64(const struct tile *t, int64_t i, int law) {
+INLINE void noise64(const struct tile *t, int64_t i, int law, vd *p, const int n) {
     /* An integer below 2^32 in the mantissa of 2^52 is that number plus 2^52. */
     const vl exponent = (vl)set64(0x1p52);
-    vl word, fine, upper;
-    for (int lane = 0; lane < LANES / 2; lane++) {
-        word[lane] = (int32_t)t->words[i + lane];
-        fine[lane] = (int64_t)t->fine[i + lane];
+    vl upper[ABREAST];
+    EACH {
+        vl word, fine;
+        for (int lane = 0; lane < LANES / 2; lane++) {
+            word[lane] = (int32_t)t->words[i + u * (LANES / 2) + lane];
+            fine[lane] = (int64_t)t->fine[i + u * (LANES / 2) + lane];
+        }
+        upper[u] = word >> 63;
+        vd high = (vd)((word ^ upper[u]) | exponent) - 0x1p52;
+        vd low = (vd)((fine ^ (upper[u] & 0xFFFFFFFFLL)) | exponent) - 0x1p52;
+        p[u] = high * 0x1p-32 + (low + 0.5) * 0x1p-64;
     }
-    upper = word >> 63;
-    vd m = (vd)((word ^ upper) | exponent) - 0x1p52;
-    vd n = (vd)((fine ^ (upper & 0xFFFFFFFFLL)) | exponent) - 0x1p52;
-    return from_tail64(m * 0x1p-32 + (n + 0.5) * 0x1p-64, upper, law);
+    from_tail64(p, upper, law, n);
 }
 
 static void prepare32(struct tile *t) { make_words(t, 0, t->words); }
@@ -76,8 +94,8 @@ static void prepare64(struct tile *t) {
 INLINE vf gumbel_bound32(const struct tile *t, int64_t i) {
     vu word;
     memcpy(&word, t->words + i, sizeof word);
-    vf half = __builtin_convertvector((vi)(word >> 1), vf); /* at most 2^31 u, but for rounding */
+    vf half = __builtin_convertvector((vi)(word >> 1), vf); /* 2^31 u, but for rounding */
     vf logarithm = __builtin_convertvector((vi)half, vf);
     /* ln 2 (127 + 31), and 1e-4 for all roundings on the way to a score */
-    return fma32(logarithm, set32(-0x1.62e43p-24f), set32(109.5171f + 1e-4f));
+    return fma32(logarithm, set32(-0x1.62e43p-24f), set32(109.51725f + 1e-4f));
 }

@@ -1,17 +1,29 @@
 /* The draws, row by row, and their gradients: a template, included for REAL = float and REAL = double. */
 
-/* The words of row `row` in sample `sample`, classes [from, to). */
-static void F(make_part)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t from, int64_t to) {
+/* Memory of one thread: words and noise of a tile, and a row of scores. */
+struct F(scratch) {
+    struct tile tile;
+    REAL noise[TILE + SPARE];
+    REAL small[TILE + SPARE], *z; /* z is `small`, or longer */
+};
+
+INLINE void F(noise_into)(const struct tile *t, REAL *out, int law) {
+    for (int64_t i = 0; i < 4 * t->blocks; i += ABREAST * N) {
+        V noise[ABREAST];
+        F(noise)(t, i, law, noise, ABREAST);
+        for (int u = 0; u < ABREAST; u++) F(store)(out + i + u * N, noise[u]);
+    }
+}
+
+/* Words of classes [from, to) of `rows` rows. */
+static void F(make)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t rows, int64_t from,
+                    int64_t to) {
     t->row = job->offset + (uint64_t)row;
     t->sample = (uint32_t)sample;
     t->first = from / 4;
-    t->across = t->blocks = (to - from + 3) / 4;
+    t->across = (to - from + 3) / 4;
+    t->blocks = rows * t->across;
     F(prepare)(t);
-}
-
-/* Scores x - top + noise of the classes from i, whose words lie at `at`. */
-INLINE V F(score)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t i, int dtype) {
-    return (F(logits)(row, i, dtype) - row->top) + F(noise)(t, at, LAW_GUMBEL);
 }
 
 struct F(winner) {
@@ -20,13 +32,13 @@ struct F(winner) {
 };
 
 /* The best of classes [from, to), if it beats what was found before them; the first of equals wins. */
-INLINE void F(search_all)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
+INLINE void F(search_all)(const REAL *noise, const struct F(row) *row, int64_t from, int64_t to, int dtype,
                           struct F(winner) *w) {
     V best = (V){0} - INFINITE;
     VI where = (VI){0} - 1, here, step = (VI){0} + N;
     for (int lane = 0; lane < N; lane++) here[lane] = lane;
     for (int64_t i = from; i < to; i += N, here += step) {
-        V z = F(score)(t, at + i - from, row, i, dtype);
+        V z = (F(logits)(row, i, dtype) - row->top) + F(load)(noise + i - from);
         where = F(iless)(best, z, here, where);
         best = F(max)(best, z);
     }
@@ -34,22 +46,33 @@ INLINE void F(search_all)(const struct tile *t, int64_t at, const struct F(row) 
     if (highest > w->best) w->best = highest, w->index = from + F(first_with)(best, where, highest);
 }
 
+/* Whether the search looks at bounds first; only the noise of what may win is then made. */
+INLINE int F(bounded)(int64_t classes) {
+#if defined(HALVES)
+    return classes > 4 * N;
+#else
+    (void)classes;
+    return 0;
+#endif
+}
+
 #if defined(HALVES)
 /* Scores of those vectors alone whose bound exceeds `limit`. */
 INLINE void F(search_above)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to,
                             int dtype, REAL limit, const REAL *bounds, struct F(winner) *w) {
     for (int64_t i = from; i < to; i += N)
-        if (__builtin_expect(F(any_negative)((VI)(limit - F(load)(bounds + i - from))), 0))
-            F(search_all)(t, at + i - from, row, i, i + N < to ? i + N : to, dtype, w);
+        if (__builtin_expect(F(any_negative)((VI)(limit - F(load)(bounds + i - from))), 0)) {
+            REAL noise[N];
+            V made;
+            F(noise)(t, at + i - from, LAW_GUMBEL, &made, 1);
+            F(store)(noise, made);
+            F(search_all)(noise, row, i, i + N < to ? i + N : to, dtype, w);
+        }
 }
 
-/* Few classes can win, and what they stay below costs less than their noise. */
+/* The same as search_all: few classes can win, and what they stay below costs less than their noise. */
 INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
                       REAL *bounds, struct F(winner) *w) {
-    if (to - from <= 4 * N) {
-        F(search_all)(t, at, row, from, to, dtype, w);
-        return;
-    }
     V most = (V){0} - INFINITE;
     for (int64_t i = from; i < to; i += N) {
         V bound = (F(logits)(row, i, dtype) - row->top) + F(gumbel_bound)(t, at + i - from);
@@ -68,19 +91,33 @@ INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row
         F(search_above)(t, at, row, from, to, dtype, limit, bounds, w);
     }
 }
-#else
-INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, int dtype,
-                      REAL *bounds, struct F(winner) *w) {
-    (void)bounds;
-    F(search_all)(t, at, row, from, to, dtype, w);
-}
 #endif
 
-/* exp((score - best) / tau) in z, and its sum. With `level` (tau = inf) only what is allowed matters. */
-INLINE REAL F(weights)(struct tile *t, int64_t ready, const struct job *job, int64_t sample, int64_t number,
-                       const struct F(row) *row, REAL tau, int dtype, REAL *z) {
-    const int64_t classes = row->classes;
+/* The winner of one row. Its words lie at `ready` in the tile, and its noise in the same place, or ready is -1. */
+INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t number,
+                            const struct F(row) *row, int dtype) {
+    struct F(winner) w = {-INFINITE, -1};
+    for (int64_t from = 0; from < row->classes; from += TILE) {
+        int64_t to = from + TILE < row->classes ? from + TILE : row->classes, at = ready;
+        if (ready < 0) F(make)(&s->tile, job, sample, number, 1, from, to), at = 0;
+#if defined(HALVES)
+        if (F(bounded)(row->classes)) {
+            F(search)(&s->tile, at, row, from, to, dtype, s->small, &w);
+            continue;
+        }
+#endif
+        if (ready < 0) F(noise_into)(&s->tile, s->noise, LAW_GUMBEL);
+        F(search_all)(s->noise + at, row, from, to, dtype, &w);
+    }
+    return w.index;
+}
+
+/* exp((score - best) / tau) of one row in z, and the sum. At tau = inf only what is allowed matters. */
+INLINE REAL F(weights)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t number,
+                       const struct F(row) *row, REAL tau, int dtype) {
+    const int64_t classes = row->classes, whole = classes - (ABREAST - 1) * N;
     const REAL rate = F(rate_of)(tau);
+    REAL *z = s->z;
     V best = (V){0} - INFINITE, total = (V){0};
     if (tau == INFINITE) {
         for (int64_t i = 0; i < classes; i += N) {
@@ -92,18 +129,28 @@ INLINE REAL F(weights)(struct tile *t, int64_t ready, const struct job *job, int
     }
     for (int64_t from = 0; from < classes; from += TILE) {
         int64_t to = from + TILE < classes ? from + TILE : classes, at = ready;
-        if (ready < 0) F(make_part)(t, job, sample, number, from, to), at = 0;
+        if (ready < 0) {
+            F(make)(&s->tile, job, sample, number, 1, from, to), at = 0;
+            F(noise_into)(&s->tile, s->noise, LAW_GUMBEL);
+        }
         for (int64_t i = from; i < to; i += N) {
-            V score = F(score)(t, at + i - from, row, i, dtype);
+            V score = (F(logits)(row, i, dtype) - row->top) + F(load)(s->noise + at + i - from);
             F(store)(z + i, score);
             best = F(max)(best, score);
         }
     }
     const REAL highest = F(highest)(best);
-    for (int64_t i = 0; i < classes; i += N) {
-        V w = F(exp)((F(load)(z + i) - highest) * rate);
-        F(store)(z + i, w);
-        total += w;
+    int64_t i = 0;
+    for (; i < whole; i += ABREAST * N) {
+        V w[ABREAST];
+        for (int u = 0; u < ABREAST; u++) w[u] = (F(load)(z + i + u * N) - highest) * rate;
+        F(exp)(w, ABREAST);
+        for (int u = 0; u < ABREAST; u++) F(store)(z + i + u * N, w[u]), total += w[u];
+    }
+    for (; i < classes; i += N) {
+        V w = (F(load)(z + i) - highest) * rate;
+        F(exp)(&w, 1);
+        F(store)(z + i, w), total += w;
     }
     return F(total)(total);
 }
@@ -147,9 +194,9 @@ INLINE void F(backward_from)(const char *grad, REAL *z, REAL scale, int64_t clas
     }
 }
 
-/* One row of one sample; `ready` says where its words lie in the tile, or is -1 where they are still to be made. */
-INLINE void F(draw_row)(struct tile *t, int64_t ready, const struct job *job, int64_t sample, int64_t number, int dtype,
-                        REAL *z) {
+/* One row of one sample; `ready` as in winner_of. */
+INLINE void F(draw_row)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t number,
+                        int dtype) {
     const int64_t classes = job->classes, place = sample * job->rows + number, bytes = classes * F(width)(dtype);
     const struct F(row) row = F(row_of)(job, number, dtype);
     const REAL tau = F(tau_of)(job, number);
@@ -158,88 +205,77 @@ INLINE void F(draw_row)(struct tile *t, int64_t ready, const struct job *job, in
     if (operation == OP_HARD_BACKWARD) {
         if (bad || empty || tau == 0) F(fill)(out, classes, dtype, 0);
         else {
-            REAL total = F(weights)(t, ready, job, sample, number, &row, tau, dtype, z);
-            F(backward_from)(job->grad + place * bytes, z, 1 / total, classes, tau, out, dtype);
+            REAL total = F(weights)(s, ready, job, sample, number, &row, tau, dtype);
+            F(backward_from)(job->grad + place * bytes, s->z, 1 / total, classes, tau, out, dtype);
         }
         return;
     }
-    struct F(winner) w = {-INFINITE, -1};
+    int64_t found = -1;
     if (operation != OP_SOFT || tau == 0) {
-        if (!bad && !empty)
-            for (int64_t from = 0; from < classes; from += TILE) {
-                int64_t to = from + TILE < classes ? from + TILE : classes, at = ready;
-                if (ready < 0) F(make_part)(t, job, sample, number, from, to), at = 0;
-                F(search)(t, at, &row, from, to, dtype, z, &w);
-            }
-        if (job->index) job->index[place] = w.index;
+        if (!bad && !empty) found = F(winner_of)(s, ready, job, sample, number, &row, dtype);
+        if (job->index) job->index[place] = found;
         if (operation == OP_INDEX) return;
     } else if (!bad && !empty) {
-        REAL scale = 1 / F(weights)(t, ready, job, sample, number, &row, tau, dtype, z);
-        for (int64_t i = 0; i < classes; i += N) F(put)(out, i, classes - i, dtype, F(load)(z + i) * scale);
+        REAL scale = 1 / F(weights)(s, ready, job, sample, number, &row, tau, dtype);
+        for (int64_t i = 0; i < classes; i += N) F(put)(out, i, classes - i, dtype, F(load)(s->z + i) * scale);
         return;
     }
     F(fill)(out, classes, dtype, bad ? (REAL)__builtin_nan("") : (REAL)0);
-    if (w.index >= 0) F(put_one)(out, w.index, dtype, 1);
+    if (found >= 0) F(put_one)(out, found, dtype, 1);
+}
+
+/* How many rows share a tile. */
+static int64_t F(rows_in_tile)(int64_t classes) {
+    const int64_t blocks = (classes + 3) / 4;
+    return blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
 }
 
 static int F(draw)(const struct job *job, int64_t begin, int64_t end, int dtype) {
-    const int64_t classes = job->classes, blocks = (classes + 3) / 4;
-    const int64_t group = blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
-    struct tile tile;
-    REAL small[TILE + N], *z = small;
-    if (classes > TILE && job->operation != OP_INDEX && job->operation != OP_HARD) {
-        z = malloc((size_t)(classes + N) * sizeof(REAL));
-        if (!z) return -1;
+    const int64_t classes = job->classes, blocks = (classes + 3) / 4, group = F(rows_in_tile)(classes);
+    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
+    struct F(scratch) s;
+    s.z = s.small;
+    if (classes > TILE && !searching) {
+        s.z = malloc((size_t)(classes + SPARE) * sizeof(REAL));
+        if (!s.z) return -1;
     }
-    set_key(&tile, job->seed);
+    set_key(&s.tile, job->seed);
     while (begin < end) {
         int64_t sample = begin / job->rows, row = begin % job->rows;
         int64_t rows = end - begin < job->rows - row ? end - begin : job->rows - row;
         rows = rows < group ? rows : group;
         if (classes <= TILE) {
-            tile.row = job->offset + (uint64_t)row;
-            tile.sample = (uint32_t)sample;
-            tile.first = 0, tile.across = blocks, tile.blocks = rows * blocks;
-            F(prepare)(&tile);
+            F(make)(&s.tile, job, sample, row, rows, 0, classes);
+            if (!searching || !F(bounded)(classes)) F(noise_into)(&s.tile, s.noise, LAW_GUMBEL);
         }
         for (int64_t r = 0; r < rows; r++)
-            F(draw_row)(&tile, classes <= TILE ? r * 4 * blocks : -1, job, sample, row + r, dtype, z);
+            F(draw_row)(&s, classes <= TILE ? r * 4 * blocks : -1, job, sample, row + r, dtype);
         begin += rows;
     }
-    if (z != small) free(z);
+    if (s.z != s.small) free(s.z);
     return 0;
 }
 
-static void F(noise_into)(const struct tile *t, REAL *out, int law) {
-    for (int64_t i = 0; i < 4 * t->blocks; i += N) F(store)(out + i, F(noise)(t, i, law));
-}
-
-/* Noise alone; rows of few classes share a tile. */
+/* Noise alone. */
 static void F(noises)(const struct job *job, int64_t begin, int64_t end) {
-    const int64_t classes = job->classes, blocks = (classes + 3) / 4;
-    const int64_t group = blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
-    struct tile tile;
-    REAL noise[TILE + N];
-    set_key(&tile, job->seed);
+    const int64_t classes = job->classes, group = F(rows_in_tile)(classes);
+    struct F(scratch) s;
+    set_key(&s.tile, job->seed);
     while (begin < end) {
         int64_t sample = begin / job->rows, row = begin % job->rows;
         int64_t rows = end - begin < job->rows - row ? end - begin : job->rows - row;
         rows = rows < group ? rows : group;
         for (int64_t from = 0; from < classes; from += TILE) {
-            int64_t to = from + TILE < classes ? from + TILE : classes, across = (to - from + 3) / 4;
-            F(make_part)(&tile, job, sample, row, from, to);
-            if (rows > 1) {
-                tile.blocks = rows * across;
-                F(prepare)(&tile);
-            }
+            int64_t to = from + TILE < classes ? from + TILE : classes;
+            F(make)(&s.tile, job, sample, row, rows, from, to);
             switch (job->law) {
-            case LAW_GUMBEL: F(noise_into)(&tile, noise, LAW_GUMBEL); break;
-            case LAW_LOGISTIC: F(noise_into)(&tile, noise, LAW_LOGISTIC); break;
-            case LAW_EXPONENTIAL: F(noise_into)(&tile, noise, LAW_EXPONENTIAL); break;
-            default: F(noise_into)(&tile, noise, LAW_UNIFORM);
+            case LAW_GUMBEL: F(noise_into)(&s.tile, s.noise, LAW_GUMBEL); break;
+            case LAW_LOGISTIC: F(noise_into)(&s.tile, s.noise, LAW_LOGISTIC); break;
+            case LAW_EXPONENTIAL: F(noise_into)(&s.tile, s.noise, LAW_EXPONENTIAL); break;
+            default: F(noise_into)(&s.tile, s.noise, LAW_UNIFORM);
             }
             for (int64_t r = 0; r < rows; r++)
-                memcpy((REAL *)job->out + (begin + r) * classes + from, noise + r * 4 * across,
+                memcpy((REAL *)job->out + (begin + r) * classes + from, s.noise + r * 4 * s.tile.across,
                        (size_t)(to - from) * sizeof(REAL));
         }
         begin += rows;

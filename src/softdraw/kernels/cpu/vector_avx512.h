@@ -95,10 +95,10 @@ INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
 
 /* Philox: eight counters in a vector, in an order that makes the words come out in theirs. */
 #define GROUP 8
-#define ABREAST 2
+#define ABREAST 4
 #define GROUP_ORDER {0, 4, 1, 5, 2, 6, 3, 7}
 INLINE vl mul_low(vl a, vl b) { return (vl)_mm512_mul_epu32((__m512i)a, (__m512i)b); }
-INLINE vl high_half(vl a) { return (vl)_mm512_srli_epi64((__m512i)a, 32); }
+INLINE vl high_half(vl a) { return (vl)_mm512_shuffle_epi32((__m512i)a, 0xF5); }
 INLINE vl xor3(vl a, vl b, vl c) { return (vl)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96); }
 INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
     __m512i a = _mm512_mask_shuffle_epi32((__m512i)c0, 0xAAAA, (__m512i)c1, 0xA0);
@@ -106,3 +106,5 @@ INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
     _mm512_storeu_si512(words, _mm512_unpacklo_epi64(a, b));
     _mm512_storeu_si512(words + 16, _mm512_unpackhi_epi64(a, b));
 }
+
+#include "elementary_avx512.h"
