@@ -18,6 +18,13 @@ static const float log_values[32] = {
     0.27786845f, 0.256940931f, 0.237108096f, 0.216873944f, 0.197825745f, 0.178407654f, 0.160270303f, 0.141797915f,
     0.124703482f, 0.107311733f, 0.0896121562f, 0.0734101832f, 0.0569413751f, 0.0401967987f, 0.0231670588f, 0.0f,
 };
+/* log c - log 2, for a mantissa in [1, 2). */
+static const float log_values_less[32] = {
+    -0.0157483574f, -0.0459621362f, -0.0750098228f, -0.103842571f, -0.131301731f, -0.158391431f, -0.185059682f, -0.210046098f,
+    -0.235672891f, -0.259438872f, -0.283783436f, -0.307406574f, -0.33024168f, -0.352220595f, -0.373273998f, -0.394780219f,
+    -0.415278733f, -0.436206251f, -0.456039101f, -0.476273239f, -0.495321423f, -0.514739513f, -0.532876849f, -0.551349282f,
+    -0.568443716f, -0.585835457f, -0.603534997f, -0.619736969f, -0.636205792f, -0.652950406f, -0.669980109f, -0.693147182f,
+};
 
 INLINE __m512 entry32(__m512i place, const float *table) {
     return _mm512_permutex2var_ps(_mm512_loadu_ps(table), place, _mm512_loadu_ps(table + 16));
@@ -32,7 +39,7 @@ INLINE void log_series32(vf *x, const __m512 *r, const __m512 *from, const int n
     EACH x[u] = (vf)_mm512_add_ps(from[u], y[u]);
 }
 
-/* -log(x) for normal x */
+/* -log(x) for normal x; the exponent is that of the mantissa in [1, 2) */
 INLINE void minus_log32(vf *x, const int n) {
     __m512 c[ABREAST], from[ABREAST], r[ABREAST];
     __m512i place[ABREAST];
@@ -40,8 +47,8 @@ INLINE void minus_log32(vf *x, const int n) {
     EACH r[u] = _mm512_getmant_ps((__m512)x[u], _MM_MANT_NORM_p5_1, _MM_MANT_SIGN_zero);
     EACH c[u] = entry32(place[u], log_points);
     EACH r[u] = _mm512_fmsub_ps(r[u], c[u], _mm512_set1_ps(1.0f));
-    EACH from[u] = entry32(place[u], log_values);
-    EACH c[u] = _mm512_add_ps(_mm512_getexp_ps((__m512)x[u]), _mm512_set1_ps(1.0f));
+    EACH from[u] = entry32(place[u], log_values_less);
+    EACH c[u] = _mm512_getexp_ps((__m512)x[u]);
     EACH from[u] = _mm512_fmadd_ps(c[u], _mm512_set1_ps(-0.69314718056f), from[u]);
     log_series32(x, r, from, n);
 }
@@ -60,7 +67,7 @@ INLINE void minus_log_side32(vf *p, const vi *upper, const int n) {
     EACH e[u] = _mm512_getexp_ps((__m512)p[u]);
     EACH r[u] = _mm512_mask_sub_ps(r[u], lower[u], _mm512_setzero_ps(), (__m512)p[u]);
     EACH c[u] = entry32(place[u], log_points);
-    EACH e[u] = _mm512_mask_blend_ps(lower[u], _mm512_add_ps(e[u], one), _mm512_setzero_ps());
+    EACH e[u] = _mm512_maskz_add_ps(_knot_mask16(lower[u]), e[u], one);
     EACH from[u] = entry32(place[u], log_values);
     EACH r[u] = _mm512_fmadd_ps(c[u], r[u], _mm512_mask_sub_ps(_mm512_set1_ps(-1.0f), lower[u], c[u], one));
     EACH from[u] = _mm512_fmadd_ps(e[u], _mm512_set1_ps(-0.69314718056f), from[u]);

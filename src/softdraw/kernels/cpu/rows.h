@@ -8,11 +8,13 @@ struct F(scratch) {
 };
 
 INLINE void F(noise_into)(const struct tile *t, REAL *out, int law) {
-    for (int64_t i = 0; i < 4 * t->blocks; i += ABREAST * N) {
+    int64_t i = 0;
+    for (; i < 4 * t->blocks; i += ABREAST * N) {
         V noise[ABREAST];
         F(noise)(t, i, law, noise, ABREAST);
         for (int u = 0; u < ABREAST; u++) F(store)(out + i + u * N, noise[u]);
     }
+    F(store)(out + i, (V){0} + 1); /* read beside the last row's noise, so it must be a number */
 }
 
 /* Words of classes [from, to) of `rows` rows. */
@@ -26,19 +28,41 @@ static void F(make)(struct tile *t, const struct job *job, int64_t sample, int64
     F(prepare)(t);
 }
 
+/* Ask for the memory that is worked on next, while there is arithmetic to do: the next row of logits, the gradient of
+   this one (or NULL) and its output, `at` bytes from their beginning. */
+INLINE void F(soon)(const char *next, const char *grad, const char *out, int64_t at) {
+    __builtin_prefetch(next + at);
+    __builtin_prefetch(out + at, 1);
+    if (grad) __builtin_prefetch(grad + at);
+}
+
+/* The law of the noise that the weights start from. At tau = 1 they are exp(logit) / E, E the exponential noise, which
+   spares the logarithm of Gumbel noise. Rows with temperatures of their own decide one by one. */
+INLINE int F(law_of)(const struct job *job) {
+    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
+    return !searching && (job->row_tau || job->tau == 1) ? LAW_EXPONENTIAL : LAW_GUMBEL;
+}
+
+/* Scores of `n` vectors of a row. */
+INLINE void F(score)(const struct F(row) *row, int64_t i, int dtype, const REAL *noise, int law, V *z, const int n) {
+    EACH z[u] = F(load)(noise + u * N);
+    if (law == LAW_EXPONENTIAL) F(minus_log)(z, n);
+    EACH z[u] = (F(logits)(row, i + u * N, dtype) - row->top) + z[u];
+}
 struct F(winner) {
     REAL best;
     int64_t index;
 };
 
 /* The best of classes [from, to), if it beats what was found before them; the first of equals wins. */
-INLINE void F(search_all)(const REAL *noise, const struct F(row) *row, int64_t from, int64_t to, int dtype,
+INLINE void F(search_all)(const REAL *noise, int law, const struct F(row) *row, int64_t from, int64_t to, int dtype,
                           struct F(winner) *w) {
     V best = (V){0} - INFINITE;
     VI where = (VI){0} - 1, here, step = (VI){0} + N;
     for (int lane = 0; lane < N; lane++) here[lane] = lane;
     for (int64_t i = from; i < to; i += N, here += step) {
-        V z = (F(logits)(row, i, dtype) - row->top) + F(load)(noise + i - from);
+        V z;
+        F(score)(row, i, dtype, noise + i - from, law, &z, 1);
         where = F(iless)(best, z, here, where);
         best = F(max)(best, z);
     }
@@ -66,7 +90,7 @@ INLINE void F(search_above)(const struct tile *t, int64_t at, const struct F(row
             V made;
             F(noise)(t, at + i - from, LAW_GUMBEL, &made, 1);
             F(store)(noise, made);
-            F(search_all)(noise, row, i, i + N < to ? i + N : to, dtype, w);
+            F(search_all)(noise, LAW_GUMBEL, row, i, i + N < to ? i + N : to, dtype, w);
         }
 }
 
@@ -78,6 +102,7 @@ INLINE void F(search)(const struct tile *t, int64_t at, const struct F(row) *row
         V bound = (F(logits)(row, i, dtype) - row->top) + F(gumbel_bound)(t, at + i - from);
         F(store)(bounds + i - from, bound);
         most = F(max)(most, bound);
+        __builtin_prefetch(row->logits + (row->classes + i) * F(width)(dtype));
     }
     REAL highest = F(highest)(most);
     if (highest <= w->best) return;
@@ -106,20 +131,33 @@ INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct jo
             continue;
         }
 #endif
-        if (ready < 0) F(noise_into)(&s->tile, s->noise, LAW_GUMBEL);
-        F(search_all)(s->noise + at, row, from, to, dtype, &w);
+        if (ready < 0) F(noise_into)(&s->tile, s->noise, F(law_of)(job));
+        F(search_all)(s->noise + at, F(law_of)(job), row, from, to, dtype, &w);
     }
     return w.index;
 }
 
-/* exp((score - best) / tau) of one row in z, and the sum. At tau = inf only what is allowed matters. */
+/* Weights exp(logit - top) / E of `n` vectors of a row, from exponential noise. */
+INLINE void F(weigh)(const struct F(row) *row, int64_t i, int dtype, const REAL *noise, V *w, const int n) {
+    EACH w[u] = F(logits)(row, i + u * N, dtype) - row->top;
+    F(exp)(w, n);
+    EACH w[u] = w[u] / F(load)(noise + u * N);
+}
+INLINE void F(temper)(REAL *z, REAL best, REAL rate, V *w, const int n) {
+    EACH w[u] = (F(load)(z + u * N) - best) * rate;
+    F(exp)(w, n);
+}
+
+/* The unnormalised soft sample of one row in z, and its sum. `grad`, or NULL, will be read next. */
 INLINE REAL F(weights)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t number,
-                       const struct F(row) *row, REAL tau, int dtype) {
-    const int64_t classes = row->classes, whole = classes - (ABREAST - 1) * N;
+                       const struct F(row) *row, REAL tau, int dtype, const char *grad) {
+    const int64_t classes = row->classes, bytes = F(width)(dtype);
     const REAL rate = F(rate_of)(tau);
+    const int law = F(law_of)(job);
+    const char *next = row->logits + classes * bytes, *out = job->out + (sample * job->rows + number) * classes * bytes;
     REAL *z = s->z;
-    V best = (V){0} - INFINITE, total = (V){0};
-    if (tau == INFINITE) {
+    V best = (V){0} - INFINITE, total = (V){0}, v[ABREAST];
+    if (tau == INFINITE) { /* only what is allowed matters */
         for (int64_t i = 0; i < classes; i += N) {
             V one = F(less)((V){0} - INFINITE, F(logits)(row, i, dtype), (V){0} + 1, (V){0});
             F(store)(z + i, one);
@@ -128,29 +166,49 @@ INLINE REAL F(weights)(struct F(scratch) *s, int64_t ready, const struct job *jo
         return F(total)(total);
     }
     for (int64_t from = 0; from < classes; from += TILE) {
-        int64_t to = from + TILE < classes ? from + TILE : classes, at = ready;
+        int64_t to = from + TILE < classes ? from + TILE : classes, i = from;
+        const REAL *noise = s->noise + ready - from;
         if (ready < 0) {
-            F(make)(&s->tile, job, sample, number, 1, from, to), at = 0;
-            F(noise_into)(&s->tile, s->noise, LAW_GUMBEL);
+            F(make)(&s->tile, job, sample, number, 1, from, to);
+            F(noise_into)(&s->tile, s->noise, law);
+            noise = s->noise - from;
         }
-        for (int64_t i = from; i < to; i += N) {
-            V score = (F(logits)(row, i, dtype) - row->top) + F(load)(s->noise + at + i - from);
-            F(store)(z + i, score);
-            best = F(max)(best, score);
+        if (tau == 1) {
+            for (; i + ABREAST * N <= to; i += ABREAST * N) {
+                F(weigh)(row, i, dtype, noise + i, v, ABREAST);
+                for (int u = 0; u < ABREAST; u++) {
+                    F(store)(z + i + u * N, v[u]), total += v[u];
+                    F(soon)(next, grad, out, (i + u * N) * bytes);
+                }
+            }
+            for (; i < to; i += N) {
+                F(weigh)(row, i, dtype, noise + i, v, 1);
+                F(store)(z + i, v[0]), total += v[0];
+            }
+        } else {
+            for (; i + ABREAST * N <= to; i += ABREAST * N) {
+                F(score)(row, i, dtype, noise + i, law, v, ABREAST);
+                for (int u = 0; u < ABREAST; u++) {
+                    F(store)(z + i + u * N, v[u]), best = F(max)(best, v[u]);
+                    F(soon)(next, grad, out, (i + u * N) * bytes);
+                }
+            }
+            for (; i < to; i += N) {
+                F(score)(row, i, dtype, noise + i, law, v, 1);
+                F(store)(z + i, v[0]), best = F(max)(best, v[0]);
+            }
         }
     }
+    if (tau == 1) return F(total)(total);
     const REAL highest = F(highest)(best);
     int64_t i = 0;
-    for (; i < whole; i += ABREAST * N) {
-        V w[ABREAST];
-        for (int u = 0; u < ABREAST; u++) w[u] = (F(load)(z + i + u * N) - highest) * rate;
-        F(exp)(w, ABREAST);
-        for (int u = 0; u < ABREAST; u++) F(store)(z + i + u * N, w[u]), total += w[u];
+    for (; i + ABREAST * N <= classes; i += ABREAST * N) {
+        F(temper)(z + i, highest, rate, v, ABREAST);
+        for (int u = 0; u < ABREAST; u++) F(store)(z + i + u * N, v[u]), total += v[u];
     }
     for (; i < classes; i += N) {
-        V w = (F(load)(z + i) - highest) * rate;
-        F(exp)(&w, 1);
-        F(store)(z + i, w), total += w;
+        F(temper)(z + i, highest, rate, v, 1);
+        F(store)(z + i, v[0]), total += v[0];
     }
     return F(total)(total);
 }
@@ -205,7 +263,7 @@ INLINE void F(draw_row)(struct F(scratch) *s, int64_t ready, const struct job *j
     if (operation == OP_HARD_BACKWARD) {
         if (bad || empty || tau == 0) F(fill)(out, classes, dtype, 0);
         else {
-            REAL total = F(weights)(s, ready, job, sample, number, &row, tau, dtype);
+            REAL total = F(weights)(s, ready, job, sample, number, &row, tau, dtype, job->grad + place * bytes);
             F(backward_from)(job->grad + place * bytes, s->z, 1 / total, classes, tau, out, dtype);
         }
         return;
@@ -216,7 +274,7 @@ INLINE void F(draw_row)(struct F(scratch) *s, int64_t ready, const struct job *j
         if (job->index) job->index[place] = found;
         if (operation == OP_INDEX) return;
     } else if (!bad && !empty) {
-        REAL scale = 1 / F(weights)(s, ready, job, sample, number, &row, tau, dtype);
+        REAL scale = 1 / F(weights)(s, ready, job, sample, number, &row, tau, dtype, NULL);
         for (int64_t i = 0; i < classes; i += N) F(put)(out, i, classes - i, dtype, F(load)(s->z + i) * scale);
         return;
     }
@@ -227,7 +285,7 @@ INLINE void F(draw_row)(struct F(scratch) *s, int64_t ready, const struct job *j
 /* How many rows share a tile. */
 static int64_t F(rows_in_tile)(int64_t classes) {
     const int64_t blocks = (classes + 3) / 4;
-    return blocks >= TILE / 8 ? 1 : TILE / 4 / blocks;
+    return blocks >= TILE / 16 ? 1 : TILE / 4 / blocks;
 }
 
 static int F(draw)(const struct job *job, int64_t begin, int64_t end, int dtype) {
@@ -246,7 +304,7 @@ static int F(draw)(const struct job *job, int64_t begin, int64_t end, int dtype)
         rows = rows < group ? rows : group;
         if (classes <= TILE) {
             F(make)(&s.tile, job, sample, row, rows, 0, classes);
-            if (!searching || !F(bounded)(classes)) F(noise_into)(&s.tile, s.noise, LAW_GUMBEL);
+            if (!searching || !F(bounded)(classes)) F(noise_into)(&s.tile, s.noise, F(law_of)(job));
         }
         for (int64_t r = 0; r < rows; r++)
             F(draw_row)(&s, classes <= TILE ? r * 4 * blocks : -1, job, sample, row + r, dtype);
