@@ -1,0 +1,5 @@
+/* The loops of one dtype; see dtypes.h. */
+#include "tensors.h"
+#include "search.h"
+#include "weights.h"
+#include "rows.h"
