@@ -4,6 +4,9 @@ Arguments as in ``softdraw.kernels.reference``. Tensors are handed over as addre
 built without torch and serves every version of it.
 """
 
+import ctypes
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -16,6 +19,18 @@ _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _run = _native.run
 _threads = torch.get_num_threads
+
+
+def _team() -> int:
+    """Address of the function that starts torch's own OpenMP threads, 0 where there is none."""
+    try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        return ctypes.cast(library.GOMP_parallel, ctypes.c_void_p).value or 0
+    except (OSError, AttributeError):
+        return 0
+
+
+_native.use_team(_team())
 
 
 def name() -> str:

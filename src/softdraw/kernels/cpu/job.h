@@ -32,6 +32,10 @@ int softdraw_loops_avx2(const struct job *, int64_t, int64_t);
 int softdraw_loops_avx512(const struct job *, int64_t, int64_t);
 #endif
 
+/* How GNU OpenMP starts a team of threads: GOMP_parallel(function, argument, threads, flags). */
+typedef void (*softdraw_team)(void (*)(void *), void *, unsigned, unsigned);
+/* Once at the start: the team to work with, or NULL for threads of our own. */
+void softdraw_threads(softdraw_team);
 /* Share the rows of a job between threads. */
 int softdraw_share(loops, const struct job *, int64_t threads);
 

@@ -46,6 +46,14 @@ static PyObject *use_instructions(PyObject *module, PyObject *name) {
     return PyBool_FromLong(found);
 }
 
+static PyObject *use_team(PyObject *module, PyObject *address) {
+    (void)module;
+    const uintptr_t team = (uintptr_t)PyLong_AsUnsignedLongLong(address);
+    if (PyErr_Occurred()) return NULL;
+    softdraw_threads((softdraw_team)team);
+    Py_RETURN_NONE;
+}
+
 #define ARGUMENTS 17
 
 static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
@@ -95,6 +103,8 @@ static PyMethodDef methods[] = {
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},
+    {"use_team", use_team, METH_O,
+     "use_team(address): work with the threads of GOMP_parallel at this address; 0 for threads of our own."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -104,5 +114,6 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void) {
     choose(NULL);
+    softdraw_threads(NULL);
     return PyModule_Create(&definition);
 }

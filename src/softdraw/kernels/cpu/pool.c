@@ -1,4 +1,6 @@
-/* A pool of threads that share the rows of a job. Threads start at the first large job and sleep in between. */
+/* Threads that share the rows of a job. They are those of torch's OpenMP where it has one: its threads spin for a while
+   after each operation, and threads of our own would have to compete with them for the cores. Elsewhere, and in a
+   forked process, which has none of its parent's threads, a pool of our own starts at the first large job. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -10,25 +12,31 @@
 #define ELEMENTS_FOR_A_THREAD 32768
 #define ELEMENTS_IN_A_PIECE 32768
 
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held by the caller whose job is running */
+struct share {
+    loops work;
+    const struct job *job;
+    int64_t piece, rows;
+    atomic_llong next_row;
+    atomic_int failed;
+};
+
+static void take_pieces(void *argument) {
+    struct share *share = argument;
+    for (;;) {
+        int64_t row = atomic_fetch_add(&share->next_row, share->piece);
+        if (row >= share->rows) return;
+        int64_t end = row + share->piece < share->rows ? row + share->piece : share->rows;
+        if (share->work(share->job, row, end)) atomic_store(&share->failed, 1);
+    }
+}
+
+static softdraw_team team;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held by the caller whose job our own pool runs */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static pthread_cond_t begun = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
 static int started, wanted, working;
 static uint64_t generation;
-static loops work;
-static const struct job *shared;
-static int64_t piece, rows_in_all;
-static atomic_llong next_row;
-static atomic_int failed;
-
-static void take_pieces(void) {
-    for (;;) {
-        int64_t row = atomic_fetch_add(&next_row, piece);
-        if (row >= rows_in_all) return;
-        int64_t end = row + piece < rows_in_all ? row + piece : rows_in_all;
-        if (work(shared, row, end)) atomic_store(&failed, 1);
-    }
-}
+static struct share *shared;
 
 static void *serve(void *unused) {
     uint64_t seen = 0;
@@ -43,7 +51,7 @@ static void *serve(void *unused) {
         wanted--;
         working++;
         pthread_mutex_unlock(&lock);
-        take_pieces();
+        take_pieces(shared);
         pthread_mutex_lock(&lock);
         if (--working == 0) pthread_cond_signal(&done);
     }
@@ -57,12 +65,17 @@ static void after_fork(void) {
     turn = lock = fresh;
     begun = done = idle;
     started = wanted = working = 0;
+    team = NULL;
+}
+
+void softdraw_threads(softdraw_team found) {
+    static int registered;
+    if (!registered) registered = !pthread_atfork(NULL, NULL, after_fork);
+    team = found;
 }
 
 static void start(int threads) {
-    static int registered;
     pthread_attr_t attributes;
-    if (!registered) registered = !pthread_atfork(NULL, NULL, after_fork);
     if (pthread_attr_init(&attributes)) return;
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     while (started < threads) {
@@ -73,32 +86,36 @@ static void start(int threads) {
     pthread_attr_destroy(&attributes);
 }
 
-int softdraw_share(loops run, const struct job *job, int64_t threads) {
-    int64_t rows = job->samples * job->rows, helpers = rows * job->classes / ELEMENTS_FOR_A_THREAD;
-    if (threads > MOST_THREADS) threads = MOST_THREADS;
-    if (helpers > threads) helpers = threads;
-    if (helpers > rows) helpers = rows;
-    helpers--;
-    /* Two callers at a time: the second works alone rather than wait. */
-    if (helpers < 1 || pthread_mutex_trylock(&turn)) return run(job, 0, rows);
+static void share_in_pool(struct share *share, int helpers) {
     pthread_mutex_lock(&lock);
-    if (started < helpers) start((int)helpers);
-    piece = ELEMENTS_IN_A_PIECE / job->classes;
-    if (piece < 1) piece = 1;
-    work = run;
-    shared = job;
-    rows_in_all = rows;
-    atomic_store(&next_row, 0);
-    atomic_store(&failed, 0);
-    wanted = (int)helpers < started ? (int)helpers : started;
+    if (started < helpers) start(helpers);
+    shared = share;
+    wanted = helpers < started ? helpers : started;
     generation++;
     pthread_cond_broadcast(&begun);
     pthread_mutex_unlock(&lock);
-    take_pieces();
+    take_pieces(share);
     pthread_mutex_lock(&lock);
     wanted = 0;
     while (working) pthread_cond_wait(&done, &lock);
     pthread_mutex_unlock(&lock);
-    pthread_mutex_unlock(&turn);
-    return atomic_load(&failed) ? -1 : 0;
+}
+
+int softdraw_share(loops work, const struct job *job, int64_t threads) {
+    int64_t rows = job->samples * job->rows, helpers = rows * job->classes / ELEMENTS_FOR_A_THREAD;
+    int64_t piece = ELEMENTS_IN_A_PIECE / job->classes;
+    struct share share = {work, job, piece > 1 ? piece : 1, rows, 0, 0};
+    if (threads > MOST_THREADS) threads = MOST_THREADS;
+    if (helpers > threads) helpers = threads;
+    if (helpers > rows) helpers = rows;
+    helpers--;
+    if (helpers < 1) return work(job, 0, rows);
+    if (team) team(take_pieces, &share, (unsigned)helpers + 1, 0);
+    else {
+        /* Two callers at a time: the second works alone rather than wait. */
+        if (pthread_mutex_trylock(&turn)) return work(job, 0, rows);
+        share_in_pool(&share, (int)helpers);
+        pthread_mutex_unlock(&turn);
+    }
+    return atomic_load(&share.failed) ? -1 : 0;
 }
