@@ -18,6 +18,8 @@ _HEADERS = [
     "tensors.h",
     "search.h",
     "weights.h",
+    "narrow.h",
+    "transpose.h",
     "rows.h",
     "words.h",
     "noise.h",

@@ -98,7 +98,10 @@ static int F(draw)(const struct job *job, int64_t begin, int64_t end) {
             F(make)(&s.tile, job, sample, row, rows, 0, classes);
             if (!searching || !F(bounded)(classes)) F(noise_into)(&s.tile, s.noise, F(law_of)(job));
         }
-        for (int64_t r = 0; r < rows; r++)
+        if (F(is_narrow)(classes))
+            for (int64_t r = 0; r < rows; r += N)
+                F(draw_narrow)(job, sample, row + r, rows - r < N ? rows - r : N, s.noise + r * 4 * blocks);
+        else for (int64_t r = 0; r < rows; r++)
             F(draw_row)(&s, classes <= TILE ? r * 4 * blocks : -1, job, sample, row + r);
         begin += rows;
     }
@@ -139,6 +142,10 @@ static int F(run)(const struct job *job, int64_t begin, int64_t end) {
     }
     if (job->operation != OP_SOFT_BACKWARD) return F(draw)(job, begin, end);
     const STORED *grad = (const STORED *)job->grad, *y = (const STORED *)job->logits;
+    if (F(is_narrow)(job->classes)) {
+        for (int64_t row = begin; row < end; row += N) F(backward_narrow)(job, row, end - row < N ? end - row : N);
+        return 0;
+    }
     for (int64_t row = begin; row < end; row++) {
         const int64_t at = row * job->classes;
         F(backward)(grad + at, y + at, job->classes, F(tau_of)(job, row), (STORED *)job->out + at);

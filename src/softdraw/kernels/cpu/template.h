@@ -2,4 +2,5 @@
 #include "tensors.h"
 #include "search.h"
 #include "weights.h"
+#include "narrow.h"
 #include "rows.h"

@@ -153,7 +153,8 @@ INLINE int64_t F(rows_in_tile)(int64_t classes) {
    which spares the logarithm of Gumbel noise. Rows with temperatures of their own decide one by one. */
 INLINE int F(law_of)(const struct job *job) {
     const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
-    return !searching && (job->row_tau || job->tau == 1) ? LAW_EXPONENTIAL : LAW_GUMBEL;
+    const int at_one = job->row_tau || job->tau == 1;
+    return !searching && at_one && job->classes > N ? LAW_EXPONENTIAL : LAW_GUMBEL;
 }
 
 /* Scores logit - top + Gumbel noise of `n` vectors of a row. */
