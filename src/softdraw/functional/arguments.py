@@ -59,7 +59,7 @@ def key_numbers(key: Key | None, generator: torch.Generator | None, logits: Tens
             "key: a CUDA graph would replay the seed drawn at capture; pass key= (the draw is then the same "
             "at every replay) or noise="
         )
-    return int(ops.random_seed((), generator).item()), 0
+    return ops.random_seed(generator), 0
 
 
 def key_state(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> Tensor:

@@ -72,18 +72,18 @@ def gumbel_max(
     if dim != logits.dim() - 1:
         logits = logits.movedim(dim, -1)
         mask = None if mask is None else mask.movedim(dim, -1)
-    x = logits.detach()
+    batch = logits.shape[:-1]
     if noise is not None:
-        noise = _sample_noise(noise, (*shape, *_unmoved(x.shape, dim)))
+        noise = _sample_noise(noise, (*shape, *_unmoved(logits.shape, dim)))
         noise = noise.detach().movedim(len(shape) + dim, -1)
-        return perturbed(x, mask, noise).winner()
-    eager = is_plain(logits)
-    if eager:
+        return perturbed(logits.detach(), mask, noise).winner()
+    if is_plain(logits):
         seed, offset = key_numbers(key, generator, logits)
-        index = draws.index(x.contiguous(), mask, seed, offset, samples)
+        index = draws.index(logits.contiguous(), mask, seed, offset, samples)
     else:
+        x = logits.detach()
         index = perturbed(x, mask, noise_like("gumbel", x, samples, key, generator, False)).winner()
-    return index.reshape((*shape, *x.shape[:-1]))
+    return index.view((*shape, *batch))
 
 
 def _unmoved(shape: torch.Size, dim: int) -> tuple[int, ...]:

@@ -9,48 +9,55 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw.kernels.table import backend_for
+from softdraw.kernels.table import backend_for, backend_of
 
 __all__ = ["hard", "index", "noise", "soft"]
 
 
+#: mask, tau, seed and offset: one argument, because autograd looks at each
+_Rest = tuple[Tensor | None, float | Tensor, int, int]
+
+
 class _Soft(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
-    ) -> Tensor:
-        y: Tensor = backend_for(logits.device.type).soft(logits, mask, tau, seed, offset)
+    def forward(ctx: Any, logits: Tensor, rest: _Rest) -> Tensor:
+        y: Tensor = backend_of(logits).soft(logits, *rest)
         ctx.save_for_backward(y)
-        ctx.tau = tau
+        ctx.tau = rest[1]
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
-        return _gradient(grad, y, ctx.tau), None, None, None, None
+        return _gradient(grad, y, ctx.tau), None
 
 
 class _Hard(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
-    ) -> Tensor:
-        y: Tensor = backend_for(logits.device.type).hard(logits, mask, seed, offset)
+    def forward(ctx: Any, logits: Tensor, rest: _Rest) -> Tensor:
+        mask, _, seed, offset = rest
+        y: Tensor = backend_of(logits).hard(logits, mask, seed, offset)
         ctx.save_for_backward(logits, mask)
-        ctx.arguments = (tau, seed, offset)
+        ctx.numbers = rest[1:]
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, mask = ctx.saved_tensors
-        tau, seed, offset = ctx.arguments
         if torch.is_grad_enabled():
             # Differentiated again: through the soft sample, whose own backward is differentiable.
-            result = _gradient(grad, soft(logits, mask, tau, seed, offset), tau)
-        else:
-            backend = backend_for(logits.device.type)
-            result = backend.hard_backward(grad.contiguous(), logits, mask, tau, seed, offset)
-        return result, None, None, None, None
+            return _gradient(grad, soft(logits, mask, *ctx.numbers), ctx.numbers[0]), None
+        return backend_of(logits).hard_backward(grad.contiguous(), logits, mask, *ctx.numbers), None
+
+
+def _plain_apply(function: type[torch.autograd.Function]) -> Any:
+    """``function.apply`` without what it does for ``torch.func`` first, one microsecond of thirty in a small
+    layer; only plain tensors come here, under no transform.
+    """
+    return getattr(super(torch.autograd.Function, function), "apply", function.apply)
+
+
+_soft, _hard = _plain_apply(_Soft), _plain_apply(_Hard)
 
 
 def _gradient(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
@@ -60,31 +67,31 @@ def _gradient(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
         if isinstance(rate, Tensor):
             return torch.where(rate == 0, 0.0, centred / torch.where(rate == 0, 1.0, rate)).to(y.dtype)
         return centred / rate if rate > 0 else centred * 0.0
-    result: Tensor = backend_for(y.device.type).soft_backward(grad.contiguous(), y, tau)
+    result: Tensor = backend_of(y).soft_backward(grad.contiguous(), y, tau)
     return result
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """Soft samples in the shape and dtype of ``logits``."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        y: Tensor = _Soft.apply(logits, mask, tau, seed, offset)  # type: ignore[no-untyped-call]
+        y: Tensor = _soft(logits, (mask, tau, seed, offset))
         return y
-    drawn: Tensor = backend_for(logits.device.type).soft(logits, mask, tau, seed, offset)
+    drawn: Tensor = backend_of(logits).soft(logits, mask, tau, seed, offset)
     return drawn
 
 
 def hard(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """One-hot samples with the gradient of the soft ones."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        y: Tensor = _Hard.apply(logits, mask, tau, seed, offset)  # type: ignore[no-untyped-call]
+        y: Tensor = _hard(logits, (mask, tau, seed, offset))
         return y
-    drawn: Tensor = backend_for(logits.device.type).hard(logits, mask, seed, offset)
+    drawn: Tensor = backend_of(logits).hard(logits, mask, seed, offset)
     return drawn
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``."""
-    drawn: Tensor = backend_for(logits.device.type).index(logits, mask, seed, offset, samples)
+    drawn: Tensor = backend_of(logits).index(logits, mask, seed, offset, samples)
     return drawn
 
 

@@ -16,7 +16,7 @@ def is_plain(tensor: Tensor) -> bool:
         return False
     return (
         (type(tensor) is Tensor or type(tensor) is torch.nn.Parameter)
-        and tensor.device.type != "meta"
+        and not tensor.is_meta
         and _transformed() is None
         and _modes() == 0
         and forward_ad._current_level < 0

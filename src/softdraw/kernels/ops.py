@@ -4,6 +4,7 @@ Compiled graphs, exports and ``torch.func`` see these and plain PyTorch around t
 that PyTorch knows applies. Keys are tensors here, or each new key would be a recompilation.
 """
 
+import threading
 from typing import Any
 
 import torch
@@ -44,17 +45,29 @@ def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest
     return torch.stack([torch.ops.softdraw.noise(one, *rest) for one in states.unbind(0)]), 0
 
 
-def random_seed(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
-    """Fresh seeds, int64 of shape ``count``, from ``generator`` or torch's default generator."""
+_LEAST = -(2**63)
+#: one thread's memory for a seed, because a new tensor takes longer than its number
+_own = threading.local()
+
+
+def random_seed(generator: torch.Generator | None = None) -> int:
+    """A fresh signed seed from ``generator`` or torch's default generator on the CPU."""
     if generator is None:
-        return torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64)
-    device = generator.device
-    return torch.randint(-(2**63), 2**63 - 1, count, dtype=torch.int64, generator=generator, device=device)
+        try:
+            place = _own.place
+        except AttributeError:
+            with torch.inference_mode(False):
+                place = _own.place = torch.empty((), dtype=torch.int64, device="cpu")
+        return int(place.random_(_LEAST, None).item())
+    place = torch.empty((), dtype=torch.int64, device=generator.device)
+    return int(place.random_(_LEAST, None, generator=generator).item())
 
 
 def random_state(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
-    """States ``[*count, 2]`` of fresh seeds, from ``generator`` or torch's default generator."""
-    seed = random_seed(count, generator)
+    """States ``[*count, 2]`` of fresh seeds, from ``generator`` or torch's default generator on the CPU."""
+    # randint, because under torch.func it follows the randomness that was asked for
+    device = torch.device("cpu") if generator is None else generator.device
+    seed = torch.randint(_LEAST, -_LEAST - 1, count, dtype=torch.int64, generator=generator, device=device)
     return torch.stack((seed, torch.zeros_like(seed)), -1)
 
 

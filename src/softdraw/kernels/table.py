@@ -6,9 +6,11 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from torch import Tensor
+
 from softdraw.kernels import reference
 
-__all__ = ["backend", "backend_for"]
+__all__ = ["backend", "backend_for", "backend_of"]
 
 
 @cache
@@ -50,6 +52,11 @@ def backend_for(device_type: str) -> Any:
             stacklevel=4,
         )
     return reference
+
+
+def backend_of(tensor: Tensor) -> Any:
+    """The backend's module for the device of ``tensor``."""
+    return backend_for("cpu" if tensor.is_cpu else tensor.device.type)
 
 
 def backend(device_type: str = "cpu") -> str:

@@ -21,4 +21,4 @@ def fresh_key(generator: torch.Generator | None = None) -> Key:
         >>> first == sd.random.fresh_key(seeds.manual_seed(0))
         True
     """
-    return _made(int(random_seed((), generator).item()), 0)
+    return _made(random_seed(generator), 0)
