@@ -58,9 +58,9 @@ def random_seed(generator: torch.Generator | None = None) -> int:
         except AttributeError:
             with torch.inference_mode(False):
                 place = _own.place = torch.empty((), dtype=torch.int64, device="cpu")
-        return int(place.random_(_LEAST, None).item())
+        return int(place.random_(_LEAST, -_LEAST - 1).item())
     place = torch.empty((), dtype=torch.int64, device=generator.device)
-    return int(place.random_(_LEAST, None, generator=generator).item())
+    return int(place.random_(_LEAST, -_LEAST - 1, generator=generator).item())
 
 
 def random_state(count: tuple[int, ...] = (), generator: torch.Generator | None = None) -> Tensor:
