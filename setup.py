@@ -19,6 +19,7 @@ _HEADERS = [
     "search.h",
     "weights.h",
     "narrow.h",
+    "jacobians.h",
     "transpose.h",
     "rows.h",
     "words.h",

@@ -1,5 +1,8 @@
 """Gumbel-Rao: the noise integrated out given the sample."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from scipy import stats
@@ -101,8 +104,32 @@ def test_temperature_and_draws_are_checked(name):
         sd.estimators.get(name, draws=0)
 
 
-def test_memory_does_not_hold_k_soft_samples():
+MEMORY = """
+import torch, softdraw as sd
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+def run(size):
+    logits = torch.zeros(256, size, requires_grad=True)
+    y = sd.estimators.get("gumbel-rao", draws=60)(logits, key=sd.Key(0))
+    before = peak()
+    (y * y.detach()).sum().backward()
+    return peak() - before
+run(8)
+print(run(16384))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_draws():
+    """A soft sample is 16 MB here, and K = 60 of them would be 1 GB: the backward takes a few of them."""
+    run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 5 * 256 * 16384 * 4
+
+
+def test_memory_under_transforms_does_not_hold_k_soft_samples(monkeypatch):
     """K = 60 soft samples of 1 MB each would be 60 MB; no block of noise has more than 8."""
+    monkeypatch.setattr("softdraw.estimators.draws.Draws.fused", lambda *arguments: None)
     logits = torch.zeros(256, 1024, requires_grad=True)
     y = sd.estimators.get("gumbel-rao", draws=60)(logits, key=sd.Key(0))
     largest = 0

@@ -127,7 +127,25 @@ def test_memory_of_the_last_row_is_not_overrun():
             for instructions in ("generic", "avx2", "avx512"):
                 if extension.use_instructions(instructions):
                     extension.run(
-                        2, 0, 0, out.data_ptr(), 0, 0, x.data_ptr(), 0, 0, 1, 4, classes, 1.0, 0, 0, 0, 1
+                        2,
+                        0,
+                        0,
+                        out.data_ptr(),
+                        0,
+                        0,
+                        x.data_ptr(),
+                        0,
+                        0,
+                        1,
+                        4,
+                        classes,
+                        1.0,
+                        0,
+                        0,
+                        0,
+                        1,
+                        1,
+                        1,
                     )
                     assert bool((buffer[:32] == 7).all())
                     assert bool((buffer[32 + 4 * classes :] == 7).all())

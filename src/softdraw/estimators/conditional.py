@@ -10,6 +10,7 @@ from torch import Tensor
 from softdraw.functional.perturbed import noise_like
 from softdraw.kernels import key_state, ops
 from softdraw.kernels.eager import is_plain
+from softdraw.kernels.jacobians import add_draws, draws_sharing_a_key, race_weights, rao_gradient
 from softdraw.random import Key
 
 __all__ = ["averaged_jacobian", "race_weights"]
@@ -18,38 +19,12 @@ __all__ = ["averaged_jacobian", "race_weights"]
 _BLOCK = 1 << 18
 
 
-def race_weights(p: Tensor, index: Tensor, noise: Tensor, tau: float | Tensor) -> Tensor:
-    """Unnormalised soft samples at ``tau``, given that class ``index`` won the Gumbel-Max race.
-
-    With normalised probabilities p and exponential noise E the winner's noisy logit is -log E_z and every
-    other one -log(E_j / p_j + E_z), so the softmax of noisy logits / tau is proportional to
-    (1 + E_j / (p_j E_z))^(-1 / tau), and to 1 at the winner. No logarithm, and nothing that overflows: an
-    infinite ratio gives the weight 0.
-
-    Args:
-        p: ``[rows, C]``, normalised, 0 where a class is not allowed.
-        index: ``[rows]``, the class that won; -1 counts as class 0.
-        noise: ``[..., rows, C]`` exponential noise.
-        tau: temperature, > 0, a float or a tensor ``[rows, 1]``.
-
-    Returns:
-        ``[..., rows, C]``, in [0, 1].
-    """
-    winner = index.clamp_min(0).unsqueeze(-1).expand(*noise.shape[:-1], 1)
-    won = noise.gather(-1, winner)
-    # the divisions are not in place: under vmap the noise may be common to examples whose p is not
-    ratio = (noise / p / won).add_(1.0)
-    weight = ratio.pow(-1.0 / tau) if isinstance(tau, Tensor) else ratio.pow_(-1.0 / tau)
-    return weight.scatter(-1, winner, 1.0)
-
-
 def _conditional_noise(q: Tensor, key: Key | Tensor, draws: int, lead: int) -> Iterator[Tensor]:
     """K draws of exponential noise in blocks ``[k, *q.shape]``.
 
-    A group of draws has a key of its own, and its size depends on C alone, so that a batch cut into chunks
-    sees the noise that the whole batch would; how many groups make a block depends on the memory they take.
+    A group of draws has a key of its own; how many groups make a block depends on the memory they take.
     """
-    group = max(1, min(8, 8192 // q.shape[-1]))
+    group = draws_sharing_a_key(q.shape[-1])
     groups = -(-draws // group)
     together = max(1, _BLOCK // max(1, group * q.numel()))
     for start in range(0, groups, together):
@@ -109,27 +84,14 @@ class _AveragedJacobian(torch.autograd.Function):
         flat_q, flat_index, flat_g = q.reshape(-1, classes), index.reshape(-1), g.reshape(-1, classes)
         if isinstance(tau, Tensor) and tau.dim():
             tau = tau.expand(*q.shape[:-1], 1).reshape(-1, 1)
-        ones_and_g = torch.stack([torch.ones_like(flat_g), flat_g], -1)
-        mean = torch.zeros_like(flat_q)
-        second = torch.zeros_like(flat_q)
+        mean, second = torch.zeros_like(flat_q), torch.zeros_like(flat_q)
         for noise in _conditional_noise(q, key, ctx.draws, ctx.lead):
-            weight = race_weights(flat_q, flat_index, noise.reshape(-1, *flat_q.shape), tau).movedim(0, 1)
-            # the sum over draws of J(y) g needs y only through products, so y itself is never formed
-            if weight.shape[1] == 1:
-                one = weight.squeeze(1)
-                scale = 1.0 / one.sum(-1, keepdim=True)
-                mean = mean.addcmul(one, scale)
-                second = second.addcmul(one, scale * scale * (one * flat_g).sum(-1, keepdim=True))
-                continue
-            total, product = (weight @ ones_and_g).unbind(-1)
-            scale = 1.0 / total
-            sums = weight.mT @ torch.stack([scale, scale * scale * product], -1)
-            mean, second = mean + sums[..., 0], second + sums[..., 1]
-        grad = ((mean * flat_g - second) / (tau * ctx.draws)).reshape(q.shape)
-        grad = grad.masked_fill((index < 0).unsqueeze(-1), 0.0)
-        if p is not None:
-            pg = p * g
-            grad = 2.0 * grad - 0.5 * (pg - p * pg.sum(-1, keepdim=True))
+            weight = race_weights(
+                flat_q, flat_index, noise.reshape(noise.shape[0], *flat_q.shape), tau
+            ).movedim(0, 1)
+            mean, second = add_draws(weight, flat_g, mean, second)
+        flat_p = None if p is None else p.reshape(-1, classes)
+        grad = rao_gradient(flat_g, mean, second, flat_index, tau, ctx.draws, flat_p).reshape(q.shape)
         return grad.to(ctx.dtype), *(None,) * 8
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from softdraw.estimators.categorical import allowed_classes, as_tau, one_hot
 from softdraw.functional import gumbel_max, gumbel_softmax
-from softdraw.functional.arguments import key_state
+from softdraw.functional.arguments import key_numbers, key_state
 from softdraw.functional.perturbed import noise_like
 from softdraw.kernels.eager import is_plain
 from softdraw.random import Key, fresh_key
@@ -38,6 +38,45 @@ class Draws:
     def shape(self) -> tuple[int, ...]:
         """The sample shape: ``(S,)`` or ``()``."""
         return () if self.samples is None else (self.samples,)
+
+    @property
+    def count(self) -> int:
+        """How many samples that is."""
+        return 1 if self.samples is None else self.samples
+
+    def shaped(self, drawn: Tensor) -> Tensor:
+        """``[count, *rows]`` as ``[*shape, *rows]``."""
+        return drawn[0] if self.samples is None else drawn
+
+    def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
+        """Seed and offset of a stream, for a fused kernel."""
+        return key_numbers(self.key if stream == 0 else self.key.fold_in(stream), None, logits)
+
+    def fused(
+        self, logits: Tensor, mask: Tensor | None, tau: float | Tensor
+    ) -> tuple[Tensor, Tensor | None, float | Tensor] | None:
+        """Logits, mask and temperature as a fused kernel takes them, or None where it does not serve: under a
+        transform, for logits that nothing can learn, at a temperature that is 0 or infinite.
+        """
+        if not (is_plain(logits) and torch.is_grad_enabled() and logits.requires_grad and logits.numel()):
+            return None
+        if isinstance(tau, Tensor):
+            if tau.device.type != "cpu":
+                return None
+            if tau.dim() == 0:
+                tau = float(tau)
+            else:
+                column = torch.as_tensor(as_tau(tau.detach(), logits))
+                # a copy: a schedule may step before the backward
+                tau = (
+                    column.squeeze(-1).expand(logits.shape[:-1]).clone(memory_format=torch.contiguous_format)
+                )
+        usable = (
+            bool(((tau > 0) & (tau < math.inf)).all()) if isinstance(tau, Tensor) else 0.0 < tau < math.inf
+        )
+        if not usable:
+            return None
+        return logits.contiguous(), None if mask is None else mask.expand(logits.shape), tau
 
     @property
     def key(self) -> Key:

@@ -9,6 +9,7 @@ from softdraw.estimators.conditional import averaged_jacobian
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
 from softdraw.estimators.tempered import TemperedEstimator
+from softdraw.kernels import draws as kernels
 from softdraw.schedules.base import Schedule
 
 __all__ = ["GumbelRao"]
@@ -60,6 +61,13 @@ class GumbelRao(TemperedEstimator):
         self.draws = check_draws(self.default_draws if draws is None else draws)
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, self.tau)
+        if fused is not None:
+            return draws.shaped(
+                kernels.rao(
+                    *fused, draws.numbers(logits), draws.count, draws.numbers(logits, 1), self.draws, False
+                )
+            )
         allowed = allowed_classes(logits, mask)
         p = probabilities(logits.detach(), allowed)
         hard, index = draws.hard(logits, mask)

@@ -9,6 +9,8 @@ from softdraw.estimators.categorical import as_tau, compute_dtype, one_hot, prob
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.registry import register
 from softdraw.estimators.tempered import TemperedEstimator
+from softdraw.kernels import draws as kernels
+from softdraw.kernels.jacobians import reinmax_gradient
 
 __all__ = ["ReinMax"]
 
@@ -47,24 +49,11 @@ class _ReinMax(torch.autograd.Function):
         if isinstance(tau, Tensor) or tau != 1.0:
             tempered = probabilities(values, values != -torch.inf, tau)
         place = index if ctx.all_drawn else index.clamp_min(0)
-        grad = second_order(upstream.to(p.dtype), place.unsqueeze(-1), p, tempered)
+        grad = reinmax_gradient(upstream.to(p.dtype), place.unsqueeze(-1), p, tempered)
         if not ctx.all_drawn:
             # rows that were not drawn have no class, or NaN
             grad = grad.masked_fill_((index < 0).unsqueeze(-1), 0.0)
         return grad.to(logits.dtype), None, None, None, None
-
-
-def second_order(g: Tensor, place: Tensor, p: Tensor, tempered: Tensor | None = None) -> Tensor:
-    """2 J(q) g - J(p) g / 2 with q = (tempered + z) / 2, z the one-hot at ``place`` ``[*rows, 1]``."""
-    g = g - g.gather(-1, place)  # J ignores a constant in g, and with this one g_z = 0
-    if tempered is None:
-        # tau = 1: half of p g, less its sum at z (ZGR)
-        grad = (p * g).mul_(0.5)
-        return grad.scatter_add_(-1, place, -grad.sum(-1, keepdim=True))
-    middle = 0.5 * (tempered * g).sum(-1, keepdim=True)  # q . g
-    grad = tempered * (g - middle)
-    grad = grad.sub_(p * (g - (p * g).sum(-1, keepdim=True)), alpha=0.5)
-    return grad.scatter_add_(-1, place, -middle)
 
 
 @register("reinmax")
@@ -99,6 +88,9 @@ class ReinMax(TemperedEstimator):
     reference = "Liu et al. (2023), algorithm 2; Shekhovtsov (2023)"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, self.tau)
+        if fused is not None:
+            return draws.shaped(kernels.reinmax(*fused, *draws.numbers(logits), draws.count))
         index, poison = draws.checked_index(logits, mask)
         shape = (*index.shape, logits.shape[-1])
         tau = as_tau(self.tau, logits)

@@ -9,6 +9,7 @@ from softdraw.estimators.conditional import averaged_jacobian
 from softdraw.estimators.draws import Draws
 from softdraw.estimators.gumbel_rao import GumbelRao
 from softdraw.estimators.registry import register
+from softdraw.kernels import draws as kernels
 
 __all__ = ["ReinMaxRao"]
 
@@ -43,6 +44,13 @@ class ReinMaxRao(GumbelRao):
     reference = "Wang, Bui (2026), arXiv:2603.08257"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, self.tau)
+        if fused is not None:
+            return draws.shaped(
+                kernels.rao(
+                    *fused, draws.numbers(logits), draws.count, draws.numbers(logits, 1), self.draws, True
+                )
+            )
         allowed = allowed_classes(logits, mask)
         p = probabilities(logits.detach(), allowed)
         hard, index = draws.hard(logits, mask)

@@ -1,7 +1,8 @@
 """The fast path: fused draws on a device, with their gradients to the logits.
 
 Logits arrive contiguous with the classes last. A soft draw keeps its output for the backward; a hard draw
-keeps the logits it was given and the key, and makes the noise again.
+keeps the logits it was given and the key, and makes the noise again. So do the two that draw hard samples
+with another gradient.
 """
 
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw.kernels import reference
+from softdraw.kernels.jacobians import draws_sharing_a_key
 from softdraw.kernels.table import backend_for, backend_of
 
-__all__ = ["hard", "index", "noise", "soft"]
+__all__ = ["hard", "index", "noise", "rao", "reinmax", "soft"]
 
 
 #: mask, tau, seed and offset: one argument, because autograd looks at each
@@ -50,6 +53,45 @@ class _Hard(torch.autograd.Function):
         return backend_of(logits).hard_backward(grad.contiguous(), logits, mask, *ctx.numbers), None
 
 
+class _ReinMax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
+        mask, tau, seed, offset, samples = rest
+        y, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
+        ctx.save_for_backward(logits, mask, index)
+        ctx.tau = tau
+        drawn: Tensor = y
+        return drawn
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, mask, index = ctx.saved_tensors
+        # The reference can be differentiated again; the others cannot.
+        backend = reference if torch.is_grad_enabled() else backend_of(logits)
+        return _summed(backend.reinmax_backward(grad.contiguous(), logits, mask, index, ctx.tau)), None
+
+
+class _Rao(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
+        mask, seed, offset, samples, *ctx.rest = rest
+        y, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
+        ctx.save_for_backward(logits, mask, index)
+        drawn: Tensor = y
+        return drawn
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, mask, index = ctx.saved_tensors
+        backend = reference if torch.is_grad_enabled() else backend_of(logits)
+        return _summed(backend.rao_backward(grad.contiguous(), logits, mask, index, *ctx.rest)), None
+
+
+def _summed(gradients: Tensor) -> Tensor:
+    """Over samples of the same logits."""
+    return gradients[0] if gradients.shape[0] == 1 else gradients.sum(0)
+
+
 def _plain_apply(function: type[torch.autograd.Function]) -> Any:
     """``function.apply`` without what it does for ``torch.func`` first, one microsecond of thirty in a small
     layer; only plain tensors come here, under no transform.
@@ -57,7 +99,7 @@ def _plain_apply(function: type[torch.autograd.Function]) -> Any:
     return getattr(super(torch.autograd.Function, function), "apply", function.apply)
 
 
-_soft, _hard = _plain_apply(_Soft), _plain_apply(_Hard)
+_soft, _hard, _reinmax, _rao = map(_plain_apply, (_Soft, _Hard, _ReinMax, _Rao))
 
 
 def _gradient(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
@@ -87,6 +129,34 @@ def hard(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
         return y
     drawn: Tensor = backend_of(logits).hard(logits, mask, seed, offset)
     return drawn
+
+
+def reinmax(
+    logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int, samples: int
+) -> Tensor:
+    """One-hot samples ``[samples, *logits.shape]`` with ReinMax's gradient; tau is positive."""
+    y: Tensor = _reinmax(logits, (mask, tau, seed, offset, samples))
+    return y
+
+
+def rao(
+    logits: Tensor,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    numbers: tuple[int, int],
+    samples: int,
+    later: tuple[int, int],
+    draws: int,
+    reinmax: bool,
+) -> Tensor:
+    """One-hot samples ``[samples, *logits.shape]`` with the gradient of Gumbel-Rao or of ReinMax-Rao.
+
+    ``tau`` is positive. ``numbers`` are seed and offset of the samples, ``later`` those of the ``draws``
+    conditional draws of noise that the backward makes.
+    """
+    group = draws_sharing_a_key(logits.shape[-1])
+    y: Tensor = _rao(logits, (mask, *numbers, samples, tau, *later, draws, group, reinmax))
+    return y
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:

@@ -7,11 +7,24 @@ a float or a tensor of one value a row, in the dtype that the operation computes
 import torch
 from torch import Tensor
 
+from softdraw.kernels import jacobians
 from softdraw.kernels.formulas import compute_dtype, one_hot, relaxed, scores
+from softdraw.kernels.jacobians import reinmax_backward
 from softdraw.kernels.layout import LOW_WORD_FLAG, REFINED_BELOW
 from softdraw.kernels.philox import philox
 
-__all__ = ["hard", "hard_backward", "index", "name", "noise", "soft", "soft_backward"]
+__all__ = [
+    "hard",
+    "hard_backward",
+    "hard_with_index",
+    "index",
+    "name",
+    "noise",
+    "rao_backward",
+    "reinmax_backward",
+    "soft",
+    "soft_backward",
+]
 
 _WORD = 0xFFFFFFFF
 
@@ -101,11 +114,36 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     return one_hot(drawn, drawn.winner()).to(logits.dtype)
 
 
+def hard_with_index(
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+) -> tuple[Tensor, Tensor]:
+    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
+    drawn = scores(logits, mask, _noise_for(logits, seed, offset, samples))
+    found = drawn.winner()
+    return one_hot(drawn, found).to(logits.dtype), found
+
+
 def hard_backward(
     grad: Tensor, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
 ) -> Tensor:
     """Gradient of the soft sample at the same key, whose noise is made again."""
     return soft_backward(grad, soft(logits, mask, tau, seed, offset), tau)
+
+
+def rao_backward(
+    grad: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    index: Tensor,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    draws: int,
+    group: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's or ReinMax-Rao's gradient; see ``jacobians.rao_backward``."""
+    return jacobians.rao_backward(noise, grad, logits, mask, index, tau, seed, offset, draws, group, reinmax)
 
 
 def _column(tau: float | Tensor) -> float | Tensor:

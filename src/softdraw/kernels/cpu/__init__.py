@@ -12,9 +12,20 @@ from torch import Tensor
 
 from softdraw.kernels.cpu import _native
 
-__all__ = ["hard", "hard_backward", "index", "name", "noise", "soft", "soft_backward"]
+__all__ = [
+    "hard",
+    "hard_backward",
+    "hard_with_index",
+    "index",
+    "name",
+    "noise",
+    "rao_backward",
+    "reinmax_backward",
+    "soft",
+    "soft_backward",
+]
 
-_NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD = range(6)
+_NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD = range(8)
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _run = _native.run
@@ -67,7 +78,7 @@ def noise(
     out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
     _run(
         _NOISE, _LAWS[law], _DTYPES[dtype], out.data_ptr(), 0, 0, 0, 0, 0,
-        samples, rows, classes, 1.0, 0, seed, offset, _threads(),
+        samples, rows, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
     )  # fmt: skip
     return out
 
@@ -79,7 +90,7 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
     _kept, place, stride = _masked(mask, logits)
     _run(
         _INDEX, 0, _DTYPES[logits.dtype], 0, out.data_ptr(), 0, logits.data_ptr(), place, stride,
-        samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(),
+        samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
     )  # fmt: skip
     return out
 
@@ -92,7 +103,7 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
     number, column = _temperature(tau)
     _run(
         _SOFT, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
-        1, logits.numel() // classes, classes, number, column, seed, offset, _threads(),
+        1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
     )  # fmt: skip
     return out
 
@@ -104,7 +115,7 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     number, column = _temperature(tau)
     _run(
         _SOFT_BACKWARD, 0, _DTYPES[y.dtype], out.data_ptr(), 0, grad.data_ptr(), y.data_ptr(), 0, 0,
-        1, y.numel() // classes, classes, number, column, 0, 0, _threads(),
+        1, y.numel() // classes, classes, number, column, 0, 0, _threads(), 1, 1,
     )  # fmt: skip
     return out
 
@@ -116,9 +127,24 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     _kept, place, stride = _masked(mask, logits)
     _run(
         _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
-        1, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(),
+        1, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
     )  # fmt: skip
     return out
+
+
+def hard_with_index(
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+) -> tuple[Tensor, Tensor]:
+    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
+    classes = logits.shape[-1]
+    out = torch.empty((samples, *logits.shape), dtype=logits.dtype)
+    found = torch.empty((samples, *logits.shape[:-1]), dtype=torch.int64)
+    _kept, place, stride = _masked(mask, logits)
+    _run(
+        _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), found.data_ptr(), 0, logits.data_ptr(), place,
+        stride, samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
+    )  # fmt: skip
+    return out, found
 
 
 def hard_backward(
@@ -131,6 +157,47 @@ def hard_backward(
     number, column = _temperature(tau)
     _run(
         _HARD_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, grad.data_ptr(), logits.data_ptr(),
-        place, stride, 1, logits.numel() // classes, classes, number, column, seed, offset, _threads(),
+        place, stride, 1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
+    )  # fmt: skip
+    return out
+
+
+def reinmax_backward(
+    grad: Tensor, logits: Tensor, mask: Tensor | None, index: Tensor, tau: float | Tensor
+) -> Tensor:
+    """ReinMax's gradient ``[samples, *logits.shape]`` for the winners ``index``."""
+    classes = logits.shape[-1]
+    out = torch.empty_like(grad)
+    _kept, place, stride = _masked(mask, logits)
+    number, column = _temperature(tau)
+    _run(
+        _REINMAX_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
+        logits.data_ptr(), place, stride, index.shape[0], logits.numel() // classes, classes, number, column,
+        0, 0, _threads(), 1, 1,
+    )  # fmt: skip
+    return out
+
+
+def rao_backward(
+    grad: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    index: Tensor,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    draws: int,
+    group: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
+    classes = logits.shape[-1]
+    out = torch.empty_like(grad)
+    _kept, place, stride = _masked(mask, logits)
+    number, column = _temperature(tau)
+    _run(
+        _RAO_BACKWARD, int(reinmax), _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
+        logits.data_ptr(), place, stride, index.shape[0], logits.numel() // classes, classes, number, column,
+        seed, offset, _threads(), draws, group,
     )  # fmt: skip
     return out

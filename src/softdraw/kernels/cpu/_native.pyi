@@ -16,6 +16,8 @@ def run(
     seed: int,
     offset: int,
     threads: int,
+    draws: int,
+    group: int,
     /,
 ) -> None: ...
 def instructions() -> str: ...

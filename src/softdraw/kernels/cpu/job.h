@@ -4,15 +4,25 @@
 
 #include <stdint.h>
 
-enum operation { OP_NOISE, OP_INDEX, OP_SOFT, OP_HARD, OP_SOFT_BACKWARD, OP_HARD_BACKWARD };
+enum operation {
+    OP_NOISE,
+    OP_INDEX,
+    OP_SOFT,
+    OP_HARD,
+    OP_SOFT_BACKWARD,
+    OP_HARD_BACKWARD,
+    OP_REINMAX_BACKWARD,
+    OP_RAO_BACKWARD
+};
 enum law { LAW_GUMBEL, LAW_LOGISTIC, LAW_EXPONENTIAL, LAW_UNIFORM };
 enum dtype { DT_FLOAT32, DT_FLOAT64, DT_BFLOAT16, DT_FLOAT16 };
 
 /* All tensors are contiguous [samples, rows, classes] or [rows, classes]; absent ones are NULL. */
 struct job {
-    int64_t operation, law, dtype;
+    int64_t operation, dtype;
+    int64_t law;          /* of the noise; for OP_RAO_BACKWARD 0 is Gumbel-Rao, 1 ReinMax-Rao */
     char *out;            /* samples, noise or gradient, in dtype */
-    int64_t *index;       /* int64 [samples, rows] */
+    int64_t *index;       /* int64 [samples, rows]; the last two operations read it */
     const char *grad;     /* upstream gradient, in dtype */
     const char *logits;   /* logits, or for OP_SOFT_BACKWARD the soft sample */
     const uint8_t *mask;  /* one byte an element */
@@ -21,7 +31,19 @@ struct job {
     double tau;
     const char *row_tau;  /* one number a row, in the dtype that is computed in, or NULL for tau */
     uint64_t seed, offset;
+    int64_t draws, group; /* of OP_RAO_BACKWARD: K, and how many draws share a key; 1 elsewhere */
 };
+
+/* The seed of sub-stream `data`, as softdraw.kernels.hashing.fold has it. */
+static inline uint64_t softdraw_mix(uint64_t word) {
+    word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9u;
+    word = (word ^ (word >> 27)) * 0x94D049BB133111EBu;
+    return word ^ (word >> 31);
+}
+static inline uint64_t softdraw_fold(uint64_t seed, uint64_t data) {
+    const uint64_t golden = 0x9E3779B97F4A7C15u;
+    return softdraw_mix(softdraw_mix(seed + golden) + data * golden + golden);
+}
 
 /* Work on rows [begin, end) of the samples * rows. Returns 0, or -1 without memory for scratch. */
 typedef int (*loops)(const struct job *, int64_t begin, int64_t end);

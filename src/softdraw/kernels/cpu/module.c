@@ -54,7 +54,7 @@ static PyObject *use_team(PyObject *module, PyObject *address) {
     Py_RETURN_NONE;
 }
 
-#define ARGUMENTS 17
+#define ARGUMENTS 19
 
 static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     struct job job;
@@ -83,6 +83,8 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) 
     job.row_tau = (const char *)(uintptr_t)n[13];
     job.seed = n[14];
     job.offset = n[15];
+    job.draws = (int64_t)n[17];
+    job.group = (int64_t)n[18];
     int status = 0;
     if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
         static const size_t widths[] = {4, 8, 2, 2};
@@ -99,7 +101,7 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) 
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
      "run(operation, law, dtype, out, index, grad, logits, mask, mask_stride, samples, rows, classes, tau, row_tau, "
-     "seed, offset, threads): one operation on contiguous memory; see job.h."},
+     "seed, offset, threads, draws, group): one operation on contiguous memory; see job.h."},
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},

@@ -102,8 +102,9 @@ static void share_in_pool(struct share *share, int helpers) {
 }
 
 int softdraw_share(loops work, const struct job *job, int64_t threads) {
-    int64_t rows = job->samples * job->rows, helpers = rows * job->classes / ELEMENTS_FOR_A_THREAD;
-    int64_t piece = ELEMENTS_IN_A_PIECE / job->classes;
+    int64_t rows = job->samples * job->rows, helpers = rows * job->classes * job->draws / ELEMENTS_FOR_A_THREAD;
+    int64_t piece = ELEMENTS_IN_A_PIECE / (job->classes * job->draws), least = 512 / job->classes;
+    if (piece < least) piece = least; /* rows of few classes are worked on together */
     struct share share = {work, job, piece > 1 ? piece : 1, rows, 0, 0};
     if (threads > MOST_THREADS) threads = MOST_THREADS;
     if (helpers > threads) helpers = threads;

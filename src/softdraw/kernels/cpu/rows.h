@@ -140,6 +140,8 @@ static int F(run)(const struct job *job, int64_t begin, int64_t end) {
         F(noises)(job, begin, end);
         return 0;
     }
+    if (job->operation == OP_REINMAX_BACKWARD) return F(reinmax)(job, begin, end);
+    if (job->operation == OP_RAO_BACKWARD) return F(average)(job, begin, end);
     if (job->operation != OP_SOFT_BACKWARD) return F(draw)(job, begin, end);
     const STORED *grad = (const STORED *)job->grad, *y = (const STORED *)job->logits;
     if (F(is_narrow)(job->classes)) {

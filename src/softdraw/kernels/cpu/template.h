@@ -3,4 +3,5 @@
 #include "search.h"
 #include "weights.h"
 #include "narrow.h"
+#include "jacobians.h"
 #include "rows.h"

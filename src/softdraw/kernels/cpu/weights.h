@@ -48,11 +48,10 @@ static __attribute__((noinline)) REAL F(weights)(struct F(scratch) *s, int64_t r
     }
     for (int64_t from = 0; from < classes; from += TILE) {
         int64_t to = from + TILE < classes ? from + TILE : classes, i = from;
-        const REAL *noise = s->noise + ready;
+        const REAL *noise = s->noise + (ready < 0 ? 0 : ready);
         if (ready < 0) {
             F(make)(&s->tile, job, sample, number, 1, from, to);
             F(noise_into)(&s->tile, s->noise, law);
-            noise = s->noise;
         }
         if (tau == 1) {
             for (; i + ABREAST * N <= to; i += ABREAST * N, noise += ABREAST * N) {

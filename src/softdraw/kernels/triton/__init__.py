@@ -8,10 +8,26 @@ need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in e
 import torch
 from torch import Tensor
 
+from softdraw.kernels import jacobians
 from softdraw.kernels.formulas import compute_dtype
+
+# One pass of PyTorch each: not worth a program of its own.
+from softdraw.kernels.jacobians import reinmax_backward
 from softdraw.kernels.triton import programs
 
-__all__ = ["INTERPRETED", "hard", "hard_backward", "index", "name", "noise", "soft", "soft_backward"]
+__all__ = [
+    "INTERPRETED",
+    "hard",
+    "hard_backward",
+    "hard_with_index",
+    "index",
+    "name",
+    "noise",
+    "rao_backward",
+    "reinmax_backward",
+    "soft",
+    "soft_backward",
+]
 
 #: Triton was imported with TRITON_INTERPRET=1, so the programs run on the CPU, slowly.
 INTERPRETED = programs.INTERPRETED
@@ -85,7 +101,7 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
     """Gumbel-Softmax samples in the logits' dtype."""
     out = torch.empty_like(logits)
     if out.numel():
-        _draw(logits, mask, tau, seed, offset, 1, logits, out, "soft")
+        _draw(logits, mask, tau, seed, offset, 1, None, out, "soft")
     return out
 
 
@@ -93,8 +109,35 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
     out = torch.empty_like(logits)
     if out.numel():
-        _draw(logits, mask, 1.0, seed, offset, 1, logits, out, "hard")
+        _draw(logits, mask, 1.0, seed, offset, 1, None, out, "hard")
     return out
+
+
+def hard_with_index(
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+) -> tuple[Tensor, Tensor]:
+    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
+    out = torch.empty((samples, *logits.shape), dtype=logits.dtype, device=logits.device)
+    found = torch.empty(out.shape[:-1], dtype=torch.int64, device=logits.device)
+    if out.numel():
+        _draw(logits, mask, 1.0, seed, offset, samples, found, out, "hard")
+    return out, found
+
+
+def rao_backward(
+    grad: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    index: Tensor,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    draws: int,
+    group: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's or ReinMax-Rao's gradient, from noise that a program makes."""
+    return jacobians.rao_backward(noise, grad, logits, mask, index, tau, seed, offset, draws, group, reinmax)
 
 
 def _draw(
@@ -104,7 +147,7 @@ def _draw(
     seed: int,
     offset: int,
     samples: int,
-    indices: Tensor,
+    indices: Tensor | None,
     out: Tensor,
     kind: str,
 ) -> None:
@@ -112,8 +155,9 @@ def _draw(
     rows = logits.numel() // classes
     allowed, masked = _mask(mask, logits)
     programs.draw[(samples * rows,)](
-        logits, allowed, _tau(tau, logits), indices, out, rows, classes, *_key(seed, offset),
-        MASKED=masked, KIND={"index": 0, "soft": 1, "hard": 2}[kind],
+        logits, allowed, _tau(tau, logits), out if indices is None else indices, out, rows, classes,
+        *_key(seed, offset), MASKED=masked, INDEXED=indices is not None,
+        KIND={"index": 0, "soft": 1, "hard": 2}[kind],
         DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes),
     )  # fmt: skip
 

@@ -106,7 +106,8 @@ def _load(logits, mask, row, c, classes, MASKED: tl.constexpr, DOUBLE: tl.conste
 @triton.jit
 def draw(
     logits, mask, tau, indices, out, rows, classes, k0, k1, offset_low, offset_high,
-    MASKED: tl.constexpr, KIND: tl.constexpr, DOUBLE: tl.constexpr, BLOCK: tl.constexpr,
+    MASKED: tl.constexpr, INDEXED: tl.constexpr, KIND: tl.constexpr, DOUBLE: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """One row: its index (KIND 0), its soft sample (1) or its hard sample (2)."""
     place = tl.program_id(0).to(tl.int64)
@@ -137,9 +138,9 @@ def draw(
     found = tl.where(bad, -1, found)
     base = tl.where(best == -inf, 0.0, best)
 
-    if KIND == 0:
+    if INDEXED:
         tl.store(indices + place, found)
-    else:
+    if KIND != 0:
         t = tl.load(tau + row)
         flat = t == inf
         sharp = t == 0.0
@@ -163,7 +164,7 @@ def draw(
                 weight = tl.where(x == -inf, 0.0, tl.exp(s)) / tl.where(total == 0.0, 1.0, total)
                 y = tl.where(sharp, y, weight)
             y = tl.where(bad, float("nan"), y)
-            tl.store(out + row * classes + c, y.to(out.dtype.element_ty), mask=c < classes)
+            tl.store(out + place * classes + c, y.to(out.dtype.element_ty), mask=c < classes)
 
 
 @triton.jit
