@@ -83,6 +83,46 @@ def test_draws_agree(name, dtype, classes):
 
 @pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [1, 3, 10, 16, 17, 100, 2049])
+def test_gradients_of_the_estimators_agree(name, dtype, classes):
+    generator = torch.Generator().manual_seed(classes)
+    logits = (torch.randn(11, classes, generator=generator) * 3).to(dtype)
+    mask = torch.rand(11, classes, generator=generator) < 0.8
+    mask[0] = False  # a row without classes
+    logits[1, 0] = math.nan
+    column = (torch.rand(11, generator=generator) + 0.2).to(wide(dtype))
+    # sums over a row of numbers of size 1 cancel, so their rounding counts, not that of what is left
+    close = {torch.float32: 2e-6, torch.float64: 1e-14, torch.bfloat16: 1e-2, torch.float16: 1e-3}[dtype]
+    for samples in (None, 3):
+        lead = () if samples is None else (samples,)
+        grad = torch.randn(*lead, 11, classes, generator=generator).to(dtype)
+        for m in (None, mask):
+            y, index = reference.hard_with_index(logits, m, 7, 9, samples)
+            arguments = [a if a is None else a.detach() for a in (grad, logits, m, index)]
+            with backend(name) as (module, device):
+                moved = [a if a is None else a.to(device) for a in arguments]
+                got_y, got_index = module.hard_with_index(moved[1], moved[2], 7, 9, samples)
+                assert torch.equal(got_index.cpu(), index)
+                torch.testing.assert_close(got_y.cpu(), y, rtol=0, atol=0, equal_nan=True)
+                for tau in (1.0, 0.5, 1.3, 0.05, 1e4, column):
+                    t = tau.to(device) if isinstance(tau, torch.Tensor) else tau
+                    scale = 1 / float(tau.min() if isinstance(tau, torch.Tensor) else tau)
+                    found = module.reinmax_backward(*moved, t).cpu()
+                    torch.testing.assert_close(
+                        found, reference.reinmax_backward(*arguments, tau), rtol=close, atol=close * 8
+                    )
+                    for draws, group, second in ((1, 8, False), (11, 4, True)):
+                        rest = (3, 5, draws, group, second)
+                        torch.testing.assert_close(
+                            module.rao_backward(*moved, t, *rest).cpu(),
+                            reference.rao_backward(*arguments, tau, *rest),
+                            rtol=close * 8,
+                            atol=close * 8 * max(1.0, scale),
+                        )
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_rows_that_cannot_be_drawn(name, dtype):
     inf, nan = math.inf, math.nan
     logits = torch.tensor([[-inf] * 3, [0, nan, 0], [0, inf, 0], [nan, 0, inf], [0, -inf, 0]], dtype=dtype)
@@ -126,27 +166,8 @@ def test_memory_of_the_last_row_is_not_overrun():
             x = torch.zeros(4, classes)
             for instructions in ("generic", "avx2", "avx512"):
                 if extension.use_instructions(instructions):
-                    extension.run(
-                        2,
-                        0,
-                        0,
-                        out.data_ptr(),
-                        0,
-                        0,
-                        x.data_ptr(),
-                        0,
-                        0,
-                        1,
-                        4,
-                        classes,
-                        1.0,
-                        0,
-                        0,
-                        0,
-                        1,
-                        1,
-                        1,
-                    )
+                    rows = (1, 4, classes, 1.0, 0, 0, 0, 1, 1, 1)
+                    extension.run(2, 0, 0, out.data_ptr(), 0, 0, x.data_ptr(), 0, 0, *rows)
                     assert bool((buffer[:32] == 7).all())
                     assert bool((buffer[32 + 4 * classes :] == 7).all())
 

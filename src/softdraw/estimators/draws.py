@@ -39,18 +39,11 @@ class Draws:
         """The sample shape: ``(S,)`` or ``()``."""
         return () if self.samples is None else (self.samples,)
 
-    @property
-    def count(self) -> int:
-        """How many samples that is."""
-        return 1 if self.samples is None else self.samples
-
-    def shaped(self, drawn: Tensor) -> Tensor:
-        """``[count, *rows]`` as ``[*shape, *rows]``."""
-        return drawn[0] if self.samples is None else drawn
-
     def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
         """Seed and offset of a stream, for a fused kernel."""
-        return key_numbers(self.key if stream == 0 else self.key.fold_in(stream), None, logits)
+        if stream:
+            return self.key.fold_in(stream)._numbers()
+        return key_numbers(self._key, None if self._key is not None else self._generator, logits)
 
     def fused(
         self, logits: Tensor, mask: Tensor | None, tau: float | Tensor

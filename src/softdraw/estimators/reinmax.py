@@ -90,7 +90,7 @@ class ReinMax(TemperedEstimator):
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         fused = draws.fused(logits, mask, self.tau)
         if fused is not None:
-            return draws.shaped(kernels.reinmax(*fused, *draws.numbers(logits), draws.count))
+            return kernels.reinmax(*fused, *draws.numbers(logits), draws.samples)
         index, poison = draws.checked_index(logits, mask)
         shape = (*index.shape, logits.shape[-1])
         tau = as_tau(self.tau, logits)

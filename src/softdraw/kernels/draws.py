@@ -68,7 +68,8 @@ class _ReinMax(torch.autograd.Function):
         logits, mask, index = ctx.saved_tensors
         # The reference can be differentiated again; the others cannot.
         backend = reference if torch.is_grad_enabled() else backend_of(logits)
-        return _summed(backend.reinmax_backward(grad.contiguous(), logits, mask, index, ctx.tau)), None
+        back = backend.reinmax_backward(grad.contiguous(), logits, mask, index, ctx.tau)
+        return _summed(back, logits), None
 
 
 class _Rao(torch.autograd.Function):
@@ -84,12 +85,12 @@ class _Rao(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, mask, index = ctx.saved_tensors
         backend = reference if torch.is_grad_enabled() else backend_of(logits)
-        return _summed(backend.rao_backward(grad.contiguous(), logits, mask, index, *ctx.rest)), None
+        return _summed(backend.rao_backward(grad.contiguous(), logits, mask, index, *ctx.rest), logits), None
 
 
-def _summed(gradients: Tensor) -> Tensor:
+def _summed(gradients: Tensor, logits: Tensor) -> Tensor:
     """Over samples of the same logits."""
-    return gradients[0] if gradients.shape[0] == 1 else gradients.sum(0)
+    return gradients if gradients.dim() == logits.dim() else gradients.sum(0)
 
 
 def _plain_apply(function: type[torch.autograd.Function]) -> Any:
@@ -132,7 +133,7 @@ def hard(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
 
 
 def reinmax(
-    logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int, samples: int
+    logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int, samples: int | None
 ) -> Tensor:
     """One-hot samples ``[samples, *logits.shape]`` with ReinMax's gradient; tau is positive."""
     y: Tensor = _reinmax(logits, (mask, tau, seed, offset, samples))
@@ -144,7 +145,7 @@ def rao(
     mask: Tensor | None,
     tau: float | Tensor,
     numbers: tuple[int, int],
-    samples: int,
+    samples: int | None,
     later: tuple[int, int],
     draws: int,
     reinmax: bool,

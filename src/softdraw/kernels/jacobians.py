@@ -36,7 +36,7 @@ def reinmax_gradient(g: Tensor, place: Tensor, p: Tensor, tempered: Tensor | Non
 
 
 def draws_sharing_a_key(classes: int) -> int:
-    """How many conditional draws come from one key: this depends on the classes alone, so that a batch cut into
+    """How many conditional draws come from one key: it depends on the classes alone, so that a batch cut into
     chunks sees the noise that the whole batch would.
     """
     return max(1, min(8, 8192 // classes))
@@ -132,11 +132,12 @@ def rao_backward(
     """Gumbel-Rao's gradient ``[samples, *logits.shape]`` for the winners ``index``.
 
     That is the mean of J(y) grad / tau over ``draws`` of the noise given the winner; with ``reinmax`` it is
-    ReinMax-Rao's. ``noise`` is a backend's, and ``tau`` is positive. ``group`` draws share a key: draw k comes
+    ReinMax-Rao's. ``noise`` is a backend's, and ``tau`` is positive. ``group`` draws share a key: draw k is
     from sub-stream ``k // group`` of the seed and is its sample ``k % group``. Memory does not grow with
     ``draws``.
     """
-    samples, classes = index.shape[0], logits.shape[-1]
+    classes = logits.shape[-1]
+    samples = grad.numel() // max(1, logits.numel())
     p = _probabilities(logits, mask).expand(grad.shape).reshape(-1, classes)
     flat_index, g = index.reshape(-1), grad.reshape(-1, classes).to(p.dtype)
     q = p

@@ -115,10 +115,11 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
 
 
 def hard_with_index(
-    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int | None
 ) -> tuple[Tensor, Tensor]:
-    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
-    drawn = scores(logits, mask, _noise_for(logits, seed, offset, samples))
+    """One-hot samples ``[samples, *logits.shape]`` and their indices; without the first dim for ``None``."""
+    made = _noise_for(logits, seed, offset, 1 if samples is None else samples)
+    drawn = scores(logits, mask, made[0] if samples is None else made)
     found = drawn.winner()
     return one_hot(drawn, found).to(logits.dtype), found
 

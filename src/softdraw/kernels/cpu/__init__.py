@@ -133,16 +133,20 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
 
 
 def hard_with_index(
-    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int | None
 ) -> tuple[Tensor, Tensor]:
-    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
+    """One-hot samples ``[samples, *logits.shape]`` and their indices; without the first dim for ``None``."""
     classes = logits.shape[-1]
-    out = torch.empty((samples, *logits.shape), dtype=logits.dtype)
-    found = torch.empty((samples, *logits.shape[:-1]), dtype=torch.int64)
+    if samples is None:
+        out = torch.empty_like(logits)
+    else:
+        out = torch.empty((samples, *logits.shape), dtype=logits.dtype)
+    found = torch.empty(out.shape[:-1], dtype=torch.int64)
     _kept, place, stride = _masked(mask, logits)
     _run(
         _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), found.data_ptr(), 0, logits.data_ptr(), place,
-        stride, samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
+        stride, 1 if samples is None else samples, logits.numel() // classes, classes, 1.0, 0, seed, offset,
+        _threads(), 1, 1,
     )  # fmt: skip
     return out, found
 
@@ -172,8 +176,8 @@ def reinmax_backward(
     number, column = _temperature(tau)
     _run(
         _REINMAX_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
-        logits.data_ptr(), place, stride, index.shape[0], logits.numel() // classes, classes, number, column,
-        0, 0, _threads(), 1, 1,
+        logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
+        number, column, 0, 0, _threads(), 1, 1,
     )  # fmt: skip
     return out
 
@@ -197,7 +201,7 @@ def rao_backward(
     number, column = _temperature(tau)
     _run(
         _RAO_BACKWARD, int(reinmax), _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
-        logits.data_ptr(), place, stride, index.shape[0], logits.numel() // classes, classes, number, column,
-        seed, offset, _threads(), draws, group,
+        logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
+        number, column, seed, offset, _threads(), draws, group,
     )  # fmt: skip
     return out

@@ -114,13 +114,14 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
 
 
 def hard_with_index(
-    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int
+    logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int | None
 ) -> tuple[Tensor, Tensor]:
-    """One-hot samples ``[samples, *logits.shape]`` and their indices ``[samples, *logits.shape[:-1]]``."""
-    out = torch.empty((samples, *logits.shape), dtype=logits.dtype, device=logits.device)
+    """One-hot samples ``[samples, *logits.shape]`` and their indices; without the first dim for ``None``."""
+    lead = () if samples is None else (samples,)
+    out = torch.empty((*lead, *logits.shape), dtype=logits.dtype, device=logits.device)
     found = torch.empty(out.shape[:-1], dtype=torch.int64, device=logits.device)
     if out.numel():
-        _draw(logits, mask, 1.0, seed, offset, samples, found, out, "hard")
+        _draw(logits, mask, 1.0, seed, offset, samples or 1, found, out, "hard")
     return out, found
 
 
