@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from benchmarks import gumbel_max, gumbel_softmax
+from benchmarks import estimators, gumbel_max, gumbel_softmax
 from benchmarks.comparison import HEADER
 from benchmarks.memory import extra_tensors
 from softdraw import kernels
@@ -27,6 +27,9 @@ def main() -> None:
         print(row, flush=True)
     for row in gumbel_max.rows(options.seconds, options.device):
         print(row, flush=True)
+    if options.device == "cpu":
+        for row in estimators.rows(options.seconds):
+            print(row, flush=True)
     if not options.no_grid:
         for row in gumbel_softmax.grid(min(options.seconds, 0.3), options.device):
             print(row, flush=True)

@@ -7,7 +7,7 @@ import torch
 __all__ = ["HEADER", "Row"]
 
 HEADER = (
-    f"{'what':<26}{'shape':>14} {'dtype':<9}{'ours, ms':>10}{'peer, ms':>10}{'ratio':>8}{'bar':>6}      peer"
+    f"{'what':<32}{'shape':>14} {'dtype':<9}{'ours, ms':>10}{'peer, ms':>10}{'ratio':>8}{'bar':>6}      peer"
 )
 
 
@@ -34,4 +34,4 @@ class Row:
         shape = "x".join(map(str, self.shape))
         dtype = str(self.dtype).removeprefix("torch.")
         times = f"{self.ours * 1e3:>10.3f}{self.theirs * 1e3:>10.3f}{self.ratio:>8.2f}{bar:>6}"
-        return f"{self.what:<26}{shape:>14} {dtype:<9}{times} {verdict:<4} {self.peer}"
+        return f"{self.what:<32}{shape:>14} {dtype:<9}{times} {verdict:<4} {self.peer}"

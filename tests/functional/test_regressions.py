@@ -113,7 +113,7 @@ def test_pytorch_190758_recomputation_makes_the_same_noise():
 @pytest.mark.parametrize("budget", [0.0, 0.5, 1.0])
 def test_pytorch_190758_a_partitioner_makes_the_noise_of_the_key_again(budget):
     # Without a key the seed is an operation of the graph, which torch 2.13 runs again in the backward at
-    # budgets below 1, as it does with its own dropout: the docs tell to pass a key there.
+    # budgets below 1, as it does with its own dropout: that is refused.
     from torch._functorch import config
 
     logits, weight = torch.randn(30, 7, requires_grad=True), torch.randn(30, 7)
@@ -130,6 +130,14 @@ def test_pytorch_190758_a_partitioner_makes_the_noise_of_the_key_again(budget):
         torch.manual_seed(1)
         (want,) = torch.autograd.grad(sd.gumbel_softmax(logits, 0.5, key=key), logits, weight)
         torch.testing.assert_close(got, want)
+    if budget < 1.0:
+        torch._dynamo.reset()
+        with config.patch(activation_memory_budget=budget):
+            compiled = torch.compile(lambda x: sd.gumbel_softmax(x), fullgraph=True, backend="aot_eager")
+            with pytest.raises(RuntimeError, match="activation_memory_budget"):
+                compiled(logits)
+            with torch.no_grad():
+                assert compiled(logits).shape == logits.shape
 
 
 # torch's own tests of F.gumbel_softmax (test/test_nn.py), with the function replaced by ours
