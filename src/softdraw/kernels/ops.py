@@ -81,9 +81,9 @@ def _fresh_state_fake(like: Tensor) -> Tensor:
     # pytorch#190758: such a graph draws again in its backward, whatever the tag says, and nothing would tell.
     if torch.is_grad_enabled() and getattr(config, "activation_memory_budget", 1) < 1:
         raise RuntimeError(
-            f"key: torch._functorch.config.activation_memory_budget is {config.activation_memory_budget}, and "
-            "below 1 torch.compile may draw a new seed in the backward, so that the gradient belongs to other "
-            "noise; pass key= (or noise=), which is recomputed exactly"
+            f"key: torch._functorch.config.activation_memory_budget is {config.activation_memory_budget}, "
+            "and below 1 torch.compile may draw a new seed in the backward, whose gradient is then that of "
+            "other noise; pass key= (or noise=), which is recomputed exactly"
         )
     return torch.empty((2,), dtype=torch.int64)
 

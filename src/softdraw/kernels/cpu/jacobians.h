@@ -71,7 +71,74 @@ static void F(reinmax_row)(const struct job *job, int64_t place, int64_t number,
     }
 }
 
+/* Softmax of logits in columns, which are all -inf for no row that has a winner. */
+INLINE void F(softmax_columns)(const V *x, int64_t classes, V top, V rate, V *p) {
+    V total = (V){0};
+    int64_t c = 0;
+    for (; c + ABREAST <= classes; c += ABREAST) {
+        const int n = ABREAST;
+        EACH p[c + u] = (x[c + u] - top) * rate;
+        R(exp)(p + c, n);
+        EACH total += p[c + u];
+    }
+    for (; c < classes; c++) {
+        p[c] = (x[c] - top) * rate;
+        R(exp)(p + c, 1);
+        total += p[c];
+    }
+    const V scale = 1 / total;
+    for (c = 0; c < classes; c++) p[c] *= scale;
+}
+
+/* ReinMax for N rows of few classes at once; see narrow.h. */
+static void F(reinmax_narrow)(const struct job *job, int64_t sample, int64_t row, int64_t rows) {
+    const int64_t classes = job->classes, place = sample * job->rows + row;
+    const V lowest = (V){0} - INFINITE, tau = F(taus)(job, row, rows), one = (V){0} + 1;
+    V x[N], g[N], p[N], t[N], top = lowest, won = (V){0}, both = (V){0}, middle = (V){0};
+    VI where = (VI){0} - 1;
+    F(columns)((const STORED *)job->grad + place * classes, classes, rows, g);
+    for (int64_t r = 0; r < N; r++) {
+        x[r] = r < rows ? F(get_some)((const STORED *)job->logits + (row + r) * classes, 0, classes, 0) : (V){0};
+        if (r < rows && job->mask) x[r] = R(masked)(x[r], job->mask + (row + r) * job->mask_stride, classes);
+        if (r < rows) where[r] = job->index[place + r];
+    }
+    R(transpose)(x);
+    for (int64_t c = 0; c < classes; c++) {
+        top = R(max)(top, x[c]);
+        g[c] *= (REAL)0.5;
+        won = (V)(((VI)won) | ((VI)(where == (VI){0} + (int)c) & (VI)g[c]));
+    }
+    F(softmax_columns)(x, classes, top, one, p);
+    for (int64_t c = 0; c < classes; c++) {
+        g[c] -= won;
+        both = R(fma)(p[c], g[c], both);
+    }
+    if (job->row_tau || job->tau != 1) {
+        V rate = 1 / tau;
+        rate = R(less)(rate, (V){0} + LARGEST, rate, (V){0} + LARGEST);
+        F(softmax_columns)(x, classes, top, rate, t);
+        for (int64_t c = 0; c < classes; c++) middle = R(fma)(t[c], g[c], middle);
+        for (int64_t c = 0; c < classes; c++) p[c] = t[c] * (g[c] + (g[c] - middle)) - p[c] * (g[c] - both);
+    } else {
+        middle = both;
+        for (int64_t c = 0; c < classes; c++) p[c] *= g[c];
+    }
+    for (int64_t c = 0; c < classes; c++) {
+        p[c] -= (V)((VI)(where == (VI){0} + (int)c) & (VI)middle);
+        p[c] = (V)((VI)(where >= 0) & (VI)p[c]);
+    }
+    F(columns_to)(p, classes, rows, (STORED *)job->out + place * classes);
+}
+
 static int F(reinmax)(const struct job *job, int64_t begin, int64_t end) {
+    if (F(is_narrow)(job->classes)) {
+        for (int64_t rows; begin < end; begin += rows) {
+            const int64_t row = begin % job->rows, left = end - begin < job->rows - row ? end - begin : job->rows - row;
+            rows = left < N ? left : N;
+            F(reinmax_narrow)(job, begin / job->rows, row, rows);
+        }
+        return 0;
+    }
     const int64_t length = job->classes + N;
     REAL small[2 * (TILE + N)], *p = small;
     if (length > TILE + N && !(p = malloc((size_t)(2 * length) * sizeof(REAL)))) return -1;
