@@ -51,7 +51,7 @@ format: $(VENV)/.installed  ## rewrite the code in the house style
 	$(BIN)/ruff format .
 
 test-gpu: $(VENV)/.installed  ## the tests that need a CUDA or ROCm card, and Triton
-	$(BIN)/python -m pytest -m gpu tests/kernels
+	$(BIN)/python -m pytest -m gpu tests/kernels tests/functional
 
 sanitize: $(VENV)/.installed  ## the C extension's tests under AddressSanitizer and UBSan
 	rm -rf build/sanitized && mkdir -p build && cp -r src build/sanitized

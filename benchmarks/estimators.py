@@ -1,7 +1,7 @@
 """Forward and backward of ReinMax, ST Gumbel-Softmax and Gumbel-Rao against what one would use instead.
 
-Peers: the PyPI package `reinmax` where it is installed, and straightforward PyTorch, which for Gumbel-Rao holds
-all K soft samples at once. `python -m benchmarks.estimators` prints these rows alone.
+Peers: the PyPI package `reinmax` where it is installed, and straightforward PyTorch, which for Gumbel-Rao
+holds all K soft samples at once. `python -m benchmarks.estimators` prints these rows alone.
 """
 
 import importlib.util

@@ -8,6 +8,7 @@ from torch import Tensor
 from softdraw.kernels import ops
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
+from softdraw.random.fresh import check_not_captured
 from softdraw.random.noise import check_sizes
 
 __all__ = ["check_logits", "class_dim", "key_numbers", "key_state", "one_source", "read_mask", "read_tau"]
@@ -54,11 +55,7 @@ def key_numbers(key: Key | None, generator: torch.Generator | None, logits: Tens
     """Signed seed and offset of ``key`` or of a fresh one."""
     if key is not None:
         return key._numbers()
-    if logits.is_cuda and torch.cuda.is_current_stream_capturing():
-        raise RuntimeError(
-            "key: a CUDA graph would replay the seed drawn at capture; pass key= (the draw is then the same "
-            "at every replay) or noise="
-        )
+    check_not_captured(logits.is_cuda)
     return ops.random_seed(generator), 0
 
 

@@ -5,7 +5,16 @@ import torch
 from softdraw.kernels.ops import random_seed
 from softdraw.random.key import Key, _made
 
-__all__ = ["fresh_key"]
+__all__ = ["check_not_captured", "fresh_key"]
+
+
+def check_not_captured(on_cuda: bool) -> None:
+    """Refuse to read a fresh seed while a CUDA graph is captured, which would replay it for ever."""
+    if on_cuda and torch.cuda.is_current_stream_capturing():
+        raise RuntimeError(
+            "key: a CUDA graph would replay the seed drawn at capture; pass key= (the draw is then the same "
+            "at every replay) or noise="
+        )
 
 
 def fresh_key(generator: torch.Generator | None = None) -> Key:

@@ -1,0 +1,40 @@
+"""Draws while a CUDA graph is captured: a seed from the host would be replayed for ever."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import softdraw as sd
+from softdraw.functional.arguments import key_numbers
+from softdraw.random.fresh import check_not_captured
+
+
+def test_a_fresh_seed_is_refused_during_capture(monkeypatch):
+    """Without a card the capture is feigned; the test below does it for real."""
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+    logits = SimpleNamespace(is_cuda=True)
+    with pytest.raises(RuntimeError, match="replay the seed"):
+        key_numbers(None, None, logits)
+    with pytest.raises(RuntimeError, match="replay the seed"):
+        check_not_captured(True)
+    assert key_numbers(sd.Key(3), None, logits) == (3, 0)
+    check_not_captured(False)
+
+
+@pytest.mark.gpu
+def test_a_captured_draw_is_that_of_its_key():
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    logits, key = torch.randn(64, 100, device="cuda"), sd.Key(1)
+    expected = sd.gumbel_max(logits, key=key)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        got = sd.gumbel_max(logits, key=key)
+    graph.replay()
+    assert torch.equal(got, expected)
+    with (
+        pytest.raises(RuntimeError, match="replay the seed"),
+        torch.cuda.graph(torch.cuda.CUDAGraph()),
+    ):
+        sd.gumbel_max(logits)
