@@ -42,7 +42,6 @@ def test_two_equal_classes_at_a_million():
         assert scipy.stats.binomtest(ones, 100_000, 0.5).pvalue > RATE
 
 
-@pytest.mark.slow
 def test_far_tail():
     # 262,144 classes, each at log-probability -20.5 below one head class, 100,000 draws: 32.8 hits expected,
     # where samplers with 24-bit uniforms have none.
@@ -55,17 +54,6 @@ def test_far_tail():
     )
     mean = draws * tail * 2.718281828459045**-20.5
     assert abs(mean - 32.8) < 0.1
-    assert scipy.stats.poisson.cdf(hits, mean) > RATE
-    assert scipy.stats.poisson.sf(hits - 1, mean) > RATE
-
-
-def test_far_tail_in_brief():
-    # The same test in a hundredth of its draws, with classes at -16.4.
-    tail, draws = 262_144, 1000
-    logits = torch.full((tail + 1,), -16.4)
-    logits[0] = 0.0
-    hits = int((sd.gumbel_max(logits, sample_shape=(draws,), key=KEY) > 0).sum())
-    mean = draws * tail * 2.718281828459045**-16.4 / (1 + tail * 2.718281828459045**-16.4)
     assert scipy.stats.poisson.cdf(hits, mean) > RATE
     assert scipy.stats.poisson.sf(hits - 1, mean) > RATE
 

@@ -31,6 +31,8 @@ __all__ = [
 
 #: Triton was imported with TRITON_INTERPRET=1, so the programs run on the CPU, slowly.
 INTERPRETED = programs.INTERPRETED
+#: Products and sums may be fused: no uniform depends on it, and Triton is going to change its default.
+_FUSED = {"enable_fp_fusion": True}
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 
 
@@ -85,6 +87,7 @@ def noise(
             LAW=_LAWS[law],
             DOUBLE=dtype == torch.float64,
             BLOCK=block,
+            **_FUSED,
         )
     return out
 
@@ -159,7 +162,7 @@ def _draw(
         logits, allowed, _tau(tau, logits), out if indices is None else indices, out, rows, classes,
         *_key(seed, offset), MASKED=masked, INDEXED=indices is not None,
         KIND={"index": 0, "soft": 1, "hard": 2}[kind],
-        DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes),
+        DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
     )  # fmt: skip
 
 
@@ -171,7 +174,7 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
         programs.backward[(y.numel() // classes,)](
             grad, y, _tau(tau, y), out, classes,
             LARGEST=torch.finfo(compute_dtype(y.dtype)).max,
-            DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes),
+            DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
         )  # fmt: skip
     return out
 

@@ -9,11 +9,13 @@ import triton.language as tl
 from triton import knobs
 
 INTERPRETED: bool = bool(knobs.runtime.interpret)
+#: of one type for every key, or each new key might compile anew
+WORDS = ["k0", "k1", "offset_low", "offset_high"]
 
 
 @triton.jit
-def _word(block, low, high, sample, lane, k0, k1):
-    """Word ``lane`` of Philox-4x32-10 at each counter, as uint32."""
+def _words(block, low, high, sample, k0, k1):
+    """Philox-4x32-10 at each counter: the words of four classes for each block, in the order of the classes."""
     c0, c1, c2, c3 = block, low, high, sample
     for _ in tl.static_range(10):
         h0, l0 = tl.umulhi(c0, 0xD2511F53), c0 * 0xD2511F53
@@ -21,7 +23,7 @@ def _word(block, low, high, sample, lane, k0, k1):
         c0, c1, c2, c3 = h1 ^ c1 ^ k0, l1, h0 ^ c3 ^ k1, l0
         k0 = k0 + 0x9E3779B9
         k1 = k1 + 0xBB67AE85
-    return tl.where(lane == 0, c0, tl.where(lane == 1, c1, tl.where(lane == 2, c2, c3)))
+    return tl.interleave(tl.interleave(c0, c2), tl.interleave(c1, c3))
 
 
 @triton.jit
@@ -34,29 +36,38 @@ def _minus_log1m(p):
 
 
 @triton.jit
-def _noise(classes, row, sample, k0, k1, offset_low, offset_high, LAW: tl.constexpr, DOUBLE: tl.constexpr):
-    """Noise of ``classes`` (int64) in one row of one sample."""
+def _noise(
+    start, row, sample, k0, k1, offset_low, offset_high,
+    LAW: tl.constexpr, DOUBLE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Noise of ``BLOCK`` classes from ``start`` (a multiple of four) in one row of one sample."""
     low = (row + offset_low.to(tl.int64)).to(tl.uint64)
     row_low = low.to(tl.uint32)
     row_high = ((low >> 32) + offset_high.to(tl.uint64)).to(tl.uint32)
-    block = (classes >> 2).to(tl.uint32)
-    lane = (classes & 3).to(tl.int32)
+    block = (start // 4 + tl.arange(0, BLOCK // 4).to(tl.int64)).to(tl.uint32)
     c1 = tl.zeros_like(block) + row_low
     c2 = tl.zeros_like(block) + row_high
     c3 = tl.zeros_like(block) + sample.to(tl.uint32)
     key0 = tl.zeros_like(block) + k0.to(tl.uint32)
     key1 = tl.zeros_like(block) + k1.to(tl.uint32)
-    word = _word(block, c1, c2, c3, lane, key0, key1)
-    fine = _word(block | 0x80000000, c1, c2, c3, lane, key0, key1)
+    word = _words(block, c1, c2, c3, key0, key1)
     upper = word >= 0x80000000
     m = tl.where(upper, word ^ 0xFFFFFFFF, word)
-    n = tl.where(upper, fine ^ 0xFFFFFFFF, fine)
     if DOUBLE:
+        fine = _words(block | 0x80000000, c1, c2, c3, key0, key1)
+        n = tl.where(upper, fine ^ 0xFFFFFFFF, fine)
         p = m.to(tl.float64) * 2.3283064365386963e-10 + (n.to(tl.float64) + 0.5) * 5.421010862427522e-20
         last = 0.9999999999999999
     else:
-        near = m.to(tl.float32) * 2.3283064365386963e-10 + (n.to(tl.float32) + 0.5) * 5.421010862427522e-20
-        p = tl.where(m < 65536, near, (m.to(tl.float32) + 0.5) * 2.3283064365386963e-10)
+        p = (m.to(tl.float32) + 0.5) * 2.3283064365386963e-10
+        # one element in 32,768 needs its low word, so most blocks go without
+        if tl.max((m < 65536).to(tl.int32), 0) > 0:
+            fine = _words(block | 0x80000000, c1, c2, c3, key0, key1)
+            n = tl.where(upper, fine ^ 0xFFFFFFFF, fine)
+            near = (
+                m.to(tl.float32) * 2.3283064365386963e-10 + (n.to(tl.float32) + 0.5) * 5.421010862427522e-20
+            )
+            p = tl.where(m < 65536, near, p)
         last = 0.9999999403953552
     if LAW == 3:
         result = tl.where(upper, tl.minimum(1.0 - p, last), p)
@@ -71,23 +82,24 @@ def _noise(classes, row, sample, k0, k1, offset_low, offset_high, LAW: tl.conste
     return result
 
 
-@triton.jit
+@triton.jit(do_not_specialize=WORDS)
 def noise(
     out,
     rows,
     classes,
-    k0,
-    k1,
-    offset_low,
-    offset_high,
+    k0: tl.uint32,
+    k1: tl.uint32,
+    offset_low: tl.uint32,
+    offset_high: tl.uint32,
     LAW: tl.constexpr,
     DOUBLE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """One piece of one row of noise."""
     place = tl.program_id(0).to(tl.int64)
-    c = tl.program_id(1).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    drawn = _noise(c, place % rows, place // rows, k0, k1, offset_low, offset_high, LAW, DOUBLE)
+    start = tl.program_id(1).to(tl.int64) * BLOCK
+    c = start + tl.arange(0, BLOCK)
+    drawn = _noise(start, place % rows, place // rows, k0, k1, offset_low, offset_high, LAW, DOUBLE, BLOCK)
     tl.store(out + place * classes + c, drawn, mask=c < classes)
 
 
@@ -103,9 +115,10 @@ def _load(logits, mask, row, c, classes, MASKED: tl.constexpr, DOUBLE: tl.conste
     return x
 
 
-@triton.jit
+@triton.jit(do_not_specialize=WORDS)
 def draw(
-    logits, mask, tau, indices, out, rows, classes, k0, k1, offset_low, offset_high,
+    logits, mask, tau, indices, out, rows, classes,
+    k0: tl.uint32, k1: tl.uint32, offset_low: tl.uint32, offset_high: tl.uint32,
     MASKED: tl.constexpr, INDEXED: tl.constexpr, KIND: tl.constexpr, DOUBLE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -124,42 +137,44 @@ def draw(
     shift = tl.where(bad, 0.0, tl.where(top == -inf, 0.0, top))
 
     best = tl.full((), -inf, tl.float64 if DOUBLE else tl.float32)
+    total = tl.zeros((), tl.float64 if DOUBLE else tl.float32)
     found = tl.full((), -1, tl.int64)
+    t = tl.load(tau + row)
+    flat = t == inf
+    # Neither infinite nor 0, which would make NaN of an infinite distance.
+    rate = tl.maximum(tl.minimum(1.0 / tl.where(t == 0.0, 1.0, t), 3.0e38), 1.0e-37)
     for start in range(0, classes, BLOCK):
         c = start + lanes
         x = _load(logits, mask, row, c, classes, MASKED, DOUBLE)
         x = tl.where(bad, 0.0, x)
-        z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
+        z = (x - shift) + _noise(start, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE, BLOCK)
         z = tl.where(x == -inf, -inf, z)
         here = tl.max(tl.where(z == z, z, -inf), 0)
         first = tl.min(tl.where(z == here, c, 0x7FFFFFFFFFFFFFFF), 0)
         found = tl.where(here > best, first, found)
-        best = tl.maximum(best, here)
+        higher = tl.maximum(best, here)
+        if KIND == 1:
+            # the sum so far, seen from the best score so far
+            base = tl.where(higher == -inf, 0.0, higher)
+            fall = tl.where(flat, 1.0, tl.where(best == -inf, 0.0, tl.exp((best - base) * rate)))
+            s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - base) * rate))
+            total = total * fall + tl.sum(tl.where(x == -inf, 0.0, tl.exp(s)), 0)
+        best = higher
     found = tl.where(bad, -1, found)
     base = tl.where(best == -inf, 0.0, best)
 
     if INDEXED:
         tl.store(indices + place, found)
     if KIND != 0:
-        t = tl.load(tau + row)
-        flat = t == inf
         sharp = t == 0.0
-        # Neither infinite nor 0, which would make NaN of an infinite distance.
-        rate = tl.maximum(tl.minimum(1.0 / tl.where(t == 0.0, 1.0, t), 3.0e38), 1.0e-37)
-        total = tl.zeros((), tl.float64 if DOUBLE else tl.float32)
-        if KIND == 1:
-            for start in range(0, classes, BLOCK):
-                c = start + lanes
-                x = tl.where(bad, 0.0, _load(logits, mask, row, c, classes, MASKED, DOUBLE))
-                z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
-                s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - base) * rate))
-                total += tl.sum(tl.where(x == -inf, 0.0, tl.exp(s)), 0)
         for start in range(0, classes, BLOCK):
             c = start + lanes
             y = (c == found).to(tl.float64 if DOUBLE else tl.float32)
             if KIND == 1:
                 x = tl.where(bad, 0.0, _load(logits, mask, row, c, classes, MASKED, DOUBLE))
-                z = (x - shift) + _noise(c, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE)
+                z = (x - shift) + _noise(
+                    start, row, sample, k0, k1, offset_low, offset_high, 0, DOUBLE, BLOCK
+                )
                 s = tl.where(x == -inf, 0.0, tl.where(flat, 0.0, (z - base) * rate))
                 weight = tl.where(x == -inf, 0.0, tl.exp(s)) / tl.where(total == 0.0, 1.0, total)
                 y = tl.where(sharp, y, weight)
