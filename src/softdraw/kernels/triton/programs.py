@@ -15,7 +15,7 @@ WORDS = ["k0", "k1", "offset_low", "offset_high"]
 
 @triton.jit
 def _words(block, low, high, sample, k0, k1):
-    """Philox-4x32-10 at each counter: the words of four classes for each block, in the order of the classes."""
+    """Philox-4x32-10 at each counter: words of four classes for each block, in the order of the classes."""
     c0, c1, c2, c3 = block, low, high, sample
     for _ in tl.static_range(10):
         h0, l0 = tl.umulhi(c0, 0xD2511F53), c0 * 0xD2511F53
