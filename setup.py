@@ -12,6 +12,7 @@ _SOURCES = ["module.c", "pool.c", "loops_generic.c", "loops_avx2.c", "loops_avx5
 _HEADERS = [
     "job.h",
     "pages.h",
+    "unroll.h",
     "loops.h",
     "dtypes.h",
     "template.h",

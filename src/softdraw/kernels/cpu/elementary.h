@@ -3,23 +3,18 @@
 
    Each function works in place on `n` vectors (at most ABREAST) in lock step: one polynomial is a long chain of
    operations that wait for each other, and several chains side by side keep the processor busy. */
-
-#ifndef EACH
-#define EACH _Pragma("GCC unroll 8") for (int u = 0; u < n; u++)
-#endif
+#include "unroll.h"
 
 INLINE vf set32(float a) { return (vf){0} + a; }
 INLINE vd set64(double a) { return (vd){0} + a; }
 
 INLINE void polynomial32(vf *y, const vf *x, const float *coefficients, const int count, const int n) {
     EACH y[u] = fma32(set32(coefficients[0]), x[u], set32(coefficients[1]));
-#pragma GCC unroll 16
-    for (int i = 2; i < count; i++) EACH y[u] = fma32(y[u], x[u], set32(coefficients[i]));
+    UNROLL for (int i = 2; i < count; i++) EACH y[u] = fma32(y[u], x[u], set32(coefficients[i]));
 }
 INLINE void polynomial64(vd *y, const vd *x, const double *coefficients, const int count, const int n) {
     EACH y[u] = fma64(set64(coefficients[0]), x[u], set64(coefficients[1]));
-#pragma GCC unroll 16
-    for (int i = 2; i < count; i++) EACH y[u] = fma64(y[u], x[u], set64(coefficients[i]));
+    UNROLL for (int i = 2; i < count; i++) EACH y[u] = fma64(y[u], x[u], set64(coefficients[i]));
 }
 
 #ifndef OWN_ELEMENTARY32

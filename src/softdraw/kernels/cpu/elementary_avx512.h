@@ -1,8 +1,7 @@
 /* Logarithm and exponential for AVX-512, in place on `n` vectors in lock step (see elementary.h). Tables of 32 entries
    in registers make the series short, and with them the chains of operations that wait for each other. */
+#include "unroll.h"
 #define OWN_ELEMENTARY32
-
-#define EACH _Pragma("GCC unroll 8") for (int u = 0; u < n; u++)
 
 /* The five leading bits of a mantissa m in [1/2, 1) choose c near 1 / m: log m = log(c m) - log c. The c are whole
    512ths, so that c and c - 1 are exact. */

@@ -27,11 +27,9 @@ static void set_key(struct tile *t, uint64_t seed) {
    the multiplication ignores. Several vectors at once, because each waits long for its own products. */
 INLINE void philox(vl *c0, vl *c1, vl *c2, vl *c3, const uint64_t *key) {
     const vl m0 = (vl){0} + 0xD2511F53LL, m1 = (vl){0} + 0xCD9E8D57LL;
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
+    UNROLL for (int round = 0; round < 10; round++) {
         const vl k0 = (vl){0} + (int64_t)key[2 * round], k1 = (vl){0} + (int64_t)key[2 * round + 1];
-#pragma GCC unroll 8
-        for (int u = 0; u < ABREAST; u++) {
+        UNROLL for (int u = 0; u < ABREAST; u++) {
             vl first = mul_low(c0[u], m0), second = mul_low(c2[u], m1);
             c0[u] = xor3(high_half(second), c1[u], k0);
             c2[u] = xor3(high_half(first), c3[u], k1);
@@ -63,8 +61,7 @@ INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int o
     }
     for (int64_t q = 0; q < t->blocks; q += step) {
         vl c0[ABREAST], c1[ABREAST], c2[ABREAST], c3[ABREAST];
-#pragma GCC unroll 8
-        for (int u = 0; u < ABREAST; u++) {
+        UNROLL for (int u = 0; u < ABREAST; u++) {
             c0[u] = (block[u] + t->first) | (int64_t)flag;
             c1[u] = row[u];
             c2[u] = high_half(row[u]);
@@ -77,8 +74,7 @@ INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int o
             }
         }
         philox(c0, c1, c2, c3, t->key);
-#pragma GCC unroll 8
-        for (int u = 0; u < ABREAST; u++) store_words(words + 4 * (q + u * GROUP), c0[u], c1[u], c2[u], c3[u]);
+        UNROLL for (int u = 0; u < ABREAST; u++) store_words(words + 4 * (q + u * GROUP), c0[u], c1[u], c2[u], c3[u]);
     }
 }
 
