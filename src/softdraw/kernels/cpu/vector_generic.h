@@ -116,9 +116,16 @@ INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
 #define GROUP 2
 #define ABREAST 2
 #define GROUP_ORDER {0, 1}
+#if defined(__SSE2__)
+INLINE vl mul_low(vl a, vl b) { return (vl)_mm_mul_epu32((__m128i)a, (__m128i)b); }
+#elif defined(__aarch64__)
+INLINE vl mul_low(vl a, vl b) { return (vl)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b)); }
+#else
 INLINE vl mul_low(vl a, vl b) {
-    return (vl){(int64_t)((uint64_t)(uint32_t)a[0] * (uint32_t)b[0]), (int64_t)((uint64_t)(uint32_t)a[1] * (uint32_t)b[1])};
+    const uint64_t first = (uint64_t)(uint32_t)a[0] * (uint32_t)b[0], second = (uint64_t)(uint32_t)a[1] * (uint32_t)b[1];
+    return (vl){(int64_t)first, (int64_t)second};
 }
+#endif
 INLINE vl high_half(vl a) { return a >> 32; }
 INLINE vl xor3(vl a, vl b, vl c) { return a ^ b ^ c; }
 INLINE void store_words(uint32_t *words, vl c0, vl c1, vl c2, vl c3) {
