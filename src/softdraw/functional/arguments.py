@@ -7,11 +7,21 @@ from torch import Tensor
 
 from softdraw.kernels import ops
 from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.layout import MAX_CLASSES
 from softdraw.random import Key
 from softdraw.random.fresh import check_not_captured
 from softdraw.random.noise import check_sizes
 
-__all__ = ["check_logits", "class_dim", "key_numbers", "key_state", "one_source", "read_mask", "read_tau"]
+__all__ = [
+    "check_logits",
+    "class_dim",
+    "is_usual",
+    "key_numbers",
+    "key_state",
+    "one_source",
+    "read_mask",
+    "read_tau",
+]
 
 
 def check_logits(logits: Tensor, classes_needed: bool = True) -> None:
@@ -22,6 +32,11 @@ def check_logits(logits: Tensor, classes_needed: bool = True) -> None:
         raise ValueError(f"logits must be floating, got {logits.dtype} of shape {tuple(logits.shape)}")
     if classes_needed and logits.dim() == 0:
         raise ValueError("logits must have a dim of classes, got a tensor of shape ()")
+
+
+def is_usual(logits: Tensor) -> bool:
+    """Whether a tensor passes ``check_logits`` and ``class_dim`` at dim -1: at a glance, for small layers."""
+    return logits.is_floating_point() and logits.dim() > 0 and 0 < logits.shape[-1] < MAX_CLASSES
 
 
 def class_dim(logits: Tensor, dim: int) -> int:

@@ -6,6 +6,7 @@ from torch import Tensor
 from softdraw.functional.arguments import (
     check_logits,
     class_dim,
+    is_usual,
     key_numbers,
     one_source,
     read_mask,
@@ -79,11 +80,14 @@ def gumbel_softmax(
         Jang, Gu, Poole, "Categorical reparameterization with Gumbel-Softmax", ICLR 2017, eq. 2.
         Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, eq. 10.
     """
-    check_logits(logits)
-    dim = class_dim(logits, dim)
+    eager = is_plain(logits)
+    if eager and dim == -1 and is_usual(logits):
+        dim = logits.dim() - 1
+    else:
+        check_logits(logits)
+        dim = class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         one_source(key, generator, noise)
-    eager = is_plain(logits)
     if type(tau) is not float or not tau >= 0.0:
         tau = read_tau(tau, logits, dim, eager)
     if mask is not None:

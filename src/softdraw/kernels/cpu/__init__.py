@@ -49,10 +49,11 @@ def name() -> str:
     return f"cpu-{_native.instructions()}"
 
 
-def _masked(mask: Tensor | None, logits: Tensor) -> tuple[Tensor | None, int, int]:
+_UNMASKED = None, 0, 0
+
+
+def _masked(mask: Tensor, logits: Tensor) -> tuple[Tensor | None, int, int]:
     """The mask (to be kept alive), its address, and its stride from row to row: 0 for one of all rows."""
-    if mask is None:
-        return None, 0, 0
     classes = logits.shape[-1]
     if mask.stride(-1) == 1 and not any(mask.stride()[:-1]):
         return mask, mask.data_ptr(), 0
@@ -87,7 +88,7 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""
     classes = logits.shape[-1]
     out = torch.empty((samples, *logits.shape[:-1]), dtype=torch.int64)
-    _kept, place, stride = _masked(mask, logits)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
     _run(
         _INDEX, 0, _DTYPES[logits.dtype], 0, out.data_ptr(), 0, logits.data_ptr(), place, stride,
         samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
@@ -99,8 +100,8 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
     """Gumbel-Softmax samples in the logits' dtype."""
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _masked(mask, logits)
-    number, column = _temperature(tau)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
         _SOFT, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
         1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
@@ -112,7 +113,7 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
     classes = y.shape[-1]
     out = torch.empty_like(y)
-    number, column = _temperature(tau)
+    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
         _SOFT_BACKWARD, 0, _DTYPES[y.dtype], out.data_ptr(), 0, grad.data_ptr(), y.data_ptr(), 0, 0,
         1, y.numel() // classes, classes, number, column, 0, 0, _threads(), 1, 1,
@@ -124,7 +125,7 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _masked(mask, logits)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
     _run(
         _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
         1, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
@@ -142,7 +143,7 @@ def hard_with_index(
     else:
         out = torch.empty((samples, *logits.shape), dtype=logits.dtype)
     found = torch.empty(out.shape[:-1], dtype=torch.int64)
-    _kept, place, stride = _masked(mask, logits)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
     _run(
         _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), found.data_ptr(), 0, logits.data_ptr(), place,
         stride, 1 if samples is None else samples, logits.numel() // classes, classes, 1.0, 0, seed, offset,
@@ -157,8 +158,8 @@ def hard_backward(
     """Gradient of the soft sample at the same key, whose noise is made again."""
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _masked(mask, logits)
-    number, column = _temperature(tau)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
         _HARD_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, grad.data_ptr(), logits.data_ptr(),
         place, stride, 1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
@@ -172,8 +173,8 @@ def reinmax_backward(
     """ReinMax's gradient ``[samples, *logits.shape]`` for the winners ``index``."""
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
-    _kept, place, stride = _masked(mask, logits)
-    number, column = _temperature(tau)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
         _REINMAX_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
         logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
@@ -197,8 +198,8 @@ def rao_backward(
     """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
-    _kept, place, stride = _masked(mask, logits)
-    number, column = _temperature(tau)
+    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
         _RAO_BACKWARD, int(reinmax), _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
         logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
