@@ -268,6 +268,7 @@ def test_ctrl_c_leaves_a_usable_folder_and_says_how_to_go_on(data, tmp_path):
     assert process.stdout.readline().startswith("fit: 20 minutes")
     # The log is opened when training begins; on a fast machine it ends by itself after a few seconds.
     while not list(folder.glob("checkpoints/fit/tensorboard/events*")):
+        assert process.poll() is None
         time.sleep(0.02)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
