@@ -12,7 +12,6 @@ NUMPY = ("-W", "ignore::RuntimeWarning")
 CHOSEN = "triton and (draws_agree and 10-dtype0 or rows_that_cannot)"
 
 
-@pytest.mark.slow
 def test_the_interpreter_agrees_with_the_reference():
     pytest.importorskip("triton", reason="Triton is not installed")
     tests = Path(__file__).with_name("test_backends.py")
