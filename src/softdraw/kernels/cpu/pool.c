@@ -106,12 +106,13 @@ int softdraw_share(loops work, const struct job *job, int64_t threads) {
     int64_t piece = ELEMENTS_IN_A_PIECE / (job->classes * job->draws), least = 512 / job->classes;
     if (piece < least) piece = least; /* rows of few classes are worked on together */
     struct share share = {work, job, piece > 1 ? piece : 1, rows, 0, 0};
-    if (threads > MOST_THREADS) threads = MOST_THREADS;
     if (helpers > threads) helpers = threads;
+    if (helpers > MOST_THREADS) helpers = MOST_THREADS;
     if (helpers > rows) helpers = rows;
     helpers--;
     if (helpers < 1) return work(job, 0, rows);
-    if (team) team(take_pieces, &share, (unsigned)helpers + 1, 0);
+    /* All threads, as torch starts them: a team of another size would end some and have to make them again. */
+    if (team) team(take_pieces, &share, (unsigned)threads, 0);
     else {
         /* Two callers at a time: the second works alone rather than wait. */
         if (pthread_mutex_trylock(&turn)) return work(job, 0, rows);
