@@ -21,6 +21,8 @@ _HEADERS = [
     "weights.h",
     "narrow.h",
     "jacobians.h",
+    "reinmax.h",
+    "rao.h",
     "transpose.h",
     "rows.h",
     "words.h",

@@ -4,4 +4,6 @@
 #include "weights.h"
 #include "narrow.h"
 #include "jacobians.h"
+#include "reinmax.h"
+#include "rao.h"
 #include "rows.h"
