@@ -75,6 +75,7 @@ def _rank(rank, folder):
     torch.distributed.all_gather(parts, mine)
     if rank == 0:
         torch.save(torch.cat(parts), os.path.join(folder, "parts.pt"))
+    torch.distributed.barrier()  # or one process may tear down what the other still uses
     torch.distributed.destroy_process_group()
 
 
