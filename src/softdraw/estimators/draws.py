@@ -41,9 +41,8 @@ class Draws:
 
     def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
         """Seed and offset of a stream, for a fused kernel."""
-        if stream:
-            return self.key.fold_in(stream)._numbers()
-        return key_numbers(self._key, None if self._key is not None else self._generator, logits)
+        key = self.key if stream == 0 else self.key.fold_in(stream)
+        return key_numbers(key, None, logits)
 
     def fused(
         self, logits: Tensor, mask: Tensor | None, tau: float | Tensor

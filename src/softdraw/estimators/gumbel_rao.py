@@ -63,8 +63,6 @@ class GumbelRao(TemperedEstimator):
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         fused = draws.fused(logits, mask, self.tau)
         if fused is not None:
-            # the key is made before its numbers are read, so that both streams come from one
-            draws.key  # noqa: B018
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
             return kernels.rao(*fused, first, draws.samples, later, self.draws, reinmax=False)
         allowed = allowed_classes(logits, mask)

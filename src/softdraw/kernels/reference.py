@@ -4,6 +4,8 @@ Logits come with the classes in their last dim, contiguous; ``mask`` is boolean 
 a float or a tensor of one value a row, in the dtype that the operation computes in.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -131,20 +133,8 @@ def hard_backward(
     return soft_backward(grad, soft(logits, mask, tau, seed, offset), tau)
 
 
-def rao_backward(
-    grad: Tensor,
-    logits: Tensor,
-    mask: Tensor | None,
-    index: Tensor,
-    tau: float | Tensor,
-    seed: int,
-    offset: int,
-    draws: int,
-    group: int,
-    reinmax: bool,
-) -> Tensor:
-    """Gumbel-Rao's or ReinMax-Rao's gradient; see ``jacobians.rao_backward``."""
-    return jacobians.rao_backward(noise, grad, logits, mask, index, tau, seed, offset, draws, group, reinmax)
+#: Gumbel-Rao's or ReinMax-Rao's gradient, from this backend's noise; see ``jacobians.rao_backward``.
+rao_backward = partial(jacobians.rao_backward, noise)
 
 
 def _column(tau: float | Tensor) -> float | Tensor:

@@ -30,4 +30,5 @@ def fresh_key(generator: torch.Generator | None = None) -> Key:
         >>> first == sd.random.fresh_key(seeds.manual_seed(0))
         True
     """
+    check_not_captured(bool(torch.cuda.is_initialized()))  # type: ignore[no-untyped-call]
     return _made(random_seed(generator), 0)

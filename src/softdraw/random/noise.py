@@ -8,7 +8,7 @@ from torch import Tensor
 
 from softdraw.kernels import draws, ops
 from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
-from softdraw.random.fresh import check_not_captured, fresh_key
+from softdraw.random.fresh import fresh_key
 from softdraw.random.key import Key
 
 __all__ = ["exponential", "gumbel", "logistic", "uniform"]
@@ -141,9 +141,7 @@ def _noise(
     if torch.compiler.is_compiling() or place.type == "meta" or (key is not None and key._state is not None):
         state = ops.fresh_state(torch.empty(0)) if key is None else key.state
         return ops.noise(state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
-    if key is None:
-        check_not_captured(place.type == "cuda")
-        key = fresh_key(generator)
+    key = fresh_key(generator) if key is None else key
     if torch._C._functorch.peek_interpreter_stack() is not None:
         # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operator unwraps it.
         return ops.noise(key.state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)

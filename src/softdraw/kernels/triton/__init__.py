@@ -5,6 +5,8 @@ Arguments as in ``softdraw.kernels.reference``. A program works on one row (the 
 need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than keep it.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -128,20 +130,8 @@ def hard_with_index(
     return out, found
 
 
-def rao_backward(
-    grad: Tensor,
-    logits: Tensor,
-    mask: Tensor | None,
-    index: Tensor,
-    tau: float | Tensor,
-    seed: int,
-    offset: int,
-    draws: int,
-    group: int,
-    reinmax: bool,
-) -> Tensor:
-    """Gumbel-Rao's or ReinMax-Rao's gradient, from noise that a program makes."""
-    return jacobians.rao_backward(noise, grad, logits, mask, index, tau, seed, offset, draws, group, reinmax)
+#: Gumbel-Rao's or ReinMax-Rao's gradient, from this backend's noise; see ``jacobians.rao_backward``.
+rao_backward = partial(jacobians.rao_backward, noise)
 
 
 def _draw(
