@@ -7,7 +7,7 @@ import os
 
 from setuptools import Extension, setup
 
-_FOLDER = "src/softdraw/kernels/cpu"
+_FOLDER = "src/softdraw/kernels/cpu/src"
 _SOURCES = ["module.c", "pool.c", "loops_generic.c", "loops_avx2.c", "loops_avx512.c"]
 _HEADERS = [
     "job.h",

@@ -15,10 +15,10 @@ from collections.abc import Callable
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from softdraw.molecules.dataset import load
-from softdraw.molecules.drawing import draw
-from softdraw.molecules.likelihood import log_likelihood
-from softdraw.molecules.network import GraphNetwork
+from softdraw.molecules.data.dataset import load
+from softdraw.molecules.model.drawing import draw
+from softdraw.molecules.model.likelihood import log_likelihood
+from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
 
 SIZES = (10, 20, 40, 80)

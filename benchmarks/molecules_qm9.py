@@ -17,11 +17,11 @@ import numpy as np
 
 import softdraw as sd
 from softdraw.molecules import MoleculeGenerator
-from softdraw.molecules.files import read_rows
-from softdraw.molecules.properties import evaluate
-from softdraw.molecules.score import score
-from softdraw.molecules.steering import SteerOptions
-from softdraw.molecules.targets import default_target, distance
+from softdraw.molecules.chemistry.properties import evaluate
+from softdraw.molecules.data.files import read_rows
+from softdraw.molecules.scoring.scores import score
+from softdraw.molecules.steering.steering import SteerOptions
+from softdraw.molecules.steering.targets import default_target, distance
 
 SAMPLES = 10_000
 SHOWN = ("validity_unmasked", "validity", "uniqueness", "valid_unique_novel", "fcd", "sample_seconds")

@@ -14,7 +14,7 @@ import pytest
 from rdkit import Chem
 
 from softdraw.cli import main
-from softdraw.molecules.run_folder import RunFolder
+from softdraw.molecules.storage.run_folder import RunFolder
 
 # one run is shared by most tests, so they stay in one process
 pytestmark = pytest.mark.xdist_group("molecules-cli")
@@ -289,7 +289,7 @@ def test_a_second_ctrl_c_stops_at_once_and_still_says_how_to_go_on(data, tmp_pat
     def stop(self, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("softdraw.molecules.run.Run.everything", stop)
+    monkeypatch.setattr("softdraw.molecules.run.run.Run.everything", stop)
     code, _, err = here(capsys, "run", "--data", data, "--steps", "3", "--out", tmp_path / "run")
     assert code == 130
     assert "stopped at once" in err

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from softdraw.molecules.dataset import Dataset, load
+from softdraw.molecules.data.dataset import Dataset, load
 
 
 @pytest.fixture(scope="session", autouse=True)

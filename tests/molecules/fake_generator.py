@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.errors import CheckpointError, OutputError
-from softdraw.molecules.properties import evaluate
-from softdraw.molecules.score import score
-from softdraw.molecules.targets import default_target, targets_from
+from softdraw.molecules.scoring.scores import score
+from softdraw.molecules.steering.targets import default_target, targets_from
 
 TRAIN = ["CCO", "CCN", "CCC", "C1CC1", "CC=O", "C#N", "OCCO", "CCF", "COC", "NCCN"]
 HELD_OUT = ["CCCO", "CCCN"]

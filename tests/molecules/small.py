@@ -2,7 +2,7 @@
 
 import torch
 
-from softdraw.molecules.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 
 SMALL = NetworkOptions(width=16, layers=2, heads=2, pair_width=8, bond_width=16)
 SIZES = SMALL.to_dict()

@@ -14,8 +14,8 @@ from softdraw.cli.entry import INTERRUPTED
 from softdraw.cli.molecules_files import report, sample, score
 
 if TYPE_CHECKING:
-    from softdraw.molecules.run import Run
-    from softdraw.molecules.run_options import RunOptions
+    from softdraw.molecules.run.options import RunOptions
+    from softdraw.molecules.run.run import Run
 
 __all__ = ["add_to"]
 
@@ -130,8 +130,8 @@ def steer(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Steer a fitted model to properties, then draw, score and report."""
-    from softdraw.molecules.run_folder import RunFolder
-    from softdraw.molecules.run_options import RunOptions
+    from softdraw.molecules.run.options import RunOptions
+    from softdraw.molecules.storage.run_folder import RunFolder
 
     place = RunFolder(folder)
     place.require()
@@ -165,7 +165,7 @@ def steer(
 
 def _options(contradiction: bool, **values: Any) -> "RunOptions":
     """Options of a run, with every mistake in them reported as one in the command."""
-    from softdraw.molecules.run_options import RunOptions, check_request
+    from softdraw.molecules.run.options import RunOptions, check_request
 
     with o.as_usage():
         if contradiction:
@@ -176,7 +176,7 @@ def _options(contradiction: bool, **values: Any) -> "RunOptions":
 
 
 def _run(folder: Path, options: "RunOptions") -> "Run":
-    from softdraw.molecules.run import Run, is_worker
+    from softdraw.molecules.run.run import Run, is_worker
 
     return Run(folder, options, say=(lambda line: None) if is_worker() else typer.echo)
 

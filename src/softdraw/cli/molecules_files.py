@@ -34,7 +34,7 @@ def sample(
     overwrite: o.Overwrite = False,
 ) -> None:
     """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule."""
-    from softdraw.molecules.writing import write_text
+    from softdraw.molecules.storage.atomic import write_text
     from softdraw.random import Key
 
     if stage is not None and stage not in STAGES:
@@ -68,8 +68,8 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score any file of SMILES; data are files, 'chemicals' or 'qm9'."""
-    from softdraw.molecules.score import score_file
-    from softdraw.molecules.score_table import ROWS, written
+    from softdraw.molecules.scoring.scores import score_file
+    from softdraw.molecules.scoring.table import ROWS, written
 
     if run is not None and (train is not None or reference is not None):
         raise typer.BadParameter(
@@ -97,7 +97,7 @@ def score(
 def report(folder: o.Folder) -> None:
     """Make report.html again from what lies in the folder of a run."""
     from softdraw.molecules.report import write_report
-    from softdraw.molecules.run_folder import RunFolder
+    from softdraw.molecules.storage.run_folder import RunFolder
 
     typer.echo(f"report: {write_report(RunFolder(folder))}")
 
@@ -105,7 +105,7 @@ def report(folder: o.Folder) -> None:
 def _generator(folder: Path, stage: str | None) -> "MoleculeGenerator":
     from softdraw.molecules.errors import CheckpointError, DataError
     from softdraw.molecules.generator import MoleculeGenerator
-    from softdraw.molecules.run_folder import RunFolder
+    from softdraw.molecules.storage.run_folder import RunFolder
 
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected the folder of a run")
@@ -125,7 +125,7 @@ def _molecules(source: str | None) -> Sequence[str] | None:
     """All SMILES of a source, as they stand there."""
     if source is None:
         return None
-    from softdraw.molecules.sources import open_source
+    from softdraw.molecules.data.sources import open_source
 
     return [smiles for _, smiles in open_source(source).rows() if smiles]
 

@@ -9,15 +9,15 @@ are tested.
 
 from softdraw.distributions import kl as _kl  # noqa: F401  registers the closed forms with torch
 from softdraw.distributions.categorical import Categorical
-from softdraw.distributions.exp_relaxed_categorical import ExpRelaxedCategorical
 from softdraw.distributions.hard_concrete import HardConcrete
 from softdraw.distributions.kl_estimate import kl_estimate
-from softdraw.distributions.logit_relaxed_bernoulli import LogitRelaxedBernoulli
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
-from softdraw.distributions.relaxed_bernoulli import RelaxedBernoulli
-from softdraw.distributions.relaxed_bernoulli_straight_through import RelaxedBernoulliStraightThrough
-from softdraw.distributions.relaxed_one_hot_categorical import RelaxedOneHotCategorical
-from softdraw.distributions.relaxed_one_hot_categorical_straight_through import (
+from softdraw.distributions.relaxed.exp_relaxed_categorical import ExpRelaxedCategorical
+from softdraw.distributions.relaxed.logit_relaxed_bernoulli import LogitRelaxedBernoulli
+from softdraw.distributions.relaxed.relaxed_bernoulli import RelaxedBernoulli
+from softdraw.distributions.relaxed.relaxed_bernoulli_straight_through import RelaxedBernoulliStraightThrough
+from softdraw.distributions.relaxed.relaxed_one_hot_categorical import RelaxedOneHotCategorical
+from softdraw.distributions.relaxed.relaxed_one_hot_categorical_straight_through import (
     RelaxedOneHotCategoricalStraightThrough,
 )
 

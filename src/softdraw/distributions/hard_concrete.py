@@ -9,7 +9,7 @@ from torch.distributions import Bernoulli, constraints
 from torch.nn.functional import logsigmoid
 
 from softdraw.distributions.parameters import computed, log_of, wide
-from softdraw.distributions.relaxed_binary import RelaxedBinary
+from softdraw.distributions.relaxed.binary_base import RelaxedBinary
 
 
 class HardConcrete(RelaxedBinary):

@@ -11,7 +11,7 @@ from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.hard_concrete import HardConcrete
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
 from softdraw.distributions.parameters import computed, readable, wide
-from softdraw.distributions.relaxed import Relaxed
+from softdraw.distributions.relaxed.base import Relaxed
 
 
 @register_kl(Categorical, Categorical)  # type: ignore[no-untyped-call, untyped-decorator]

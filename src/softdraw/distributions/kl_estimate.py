@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from softdraw.distributions.relaxed import Relaxed
+from softdraw.distributions.relaxed.base import Relaxed
 from softdraw.random import Key
 
 

@@ -6,32 +6,32 @@ serves any cost; those that ``needs`` only a tensor also return a differentiable
 ``tests/estimators/test_proofs.py``, which fails without.
 """
 
-from softdraw.estimators.arm import ARM
-from softdraw.estimators.arsm import ARSM
-from softdraw.estimators.base import Cost, Estimator, TensorEstimator
-from softdraw.estimators.binary_concrete import BinaryConcrete
-from softdraw.estimators.decoupled_st_gumbel_softmax import DecoupledSTGumbelSoftmax
-from softdraw.estimators.disarm import DisARM
-from softdraw.estimators.enumeration import Enumeration
-from softdraw.estimators.gapped_st import GappedST
-from softdraw.estimators.gumbel_rao import GumbelRao
-from softdraw.estimators.gumbel_softmax import GumbelSoftmax
-from softdraw.estimators.imle import IMLE
-from softdraw.estimators.indecater import IndeCateR
-from softdraw.estimators.perturbed_argmax import PerturbedArgmax
-from softdraw.estimators.rebar import REBAR
-from softdraw.estimators.redge import ReDGE
-from softdraw.estimators.registry import get, names, register
-from softdraw.estimators.reinforce import Reinforce
-from softdraw.estimators.reinmax import ReinMax
-from softdraw.estimators.reinmax_rao import ReinMaxRao
-from softdraw.estimators.relax import RELAX
-from softdraw.estimators.rloo import RLOO
-from softdraw.estimators.rodeo import RODEO
-from softdraw.estimators.st import StraightThrough
-from softdraw.estimators.st_gumbel_softmax import STGumbelSoftmax
-from softdraw.estimators.unordered_set import UnorderedSet
-from softdraw.estimators.vimco import VIMCO
+from softdraw.estimators._core.base import Cost, Estimator, TensorEstimator
+from softdraw.estimators._core.registry import get, names, register
+from softdraw.estimators.control_variate.rebar import REBAR
+from softdraw.estimators.control_variate.relax import RELAX
+from softdraw.estimators.exact.enumeration import Enumeration
+from softdraw.estimators.exact.indecater import IndeCateR
+from softdraw.estimators.perturbation.imle import IMLE
+from softdraw.estimators.perturbation.perturbed_argmax import PerturbedArgmax
+from softdraw.estimators.relaxed.binary_concrete import BinaryConcrete
+from softdraw.estimators.relaxed.gumbel_softmax import GumbelSoftmax
+from softdraw.estimators.score_function.arm import ARM
+from softdraw.estimators.score_function.arsm import ARSM
+from softdraw.estimators.score_function.disarm import DisARM
+from softdraw.estimators.score_function.reinforce import Reinforce
+from softdraw.estimators.score_function.rloo import RLOO
+from softdraw.estimators.score_function.rodeo import RODEO
+from softdraw.estimators.score_function.unordered_set import UnorderedSet
+from softdraw.estimators.score_function.vimco import VIMCO
+from softdraw.estimators.straight_through.decoupled_st_gumbel_softmax import DecoupledSTGumbelSoftmax
+from softdraw.estimators.straight_through.gapped_st import GappedST
+from softdraw.estimators.straight_through.gumbel_rao import GumbelRao
+from softdraw.estimators.straight_through.redge import ReDGE
+from softdraw.estimators.straight_through.reinmax import ReinMax
+from softdraw.estimators.straight_through.reinmax_rao import ReinMaxRao
+from softdraw.estimators.straight_through.st import StraightThrough
+from softdraw.estimators.straight_through.st_gumbel_softmax import STGumbelSoftmax
 
 __all__ = [
     "ARM",

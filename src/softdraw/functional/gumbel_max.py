@@ -8,8 +8,8 @@ from torch import Tensor
 
 from softdraw.functional.arguments import check_logits, class_dim, key_numbers, one_source, read_mask
 from softdraw.functional.perturbed import noise_like, perturbed
-from softdraw.kernels import draws
-from softdraw.kernels.eager import is_plain
+from softdraw.kernels import autograd
+from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key
 from softdraw.random.noise import check_sizes
 
@@ -79,7 +79,7 @@ def gumbel_max(
         return perturbed(logits.detach(), mask, noise).winner()
     if is_plain(logits):
         seed, offset = key_numbers(key, generator, logits)
-        index = draws.index(logits.contiguous(), mask, seed, offset, samples)
+        index = autograd.index(logits.contiguous(), mask, seed, offset, samples)
     else:
         x = logits.detach()
         index = perturbed(x, mask, noise_like("gumbel", x, samples, key, generator, False)).winner()

@@ -6,7 +6,7 @@ from torch import Tensor
 from softdraw.functional.arguments import check_logits, one_source, read_mask, read_tau
 from softdraw.functional.gumbel_softmax import read_noise
 from softdraw.functional.perturbed import noise_like
-from softdraw.kernels.eager import is_plain
+from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
 

@@ -13,8 +13,8 @@ from softdraw.functional.arguments import (
     read_tau,
 )
 from softdraw.functional.perturbed import noise_like, perturbed, relax
-from softdraw.kernels import draws
-from softdraw.kernels.eager import is_plain
+from softdraw.kernels import autograd
+from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key
 
 __all__ = ["gumbel_softmax"]
@@ -102,7 +102,7 @@ def gumbel_softmax(
         if isinstance(tau, Tensor):
             # A copy in full: a schedule may step before the backward.
             tau = tau.expand(x.shape[:-1]).clone(memory_format=torch.contiguous_format)
-        draw = draws.hard if hard else draws.soft
+        draw = autograd.hard if hard else autograd.soft
         y = draw(x.contiguous(), mask, tau, seed, offset)
         return y if last else y.movedim(-1, dim)
     if noise is None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from softdraw.functional.arguments import key_numbers, key_state
-from softdraw.kernels import draws, ops
+from softdraw.kernels import autograd, ops
 from softdraw.kernels.formulas import Scores, compute_dtype, one_hot, relaxed, scores
 from softdraw.random import Key
 
@@ -23,7 +23,7 @@ def noise_like(
     dtype = compute_dtype(logits.dtype)
     if plain:
         seed, offset = key_numbers(key, generator, logits)
-        drawn = draws.noise(law, samples, rows, classes, seed, offset, dtype, logits.device)
+        drawn = autograd.noise(law, samples, rows, classes, seed, offset, dtype, logits.device)
     else:
         state = key_state(key, generator, logits)
         drawn = ops.noise(state, law, samples, rows, classes, dtype, logits.device)

@@ -1,11 +1,11 @@
 """The fused loops: one table of operations, three backends (``reference``, ``cpu``, ``triton``).
 
-``draws`` is the fast path, ``ops`` and ``formulas`` the one that transforms and compiled graphs see,
-``table`` the dispatch, ``layout`` the published counter. Every other room calls these, never a backend. May
+``autograd`` is the fast path, ``ops`` and ``formulas`` the one that transforms and compiled graphs see,
+``dispatch`` the one table of backends, ``layout`` the published counter. Every other room calls these, never a backend. May
 import: torch. To add a kernel, see "Add a kernel" in CONTRIBUTING.md.
 """
 
+from softdraw.kernels.dispatch import backend
 from softdraw.kernels.layout import LAYOUT_VERSION
-from softdraw.kernels.table import backend
 
 __all__ = ["LAYOUT_VERSION", "backend"]

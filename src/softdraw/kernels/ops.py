@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw.kernels import table
+from softdraw.kernels import dispatch
 
 __all__ = ["fresh_state", "noise", "random_seed", "random_state"]
 
@@ -29,7 +29,7 @@ def _noise(
     state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
 ) -> Tensor:
     seed, offset = state.tolist()
-    backend = table.backend_for(device.type)
+    backend = dispatch.backend_for(device.type)
     drawn: Tensor = backend.noise(law, samples, rows, classes, seed, offset, dtype, device)
     return drawn
 

@@ -9,9 +9,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from softdraw.kernels import jacobians
+from softdraw.kernels import estimator_gradients
+from softdraw.kernels.estimator_gradients import reinmax_backward
 from softdraw.kernels.formulas import compute_dtype, one_hot, relaxed, scores
-from softdraw.kernels.jacobians import reinmax_backward
 from softdraw.kernels.layout import LOW_WORD_FLAG, REFINED_BELOW
 from softdraw.kernels.philox import philox
 
@@ -133,8 +133,8 @@ def hard_backward(
     return soft_backward(grad, soft(logits, mask, tau, seed, offset), tau)
 
 
-#: Gumbel-Rao's or ReinMax-Rao's gradient, from this backend's noise; see ``jacobians.rao_backward``.
-rao_backward = partial(jacobians.rao_backward, noise)
+#: Gumbel-Rao's or ReinMax-Rao's gradient from own noise; see ``estimator_gradients.rao_backward``.
+rao_backward = partial(estimator_gradients.rao_backward, noise)
 
 
 def _column(tau: float | Tensor) -> float | Tensor:

@@ -15,8 +15,8 @@ except ImportError as error:
 
 from softdraw.molecules.errors import CheckpointError, DataError, MoleculeError, OutputError, TargetError
 from softdraw.molecules.generator import MoleculeGenerator
-from softdraw.molecules.score import Scores, score
-from softdraw.molecules.targets import Target
+from softdraw.molecules.scoring.scores import Scores, score
+from softdraw.molecules.steering.targets import Target
 
 __all__ = [
     "CheckpointError",

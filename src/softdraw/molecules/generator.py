@@ -11,24 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from softdraw.molecules.batches import batch_size_for
-from softdraw.molecules.budget import Budget
-from softdraw.molecules.dataset import load
-from softdraw.molecules.interrupts import StopOnInterrupt
-from softdraw.molecules.network import GraphNetwork, NetworkOptions
-from softdraw.molecules.objectives import Objective
-from softdraw.molecules.parts import Parts
-from softdraw.molecules.progress import ProgressBar
-from softdraw.molecules.sampling import sample_smiles
+from softdraw.molecules.chemistry.vocabulary import Vocabulary
+from softdraw.molecules.data.batches import batch_size_for
+from softdraw.molecules.data.dataset import load
+from softdraw.molecules.data.split import Parts
+from softdraw.molecules.fitting.module import LikelihoodTraining
+from softdraw.molecules.fitting.trainer import run_trainer
+from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.sampling import sample_smiles
+from softdraw.molecules.runtime.budget import Budget
+from softdraw.molecules.runtime.interrupts import StopOnInterrupt
+from softdraw.molecules.runtime.progress import ProgressBar
+from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.saving import load_generator, save_generator
-from softdraw.molecules.score import Scores, score
-from softdraw.molecules.steer_stage import run_steering
-from softdraw.molecules.steering import Steering, SteerOptions
-from softdraw.molecules.targets import Target, default_target, targets_from
-from softdraw.molecules.threads import threads_for
-from softdraw.molecules.trainer import run_trainer
-from softdraw.molecules.training import LikelihoodTraining
-from softdraw.molecules.vocabulary import Vocabulary
+from softdraw.molecules.scoring.scores import Scores, score
+from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.stage import run_steering
+from softdraw.molecules.steering.steering import Steering, SteerOptions
+from softdraw.molecules.steering.targets import Target, default_target, targets_from
 from softdraw.random import Key
 
 __all__ = ["MoleculeGenerator"]

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from numpy.typing import NDArray
 
-from softdraw.molecules.checkpoints import read_json, read_tensors, write_tensors
+from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError, DataError
-from softdraw.molecules.graphs import GraphSet
-from softdraw.molecules.network import GraphNetwork
-from softdraw.molecules.parts import Parts
-from softdraw.molecules.storage import read_arrays, write_arrays
-from softdraw.molecules.writing import make_folder, write_json
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.storage.arrays import read_arrays, write_arrays
+from softdraw.molecules.storage.atomic import make_folder, write_json
+from softdraw.molecules.storage.tensors import read_json, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from softdraw.kernels import draws, ops
+from softdraw.kernels import autograd, ops
 from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
 from softdraw.random.fresh import fresh_key
 from softdraw.random.key import Key
@@ -146,7 +146,7 @@ def _noise(
         # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operator unwraps it.
         return ops.noise(key.state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
     seed, offset = key._numbers()
-    return draws.noise(law, samples, rows, classes, seed, offset, wide, place).view(full).to(dtype)
+    return autograd.noise(law, samples, rows, classes, seed, offset, wide, place).view(full).to(dtype)
 
 
 def check_sizes(samples: int, classes: int) -> None:

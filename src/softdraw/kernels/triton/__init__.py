@@ -10,11 +10,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from softdraw.kernels import jacobians
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels import estimator_gradients
 
 # One pass of PyTorch each: not worth a program of its own.
-from softdraw.kernels.jacobians import reinmax_backward
+from softdraw.kernels.estimator_gradients import reinmax_backward
+from softdraw.kernels.formulas import compute_dtype
 from softdraw.kernels.triton import programs
 
 __all__ = [
@@ -130,8 +130,8 @@ def hard_with_index(
     return out, found
 
 
-#: Gumbel-Rao's or ReinMax-Rao's gradient, from this backend's noise; see ``jacobians.rao_backward``.
-rao_backward = partial(jacobians.rao_backward, noise)
+#: Gumbel-Rao's or ReinMax-Rao's gradient from own noise; see ``estimator_gradients.rao_backward``.
+rao_backward = partial(estimator_gradients.rao_backward, noise)
 
 
 def _draw(

@@ -10,9 +10,9 @@ import numpy as np
 
 from softdraw.molecules.report.pairs import label_of, pairs
 from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
-from softdraw.molecules.run_folder import RunFolder
-from softdraw.molecules.score_table import DASH, filled_rows, written
-from softdraw.molecules.writing import write_text
+from softdraw.molecules.scoring.table import DASH, filled_rows, written
+from softdraw.molecules.storage.atomic import write_text
+from softdraw.molecules.storage.run_folder import RunFolder
 
 __all__ = ["render", "write_report"]
 

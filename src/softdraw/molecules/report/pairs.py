@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softdraw.molecules.report.pictures import molecule_picture
-from softdraw.molecules.score_table import DASH
+from softdraw.molecules.scoring.table import DASH
 
 __all__ = ["label_of", "pairs"]
 

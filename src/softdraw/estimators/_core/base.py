@@ -1,0 +1,215 @@
+"""The one interface of all estimators of the gradient of E[f(z)]."""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from softdraw.estimators._core.draws import Draws
+from softdraw.random import Key
+
+__all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
+
+#: f maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``
+Cost = Callable[[Tensor], Tensor]
+
+
+class Estimator(nn.Module):
+    """An estimator of the gradient of E[f(z)], z one-hot samples of ``[*batch, D, C]`` logits.
+
+    Subclasses state what they are in class attributes and write ``_estimate``; ``expectation`` checks the
+    arguments. An estimator without state is a module without parameters.
+
+    Attributes:
+        name: its name in the registry.
+        needs: ``"tensor"`` (returns a differentiable one-hot, works in any network), ``"callable"`` (calls f,
+            which may be a black box) or ``"differentiable callable"``.
+        target: what the value estimates: ``"expectation"`` E[f(z)], ``"relaxed"`` E[f] of the soft sample,
+            ``"tempered"`` E[f(z)] under another law, ``"bound"`` a multi-sample bound.
+        unbiased: whether value and gradient are unbiased for that target.
+        binary: whether it serves two classes only.
+        default_tau: the temperature it takes when none is given, or None where it has none.
+        reference: the paper, with the equation that the code follows.
+    """
+
+    name: ClassVar[str] = ""
+    needs: Literal["tensor", "callable", "differentiable callable"] = "callable"
+    target: Literal["expectation", "relaxed", "tempered", "bound"] = "expectation"
+    unbiased: bool = False
+    binary: ClassVar[bool] = False
+    default_tau: ClassVar[float | None] = None
+    minimum_samples: ClassVar[int] = 1
+    reference: ClassVar[str] = ""
+
+    def __init__(self, *, samples: int = 1) -> None:
+        super().__init__()
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < self.minimum_samples:
+            raise ValueError(
+                f"samples={samples!r}: {type(self).__name__} expects an int >= {self.minimum_samples}"
+            )
+        self.samples = samples
+
+    def expectation(
+        self,
+        f: Cost,
+        logits: Tensor,
+        *,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Estimate the target for each batch element; the backward is the estimate of its gradient.
+
+        Args:
+            f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``. Its own parameters get
+                their gradient too.
+            logits: ``[*batch, D, C]``: D variables of C classes each.
+            mask: boolean, broadcastable to the logits, True where a class is allowed.
+            key: where the noise comes from; the same key gives the same estimate.
+            generator: seeds a fresh key when ``key`` is None.
+
+        Returns:
+            ``[*batch]`` in the dtype of f's costs. Reduce it and call ``backward``.
+
+        Raises:
+            ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast, more than two
+                classes for a binary estimator, costs of another shape than ``[S, *batch]``, or an f without
+                gradient for an estimator that needs one.
+            TypeError: a mask that is not boolean or logits that are not floating point.
+        """
+        check_logits(logits, mask, dims=2)
+        self._check(logits)
+        return self._estimate(f, logits, mask, Draws(key, generator, self.samples))
+
+    def evaluations(self, variables: int, classes: int) -> int:
+        """How many values of f one ``expectation`` asks for, per batch element."""
+        del variables, classes
+        return self.samples
+
+    def _check(self, logits: Tensor) -> None:
+        if self.binary and logits.shape[-1] != 2:
+            raise ValueError(
+                f"{type(self).__name__} serves binary variables: expected logits [*batch, D, 2], "
+                f"got {tuple(logits.shape)}"
+            )
+
+    def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        raise NotImplementedError
+
+    def _options(self) -> dict[str, object]:
+        return {"samples": self.samples}
+
+    def __repr__(self) -> str:
+        options = ", ".join(f"{k}={_short(v)}" for k, v in self._options().items())
+        return f"{type(self).__name__}({options})"
+
+
+class TensorEstimator(Estimator):
+    """An estimator that returns a differentiable sample: ``y = est(logits)`` in any network.
+
+    Subclasses write ``_sample``. Works under ``torch.compile`` and ``torch.func.vmap``.
+    """
+
+    needs = "tensor"
+
+    def forward(
+        self,
+        logits: Tensor,
+        *,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw one sample whose backward is the estimator's.
+
+        Args:
+            logits: ``[*batch, C]``, any number of leading dims.
+            mask: boolean, broadcastable to the logits, True where a class is allowed.
+            key: where the noise comes from.
+            generator: seeds a fresh key when ``key`` is None.
+
+        Returns:
+            ``[*batch, C]`` in the dtype of the logits: one-hot rows (soft ones where ``target`` is
+            ``"relaxed"``), zeros where a row has no allowed class.
+
+        Raises:
+            ValueError: no classes, a mask that does not broadcast, or more than two classes for a binary one.
+            TypeError: a mask that is not boolean or logits that are not floating point.
+        """
+        check_logits(logits, mask, dims=1)
+        self._check(logits)
+        return self._sample(logits, mask, Draws(key, generator, None))
+
+    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        raise NotImplementedError
+
+    def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        if self.samples == 1:
+            sample = self._sample(logits, mask, draws.single()).unsqueeze(0)
+        else:
+            sample = self._sample(logits, mask, draws)
+        return call_cost(f, sample, differentiable=True, caller=self).mean(0)
+
+
+def call_cost(f: Cost, sample: Tensor, *, differentiable: bool = False, caller: Estimator) -> Tensor:
+    """f(sample), checked: shape ``[S, *batch]`` and, where the estimator needs it, a path back to the
+    sample.
+    """
+    cost = f(sample)
+    if not isinstance(cost, Tensor):
+        raise TypeError(f"f returned {type(cost).__name__}: expected a tensor of costs [S, *batch]")
+    if cost.shape != sample.shape[:-2]:
+        raise ValueError(
+            f"f returned shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}: expected "
+            f"{tuple(sample.shape[:-2])}"
+        )
+    if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
+        raise ValueError(
+            f"{type(caller).__name__} needs an f that is differentiable in its samples, but the costs that f "
+            "returned do not depend on them through autograd; use an estimator whose needs is 'callable', "
+            "such as rloo"
+        )
+    return cost
+
+
+def _reaches(cost: Tensor, sample: Tensor) -> bool:
+    if cost is sample or cost.grad_fn is None:
+        return cost is sample
+    goal = sample.grad_fn
+    pending, seen = [cost.grad_fn], {cost.grad_fn}
+    while pending:
+        node = pending.pop()
+        if node is goal or getattr(node, "variable", None) is sample:
+            return True
+        for parent, _ in node.next_functions:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                pending.append(parent)
+    return False
+
+
+def check_logits(logits: Tensor, mask: Tensor | None, *, dims: int) -> None:
+    """Raise the error that names what is wrong with logits or mask."""
+    if not logits.is_floating_point():
+        raise TypeError(f"logits have dtype {logits.dtype}: expected a floating-point type")
+    if logits.dim() < dims or logits.shape[-1] == 0:
+        expected = "[*batch, D, C]" if dims == 2 else "[*batch, C]"
+        raise ValueError(f"logits have shape {tuple(logits.shape)}: expected {expected} with C >= 1")
+    if mask is None:
+        return
+    if mask.dtype != torch.bool:
+        raise TypeError(f"mask has dtype {mask.dtype}: expected torch.bool, True where a class is allowed")
+    if mask.dim() > logits.dim() or any(
+        m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(logits.shape), strict=False)
+    ):
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}: expected one that broadcasts to the shape of the logits, "
+            f"{tuple(logits.shape)}"
+        )
+
+
+def _short(value: object) -> object:
+    if isinstance(value, Tensor):
+        return f"{value.item():g}" if value.numel() == 1 else f"<tensor {tuple(value.shape)}>"
+    return repr(value) if isinstance(value, str) else value

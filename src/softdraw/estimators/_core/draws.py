@@ -1,0 +1,165 @@
+"""Where an estimator's noise comes from: one key, S samples, as many streams as the estimator needs."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from softdraw.estimators._core.categorical import allowed_classes, as_tau, one_hot
+from softdraw.functional import gumbel_max, gumbel_softmax
+from softdraw.functional.arguments import key_numbers, key_state
+from softdraw.functional.perturbed import noise_like
+from softdraw.kernels.fast_path import is_plain
+from softdraw.random import Key, fresh_key
+
+__all__ = ["Draws"]
+
+
+class Draws:
+    """The noise of one call.
+
+    Stream 0 is the noise of the caller's key itself, so the sample an estimator draws is that of
+    ``sd.gumbel_max`` at the same key; further streams fold a number into the key. ``samples`` is the leading
+    dim of all that is drawn, or None for a single sample without that dim.
+    """
+
+    def __init__(self, key: Key | None, generator: torch.Generator | None, samples: int | None) -> None:
+        if key is not None and generator is not None:
+            raise ValueError("key= and generator= were both given: expected at most one of them")
+        self._key = key
+        self._generator = generator
+        self.samples = samples
+
+    def single(self) -> "Draws":
+        """The same noise for one sample without the leading dim."""
+        return Draws(self._key, self._generator, None)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sample shape: ``(S,)`` or ``()``."""
+        return () if self.samples is None else (self.samples,)
+
+    def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
+        """Seed and offset of a stream, for a fused kernel."""
+        key = self.key if stream == 0 else self.key.fold_in(stream)
+        return key_numbers(key, None, logits)
+
+    def fused(
+        self, logits: Tensor, mask: Tensor | None, tau: float | Tensor
+    ) -> tuple[Tensor, Tensor | None, float | Tensor] | None:
+        """Logits, mask and temperature as a fused kernel takes them, or None where it does not serve: under a
+        transform, for logits that nothing can learn, at a temperature that is 0 or infinite.
+        """
+        if not (is_plain(logits) and torch.is_grad_enabled() and logits.requires_grad and logits.numel()):
+            return None
+        if isinstance(tau, Tensor):
+            if tau.device.type != "cpu":
+                return None
+            if tau.dim() == 0:
+                tau = float(tau)
+            else:
+                column = torch.as_tensor(as_tau(tau.detach(), logits))
+                # a copy: a schedule may step before the backward
+                tau = (
+                    column.squeeze(-1).expand(logits.shape[:-1]).clone(memory_format=torch.contiguous_format)
+                )
+        usable = (
+            bool(((tau > 0) & (tau < math.inf)).all()) if isinstance(tau, Tensor) else 0.0 < tau < math.inf
+        )
+        if not usable:
+            return None
+        return logits.contiguous(), None if mask is None else mask.expand(logits.shape), tau
+
+    @property
+    def key(self) -> Key:
+        """The key; without one, a fresh key is made at the first use and kept."""
+        if self._key is None:
+            self._key = fresh_key(self._generator)
+        return self._key
+
+    def index(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Gumbel-Max indices ``[*shape, *rows]`` of stream 0."""
+        generator = self._generator if self._key is None else None
+        return gumbel_max(
+            logits.detach(), sample_shape=self.shape, mask=mask, key=self._key, generator=generator
+        )
+
+    def hard(self, logits: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One-hot samples ``[*shape, *logits.shape]`` of stream 0 and their indices, without gradient.
+
+        A row without classes is zeros, a row with NaN is NaN.
+        """
+        index, poison = self.checked_index(logits, mask)
+        return one_hot(index, logits.shape[-1], logits.dtype, poison=poison), index
+
+    def checked_index(self, logits: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Indices of stream 0 and, unless every row is known to be drawn, 0 or NaN for each row that is
+        not.
+        """
+        index = self.index(logits, mask)
+        values = logits.detach()
+        if is_plain(logits) and index.device.type == "cpu" and not bool((index < 0).any()):
+            return index, None
+        # looking for NaN costs a pass over the logits, so on the CPU it waits for a row that was not drawn
+        top = values.masked_fill(~allowed_classes(values, mask), -math.inf).amax(-1)
+        return index, torch.where(top == -math.inf, 0.0, math.nan).to(values.dtype)
+
+    def index_of_samples(self, logits: Tensor) -> Tensor:
+        """Gumbel-Max indices of stream 0 for logits ``[*shape, *rows, C]`` that differ from sample to
+        sample.
+        """
+        if self.samples is None:
+            return self.index(logits)
+        return gumbel_max(logits.detach(), noise=self.gumbel(logits[0]))
+
+    def one_hot(self, logits: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """One-hot samples ``[*shape, *logits.shape]`` of stream 0, and which classes were allowed."""
+        index = self.index(logits, mask)
+        return one_hot(index, logits.shape[-1], logits.dtype), allowed_classes(logits.detach(), mask)
+
+    def relaxed(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:
+        """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0."""
+        if isinstance(tau, Tensor) and tau.dim():
+            tau = as_tau(tau, logits)
+        if self.samples is None:
+            generator = self._generator if self._key is None else None
+            return gumbel_softmax(logits, tau, hard, mask=mask, key=self._key, generator=generator)
+        noise = self.gumbel(logits)
+        if isinstance(tau, Tensor) and tau.dim():
+            tau = tau.unsqueeze(0)
+        return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)
+
+    def gumbel(self, logits: Tensor, stream: int = 0, extra: int | None = None) -> Tensor:
+        """Gumbel noise ``[*shape, *logits.shape]`` for such logits; ``extra`` puts one more dim in front."""
+        return self._noise("gumbel", logits, stream, extra)
+
+    def logistic(self, logits: Tensor) -> Tensor:
+        """Logistic(0, 1) noise ``[*shape, *logits.shape]`` of stream 0."""
+        return self._noise("logistic", logits, 0, None)
+
+    def _noise(self, law: str, logits: Tensor, stream: int, extra: int | None) -> Tensor:
+        lead = self.shape if extra is None else (extra, *self.shape)
+        values, plain = logits.detach(), is_plain(logits)
+        if plain or self._key is not None:
+            key, generator = self.key if stream == 0 else self.key.fold_in(stream), None
+        else:
+            # inside a transform a fresh key is drawn by the graph, one for each stream
+            key, generator = None, self._generator
+        drawn: Tensor = noise_like(law, values, math.prod(lead), key, generator, plain)
+        return drawn.reshape(*lead, *values.shape)
+
+    def source(self, logits: Tensor) -> Key | Tensor:
+        """A key for noise that is drawn later, in the backward; its state where a graph has to carry it."""
+        if is_plain(logits) or self._key is not None:
+            return self.key.fold_in(1)
+        return key_state(None, self._generator, logits)
+
+    def normal(self, logits: Tensor, stream: int = 0) -> Tensor:
+        """Standard normal noise by inversion of two one-sided uniforms, so that both tails are fine."""
+        noise = self.gumbel(logits, stream)
+        upper = noise > 0.36651292  # the median of the Gumbel law
+        e = torch.exp(-noise)
+        # below the median the lower tail is u = exp(-e); above it, the upper tail 1 - u = -expm1(-e)
+        tail = torch.where(upper, -torch.expm1(-e), torch.exp(-e)).clamp_min(torch.finfo(e.dtype).tiny)
+        value = torch.special.ndtri(tail)
+        return torch.where(upper, -value, value)

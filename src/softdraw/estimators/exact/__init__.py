@@ -1,0 +1,4 @@
+"""Estimators that sum over classes or states.
+
+May import: ``estimators._core``.
+"""

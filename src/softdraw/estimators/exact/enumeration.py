@@ -1,0 +1,101 @@
+"""Enumeration: the exact value and gradient, by visiting every state."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from softdraw.estimators._core.base import Cost, Estimator, call_cost
+from softdraw.estimators._core.categorical import allowed_classes, probabilities
+from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.registry import register
+
+__all__ = ["Enumeration"]
+
+
+@register("enumeration")
+class Enumeration(Estimator):
+    """E[f(z)] = sum over all C^D states of p(z) f(z), and its gradient, without noise.
+
+    The graph of the sum is kept, so derivatives of any order flow to the logits and to f's parameters.
+
+    Args:
+        max_states: the largest C^D it will visit.
+        chunk: how many states are given to f at once.
+
+    Raises:
+        ValueError: C^D is larger than ``max_states`` (the message gives the count).
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> logits = torch.zeros(1, 2, requires_grad=True)
+        >>> sd.estimators.get("enumeration").expectation(lambda z: 4 * z[..., 0, 0], logits).item()
+        2.0
+    """
+
+    unbiased = True
+    reference = "the definition of the expectation"
+
+    def __init__(self, *, max_states: int = 1 << 20, chunk: int = 1 << 14) -> None:
+        super().__init__(samples=1)
+        for name, count in (("max_states", max_states), ("chunk", chunk)):
+            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+                raise ValueError(f"{name}={count!r}: expected an int >= 1")
+        self.max_states, self.chunk = max_states, chunk
+
+    def evaluations(self, variables: int, classes: int) -> int:
+        """C^D."""
+        states: int = int(classes) ** int(variables)
+        return states
+
+    def _check(self, logits: Tensor) -> None:
+        variables, classes = logits.shape[-2:]
+        if self.evaluations(variables, classes) > self.max_states:
+            raise ValueError(
+                f"enumeration would visit {classes}^{variables} = {classes**variables} states, more than "
+                f"max_states={self.max_states}"
+            )
+
+    def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        del draws
+        variables, classes = logits.shape[-2:]
+        allowed = allowed_classes(logits.detach(), mask)
+        p = probabilities(logits, allowed)
+        # A row without classes has one state, the zero vector: class 0 stands for it.
+        empty = ~allowed.any(-1, keepdim=True)
+        first = torch.arange(classes, device=logits.device) == 0
+        p = torch.where(empty & first, torch.ones_like(p), p)
+        total: Tensor | None = None
+        states = classes**variables
+        for start in range(0, states, self.chunk):
+            index = state_indices(start, min(start + self.chunk, states), variables, classes, logits.device)
+            count = index.shape[0]
+            at = index.view(count, *(1,) * (logits.dim() - 2), variables, 1)
+            at = at.expand(count, *logits.shape[:-1], 1)
+            weight = p.expand(count, *p.shape).gather(-1, at).squeeze(-1).prod(-1)
+            z = torch.zeros(count, *logits.shape, dtype=logits.dtype, device=logits.device)
+            z = z.scatter(-1, at, 1.0).masked_fill(~allowed, 0.0)
+            cost = call_cost(f, z, caller=self)
+            # the cost of a state that cannot occur may be infinite; 0 * inf must not reach the sum
+            cost = torch.where(weight > 0, cost, torch.zeros_like(cost))
+            part = (weight.to(cost.dtype) * cost).sum(0)
+            total = part if total is None else total + part
+        if total is None:
+            raise AssertionError("unreachable: there is at least one state")
+        return total
+
+    def _options(self) -> dict[str, object]:
+        return {"max_states": self.max_states, "chunk": self.chunk}
+
+
+def state_indices(start: int, stop: int, variables: int, classes: int, device: torch.device) -> Tensor:
+    """Classes ``[stop - start, D]`` of the states numbered start to stop, the last variable fastest."""
+    number = torch.arange(start, stop, device=device).unsqueeze(-1)
+    base = torch.tensor(
+        [classes**d for d in range(variables - 1, -1, -1)] if variables else [],
+        dtype=torch.int64,
+        device=device,
+    )
+    if math.prod([classes] * variables) == 1:
+        return torch.zeros(stop - start, variables, dtype=torch.int64, device=device)
+    return (number // base) % classes

@@ -1,0 +1,4 @@
+"""Gradients of perturbed maximisers.
+
+May import: ``estimators._core``.
+"""

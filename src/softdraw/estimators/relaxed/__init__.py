@@ -1,0 +1,4 @@
+"""Pathwise gradients of soft samples.
+
+May import: ``estimators._core``.
+"""

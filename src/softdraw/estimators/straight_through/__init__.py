@@ -1,0 +1,4 @@
+"""Hard samples whose backward borrows another sample's gradient.
+
+May import: ``estimators._core``.
+"""

@@ -1,0 +1,243 @@
+"""Molecule to graph and back: atom types and a symmetric matrix of bond orders, kekulised, hydrogens
+implicit.
+
+The way back repairs nothing. A graph that RDKit refuses is no molecule, and is told as the empty string.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rdkit import Chem, rdBase
+
+from softdraw.molecules.chemistry.vocabulary import STRICT, AtomType, Vocabulary
+from softdraw.molecules.errors import DataError
+
+__all__ = [
+    "CODEC_VERSION",
+    "decode",
+    "decode_batch",
+    "encode",
+    "parse_smiles",
+    "read_molecule",
+    "write_molecule",
+]
+
+CODEC_VERSION = 1
+"""Part of every cache key: raise it when the same molecule would be encoded otherwise."""
+
+_ORDERS = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
+_BONDS = (Chem.BondType.ZERO, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
+_SANE = Chem.SanitizeFlags.SANITIZE_NONE
+
+Record = tuple[str, list[tuple[int, int]], list[tuple[int, int, int]]]
+
+
+def parse_smiles(smiles: str, *, sanitize: bool = True) -> Chem.Mol | None:
+    """``Chem.MolFromSmiles``, with the None that RDKit's own annotation keeps silent about."""
+    return Chem.MolFromSmiles(smiles, sanitize=sanitize)
+
+
+def read_molecule(mol: Chem.Mol) -> Record:
+    """A sanitised molecule as canonical SMILES without stereo, atoms and bonds.
+
+    Atoms come in the reading order of that SMILES: every atom of a fragment after its first is bonded to an
+    earlier one.
+
+    Args:
+        mol: a molecule as RDKit parsed it; it is left as it was.
+
+    Returns:
+        The SMILES; for every atom its atomic number and formal charge; for every bond the places of its
+        atoms, the later one first, and its order 1, 2 or 3.
+
+    Raises:
+        DataError: a bond is neither single, double, triple nor aromatic, or the molecule cannot be kekulised.
+    """
+    work = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(work)
+    smiles = Chem.MolToSmiles(work)
+    order = list(work.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
+    place = [0] * len(order)
+    for new, old in enumerate(order):
+        place[old] = new
+    try:
+        Chem.Kekulize(work, clearAromaticFlags=True)
+    except Chem.KekulizeException:
+        raise DataError(f"{smiles}: RDKit cannot write it with single and double bonds") from None
+    atoms = [(0, 0)] * len(order)
+    for atom in work.GetAtoms():
+        atoms[place[atom.GetIdx()]] = (atom.GetAtomicNum(), atom.GetFormalCharge())
+    bonds = []
+    for bond in work.GetBonds():
+        i, j = place[bond.GetBeginAtomIdx()], place[bond.GetEndAtomIdx()]
+        kind = _ORDERS.get(bond.GetBondType())
+        if kind is None:
+            raise DataError(f"{smiles}: bond of type {bond.GetBondType()}, expected single, double or triple")
+        bonds.append((i, j, kind) if i > j else (j, i, kind))
+    bonds.sort()
+    return smiles, atoms, bonds
+
+
+def write_molecule(atoms: list[Chem.Atom], bonds: list[tuple[int, int, int]]) -> str:
+    """Canonical SMILES of a kekulised graph, or ``""`` where it is no molecule. The caller mutes RDKit."""
+    if not atoms:
+        return ""
+    mol = Chem.RWMol()
+    add_atom, add_bond = mol.AddAtom, mol.AddBond
+    for atom in atoms:
+        add_atom(atom)
+    for i, j, order in bonds:
+        add_bond(i, j, _BONDS[order])
+    if Chem.SanitizeMol(mol, STRICT, catchErrors=True) != _SANE:
+        return ""
+    smiles: str = Chem.MolToSmiles(mol)
+    return "" if "." in smiles else smiles
+
+
+def prototypes(vocabulary: Vocabulary) -> list[Chem.Atom]:
+    """One RDKit atom for each type, to be copied into molecules."""
+    atoms = []
+    for symbol, charge in vocabulary:
+        atom = Chem.Atom(symbol)
+        atom.SetFormalCharge(charge)
+        atoms.append(atom)
+    return atoms
+
+
+def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A molecule as atom types and bond orders.
+
+    The graph is kekulised and its hydrogens are implicit. Atoms come in the reading order of the canonical
+    SMILES, so that every atom after the first is bonded to an earlier one. Stereo is left out.
+
+    Args:
+        mol: a sanitised RDKit molecule of one fragment.
+        vocabulary: the atom types.
+
+    Returns:
+        ``types`` of shape ``[n]`` and ``bonds`` of shape ``[n, n]``, symmetric with a zero diagonal, orders 0
+        to 3.
+
+    Raises:
+        DataError: the molecule has several fragments, an atom whose type the vocabulary lacks, or a bond of
+            another kind (dative, say).
+
+    Example:
+        >>> from rdkit import Chem
+        >>> types, bonds = encode(Chem.MolFromSmiles("C=CO"), Vocabulary([AtomType("C"), AtomType("O")]))
+        >>> types
+        array([0, 0, 1], dtype=uint8)
+        >>> bonds
+        array([[0, 2, 0],
+               [2, 0, 1],
+               [0, 1, 0]], dtype=uint8)
+    """
+    smiles, atoms, edges = read_molecule(mol)
+    if "." in smiles:
+        raise DataError(f"mol: {smiles} has several fragments, expected one")
+    table = Chem.GetPeriodicTable()
+    types = np.empty(len(atoms), dtype=np.uint8)
+    for place, (number, charge) in enumerate(atoms):
+        kind = AtomType(table.GetElementSymbol(number), charge)
+        if kind not in vocabulary:
+            raise DataError(f"mol: {smiles} holds {kind}, expected only {', '.join(vocabulary.names)}")
+        types[place] = vocabulary.index(kind)
+    bonds = np.zeros((len(atoms), len(atoms)), dtype=np.uint8)
+    for i, j, order in edges:
+        bonds[i, j] = bonds[j, i] = order
+    return types, bonds
+
+
+def decode(types: ArrayLike, bonds: ArrayLike, vocabulary: Vocabulary) -> str:
+    """The canonical SMILES of a graph, or ``""`` where the graph is no molecule.
+
+    It is one when RDKit's sanitisation accepts it unchanged, it has at least one atom, and all atoms hang
+    together. Nothing is repaired: no bond is weakened, no charge added, no fragment left out.
+
+    Args:
+        types: ``[n]`` integers, classes of ``vocabulary``.
+        bonds: ``[n, n]`` integers 0 to 3; the triangle below the diagonal is read.
+        vocabulary: the atom types.
+
+    Returns:
+        SMILES without stereo.
+
+    Raises:
+        ValueError: the shapes do not fit each other, or a type or an order is out of range.
+
+    Example:
+        >>> vocabulary = Vocabulary([AtomType("C"), AtomType("O")])
+        >>> decode([0, 0, 1], [[0, 2, 0], [2, 0, 1], [0, 1, 0]], vocabulary)
+        'C=CO'
+        >>> decode([1, 1], [[0, 3], [3, 0]], vocabulary)  # oxygen has no third bond
+        ''
+    """
+    kinds = np.asarray(types)
+    orders = np.asarray(bonds)
+    if kinds.ndim != 1:
+        raise ValueError(f"types: got shape {list(kinds.shape)}, expected [n]")
+    if kinds.size and kinds.min() < 0:
+        raise ValueError(f"types: got {kinds.min()}, expected 0 to {len(vocabulary) - 1}")
+    return decode_batch(kinds[None], orders[None], vocabulary)[0]
+
+
+def decode_batch(types: Any, bonds: Any, vocabulary: Vocabulary) -> list[str]:
+    """``decode`` for a padded batch.
+
+    Args:
+        types: ``[B, N]`` integers (array or tensor); places after the last atom hold -1.
+        bonds: ``[B, N, N]`` integers 0 to 3; the triangle below the diagonal is read.
+        vocabulary: the atom types.
+
+    Returns:
+        One SMILES for each graph, ``""`` where it is no molecule.
+
+    Raises:
+        ValueError: the shapes do not fit each other, a type or an order is out of range, an atom follows
+            padding, or a bond reaches into padding.
+
+    Example:
+        >>> vocabulary = Vocabulary([AtomType("C"), AtomType("O")])
+        >>> decode_batch([[0, 1], [0, -1]], [[[0, 2], [2, 0]], [[0, 0], [0, 0]]], vocabulary)
+        ['C=O', 'C']
+    """
+    kinds, orders = _as_array(types, "types"), _as_array(bonds, "bonds")
+    if kinds.ndim != 2:
+        raise ValueError(f"types: got shape {list(kinds.shape)}, expected [batch, atoms]")
+    batch, atoms = kinds.shape
+    if orders.shape != (batch, atoms, atoms):
+        raise ValueError(f"bonds: got shape {list(orders.shape)}, expected {[batch, atoms, atoms]}")
+    if kinds.size == 0:
+        return [""] * batch
+    if kinds.min() < -1 or kinds.max() >= len(vocabulary):
+        raise ValueError(f"types: got {kinds.min()} to {kinds.max()}, expected -1 to {len(vocabulary) - 1}")
+    if orders.min() < 0 or orders.max() > 3:
+        raise ValueError(f"bonds: got {orders.min()} to {orders.max()}, expected 0 to 3")
+    present = kinds >= 0
+    sizes = present.sum(1)
+    if (present[:, 1:] & ~present[:, :-1]).any():
+        raise ValueError("types: an atom follows padding, expected -1 only after the last atom")
+    row, later, earlier = np.nonzero(np.tril(orders, -1))
+    if (later >= sizes[row]).any():
+        raise ValueError("bonds: a bond reaches into padding, expected 0 there")
+    order = orders[row, later, earlier]
+    edges = list(zip(later.tolist(), earlier.tolist(), order.tolist(), strict=True))
+    ends = np.cumsum(np.bincount(row, minlength=batch)).tolist()
+    atom_of = prototypes(vocabulary)
+    smiles = []
+    start = 0
+    with rdBase.BlockLogs():
+        for kinds_of_one, size, end in zip(kinds.tolist(), sizes.tolist(), ends, strict=True):
+            smiles.append(write_molecule([atom_of[kind] for kind in kinds_of_one[:size]], edges[start:end]))
+            start = end
+    return smiles
+
+
+def _as_array(values: Any, name: str) -> NDArray[Any]:
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iub":
+        raise ValueError(f"{name}: got dtype {array.dtype}, expected integers")
+    return array

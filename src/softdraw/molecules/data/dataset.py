@@ -1,0 +1,191 @@
+"""Molecules to learn from: read, filtered, encoded, cached, with an account of what was left out."""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rdkit import rdBase
+
+from softdraw.molecules.chemistry.codec import CODEC_VERSION, Record
+from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules
+from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.data.sources import Source, open_source
+from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
+
+__all__ = ["Dataset", "Dropped", "cache_folder", "load"]
+
+EMBEDDED_ELEMENTS = ("C", "N", "O", "F")
+EMBEDDED_MAX_ATOMS = 12
+FILE_MAX_ATOMS = 40
+_FIRST = 5
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """How many molecules were left out for one reason, and the lines of the first of them."""
+
+    count: int
+    first_lines: tuple[int, ...]
+
+    def __str__(self) -> str:
+        lines = ", ".join(map(str, self.first_lines)) + (
+            ", ..." if self.count > len(self.first_lines) else ""
+        )
+        return f"{self.count} (line{'s' if self.count > 1 else ''} {lines})"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A set of molecules, ready to learn from.
+
+    Attributes:
+        graphs: the molecules that are used.
+        dropped: by reason, those that are not.
+        description: where they come from.
+        read: molecules read, used or not.
+    """
+
+    graphs: GraphSet
+    dropped: dict[str, Dropped]
+    description: str
+    read: int
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def account(self) -> str:
+        """What was read, used and left out, one line for each reason."""
+        return _account(f"{self.description}: {len(self)} of {self.read} molecules are used", self.dropped)
+
+
+def load(
+    source: str | os.PathLike[str] | Iterable[str],
+    *,
+    elements: Sequence[str] | None = None,
+    max_atoms: int | None = None,
+    cache: str | os.PathLike[str] | Literal["user"] | None = "user",
+) -> Dataset:
+    """Read molecules, keep those that a graph can stand for, and encode them.
+
+    A molecule is left out, and counted by the first of these that holds: there is no SMILES, or RDKit cannot
+    read it; it has no atom but hydrogen, more than ``max_atoms`` heavy atoms, or an element not asked for; it
+    has several fragments, an isotope label, unpaired electrons, or (in the embedded set only) a charged atom;
+    a bond that is neither single, double, triple nor aromatic; its graph does not decode to its own SMILES;
+    it came before. Stereo is ignored throughout.
+
+    Args:
+        source: ``"chemicals"`` (the embedded set), ``"qm9"``, a file's path, or SMILES (see ``open_source``).
+        elements: symbols of the elements allowed; by default C, N, O, F in the embedded set, all elsewhere.
+        max_atoms: heavy atoms of the largest molecule allowed; by default 12 in the embedded set, 40
+            elsewhere.
+        cache: folder for encoded sets, named by content, options and the version of the codec. ``"user"`` is
+            the user's cache folder (see ``cache_folder``), None is none. A damaged entry is made again.
+
+    Returns:
+        The set.
+
+    Raises:
+        DataError: the source cannot be read, or nothing in it is usable (the message counts the reasons); or
+            ``elements`` names no element, or ``max_atoms`` is not in 1 to 255.
+
+    Example:
+        >>> data = load(["CCO", "OCC", "C1CC1", "CC(", "[Na+].[Cl-]"], cache=None)
+        >>> data.graphs.smiles
+        ['CCO', 'C1CC1']
+        >>> print(data.account())
+        5 SMILES: 2 of 5 molecules are used
+          unreadable: 1 (line 4)
+          several fragments: 1 (line 5)
+          duplicate: 1 (line 2)
+    """
+    origin = open_source(source)
+    rules = _rules(origin, elements, max_atoms)
+    folder = cache_folder() if cache == "user" else None if cache is None else Path(cache)
+    if folder is None:
+        return _encode(origin, rules)
+    options = [
+        CODEC_VERSION,
+        rdBase.rdkitVersion,
+        rules.elements,
+        rules.max_atoms,
+        rules.charges,
+        origin.digest,
+    ]
+    name = f"{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:32]}.npz"
+    cached = _recall(folder / name, origin.description)
+    if cached is not None:
+        return cached
+    data = _encode(origin, rules)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report = {
+            "read": data.read,
+            "dropped": {why: [d.count, d.first_lines] for why, d in data.dropped.items()},
+        }
+        write_arrays(folder / name, {**data.graphs.to_arrays(), "report": as_bytes(json.dumps(report))})
+    except (OutputError, OSError) as error:
+        warnings.warn(f"the encoded molecules are not cached: {error}", stacklevel=2)
+    return data
+
+
+def cache_folder() -> Path:
+    """Where encoded sets are kept: ``$SOFTDRAW_CACHE``, or the user's cache folder, as the system has it."""
+    import pooch
+
+    return Path(os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw"))
+
+
+def _recall(path: Path, description: str) -> Dataset | None:
+    """A cached set; None when there is none, or it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        arrays = read_arrays(path)
+        report = json.loads(as_text(arrays["report"]))
+        dropped = {why: Dropped(count, tuple(lines)) for why, (count, lines) in report["dropped"].items()}
+        return Dataset(GraphSet.from_arrays(arrays), dropped, description, int(report["read"]))
+    except (DataError, KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def _rules(origin: Source, elements: Sequence[str] | None, max_atoms: int | None) -> Rules:
+    if elements is None and origin.embedded:
+        elements = EMBEDDED_ELEMENTS
+    if max_atoms is None:
+        max_atoms = EMBEDDED_MAX_ATOMS if origin.embedded else FILE_MAX_ATOMS
+    return Rules.of(elements, max_atoms, charges=not origin.embedded)
+
+
+def _encode(origin: Source, rules: Rules) -> Dataset:
+    kept: dict[str, Record] = {}
+    dropped: dict[str, list[int]] = {}
+    counts: dict[str, int] = {}
+    read = 0
+    check = MoleculeFilter(rules)
+    with rdBase.BlockLogs():
+        for line, smiles in origin.rows():
+            read += 1
+            found = check(smiles)
+            if not isinstance(found, str):
+                if found[0] not in kept:
+                    kept[found[0]] = found
+                    continue
+                found = "duplicate"
+            counts[found] = counts.get(found, 0) + 1
+            first = dropped.setdefault(found, [])
+            if len(first) < _FIRST:
+                first.append(line)
+    reasons = {why: Dropped(counts[why], tuple(dropped[why])) for why in REASONS if why in counts}
+    if not kept:
+        raise DataError(_account(f"{origin.description}: none of {read} molecules is usable", reasons))
+    return Dataset(GraphSet.from_records(kept.values()), reasons, origin.description, read)
+
+
+def _account(heading: str, dropped: dict[str, Dropped]) -> str:
+    return "\n".join([heading, *(f"  {why}: {entry}" for why, entry in dropped.items())])

@@ -1,0 +1,143 @@
+"""Which molecules a graph of atoms and bonds can stand for, and why others are left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rdkit import Chem, rdBase
+
+from softdraw.molecules.chemistry.codec import Record, parse_smiles, read_molecule, write_molecule
+from softdraw.molecules.errors import DataError
+
+__all__ = ["REASONS", "MoleculeFilter", "Rules"]
+
+REASONS = (
+    "no SMILES",
+    "unreadable",
+    "no heavy atom",
+    "too many atoms",
+    "other element",
+    "isotope",
+    "radical",
+    "charged atom",
+    "unusual bond",
+    "several fragments",
+    "does not decode to itself",
+    "duplicate",
+)
+"""Why a molecule is left out, in the order in which the reasons are looked at."""
+
+_MOST_ATOMS = 255
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is asked of a molecule.
+
+    Attributes:
+        elements: atomic numbers allowed, in order; None for all.
+        max_atoms: heavy atoms of the largest molecule.
+        charges: whether an atom may be charged.
+    """
+
+    elements: tuple[int, ...] | None
+    max_atoms: int
+    charges: bool
+
+    @classmethod
+    def of(cls, elements: Sequence[str] | None, max_atoms: int, *, charges: bool) -> "Rules":
+        """Rules from what a user writes.
+
+        Raises:
+            DataError: ``elements`` holds no element, or something else; ``max_atoms`` is not in 1 to 255.
+
+        Example:
+            >>> Rules.of("C, O", 9, charges=False)
+            Rules(elements=(6, 8), max_atoms=9, charges=False)
+        """
+        if isinstance(elements, str):
+            elements = elements.replace(",", " ").split()
+        numbers = None if elements is None else tuple(sorted({_atomic_number(symbol) for symbol in elements}))
+        if numbers == ():
+            raise DataError("elements: got none, expected symbols such as C, N, O")
+        if not 1 <= max_atoms <= _MOST_ATOMS:
+            raise DataError(f"max_atoms: got {max_atoms}, expected 1 to {_MOST_ATOMS}")
+        return cls(numbers, max_atoms, charges)
+
+
+class MoleculeFilter:
+    """Reads one SMILES after another under the same rules. The caller mutes RDKit's log.
+
+    Args:
+        rules: what is asked of a molecule.
+
+    Example:
+        >>> check = MoleculeFilter(Rules.of(["C", "O"], 9, charges=False))
+        >>> check("OC"), check("CN")
+        (('CO', [(6, 0), (8, 0)], [(1, 0, 1)]), 'other element')
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._allowed = None if rules.elements is None else frozenset(rules.elements)
+        self._prototypes: dict[tuple[int, int], Chem.Atom] = {}
+
+    def __call__(self, smiles: str | None) -> Record | str:
+        """The molecule as ``codec.read_molecule`` gives it, or one of ``REASONS`` to leave it out."""
+        if not smiles:
+            return "no SMILES" if smiles == "" else "unreadable"
+        # Most of a large table is too big to keep. Without sanitisation that is told in a fifth of the time.
+        rough = parse_smiles(smiles, sanitize=False)
+        if rough is None:
+            return "unreadable"
+        heavy = rough.GetNumHeavyAtoms()
+        if heavy == 0:
+            return "no heavy atom"
+        if heavy > self.rules.max_atoms:
+            return "too many atoms"
+        mol = parse_smiles(smiles)
+        if mol is None:
+            return "unreadable"
+        reason = self._unfit(mol)
+        if reason is not None:
+            return reason
+        try:
+            record = read_molecule(mol)
+        except DataError:
+            return "unusual bond"
+        if "." in record[0]:
+            return "several fragments"
+        atoms = [self._prototypes.get(kind) or self._prototype(kind) for kind in record[1]]
+        return record if write_molecule(atoms, record[2]) == record[0] else "does not decode to itself"
+
+    def _unfit(self, mol: Chem.Mol) -> str | None:
+        charged = False
+        for atom in mol.GetAtoms():
+            number = atom.GetAtomicNum()
+            # below 2: a dummy atom, or a hydrogen that RDKit keeps as an atom of its own
+            if number < 2 or (self._allowed is not None and number not in self._allowed):
+                return "other element"
+            if atom.GetIsotope():
+                return "isotope"
+            if atom.GetNumRadicalElectrons():
+                return "radical"
+            charged = charged or atom.GetFormalCharge() != 0
+            if atom.GetAtomMapNum():
+                atom.SetAtomMapNum(0)
+        return "charged atom" if charged and not self.rules.charges else None
+
+    def _prototype(self, kind: tuple[int, int]) -> Chem.Atom:
+        atom = Chem.Atom(kind[0])
+        atom.SetFormalCharge(kind[1])
+        self._prototypes[kind] = atom
+        return atom
+
+
+def _atomic_number(symbol: str) -> int:
+    with rdBase.BlockLogs():
+        try:
+            number = Chem.GetPeriodicTable().GetAtomicNumber(str(symbol).strip().capitalize())
+        except RuntimeError:
+            number = 0
+    if number < 2:
+        raise DataError(f"elements: got {symbol!r}, expected symbols of heavy elements such as C, N, O")
+    return int(number)

@@ -1,0 +1,163 @@
+"""Where molecules come from: the embedded tables, QM9 from its public home, a user's file, a list of SMILES.
+
+A source is read lazily, so that a set whose encoding is cached is neither parsed nor downloaded again.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from softdraw.molecules.data.files import digest_of, read_rows
+from softdraw.molecules.errors import DataError
+
+__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "open_source"]
+
+QM9_URL = "https://ndownloader.figshare.com/files/3195389"
+"""QM9 as Ramakrishnan et al. published it: 133,885 ``.xyz`` files (doi 10.6084/m9.figshare.c.978904)."""
+
+QM9_SHA256 = "3a63848ac80691bdb8d41834b575afad345b9300d7a2db0c38adb7f6eaa8360c"
+"""The checksum that TensorFlow Datasets records for this archive (``datasets/qm9/checksums.tsv``)."""
+
+Row = tuple[int, str | None]
+"""Line number, counted from 1, and SMILES: empty where there is none, None where it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that gives SMILES, line by line.
+
+    Attributes:
+        description: what to call it in a report.
+        digest: changes when the content does.
+        rows: reads it from the start.
+        embedded: whether it is the embedded set, whose rules are stricter.
+    """
+
+    description: str
+    digest: str
+    rows: Callable[[], Iterator[Row]]
+    embedded: bool = False
+
+
+def open_source(source: str | os.PathLike[str] | Iterable[str]) -> Source:
+    """Find out what a user means by ``source``.
+
+    Args:
+        source: ``"chemicals"`` (the identifier tables of the PyPI package ``chemicals``), ``"qm9"``
+            (downloaded once), the path of a file (``.smi``, ``.csv``, ``.tsv``, ``.sdf``, each also with
+            ``.gz``), or SMILES themselves.
+
+    Returns:
+        The source; a file is opened for its checksum only.
+
+    Raises:
+        DataError: there is no such file, it cannot be read or is empty, its kind is unknown, or the list is
+            empty.
+
+    Example:
+        >>> source = open_source(["CCO", "C1CC1"])
+        >>> source.description, list(source.rows())
+        ('2 SMILES', [(1, 'CCO'), (2, 'C1CC1')])
+    """
+    if isinstance(source, str | os.PathLike):
+        name = os.fspath(source)
+        if name == "chemicals":
+            return _chemicals()
+        if name == "qm9":
+            return Source("QM9", QM9_SHA256, _qm9_rows)
+        path = Path(name)
+        return Source(str(path), digest_of(path), lambda: read_rows(path))
+    try:
+        smiles = [entry if isinstance(entry, str) else "" for entry in source]
+    except TypeError:
+        raise DataError(
+            f"source: got {type(source).__name__}, expected 'chemicals', 'qm9', a path or a list of SMILES"
+        ) from None
+    if not smiles:
+        raise DataError("source: got an empty list, expected SMILES")
+    return _listed(smiles)
+
+
+def _listed(smiles: Sequence[str]) -> Source:
+    digest = hashlib.sha256()
+    for entry in smiles:
+        digest.update(entry.encode(errors="replace") + b"\n")
+    return Source(
+        f"{len(smiles)} SMILES",
+        digest.hexdigest(),
+        lambda: iter([(place, entry.strip()) for place, entry in enumerate(smiles, 1)]),
+    )
+
+
+def _chemicals() -> Source:
+    """The tables are read as plain files: of the package's own loader only the SMILES would be needed."""
+    found = importlib.util.find_spec("chemicals")
+    folder = Path(found.origin).parent / "Identifiers" if found is not None and found.origin else None
+    tables = sorted(folder.glob("*.tsv")) if folder is not None else []
+    if not tables:
+        raise DataError("chemicals: the package or its tables are missing; pip install 'softdraw[molecules]'")
+    digest = hashlib.sha256("".join(digest_of(table) for table in tables).encode()).hexdigest()
+    version = importlib.metadata.version("chemicals")
+
+    def rows() -> Iterator[Row]:
+        """Line numbers go on from table to table; the fifth column holds the SMILES of a compound, if any."""
+        line = 0
+        for table in tables:
+            with table.open(encoding="utf-8", newline="\n") as lines:
+                for text in lines:
+                    line += 1
+                    columns = text.rstrip("\r\n").split("\t", 5)
+                    yield line, columns[4].strip() if len(columns) > 4 else ""
+
+    return Source(f"PubChem compounds of the package chemicals {version}", digest, rows, embedded=True)
+
+
+def _qm9_rows() -> Iterator[Row]:
+    """The SMILES that stand on the last line but one of each ``.xyz`` file: as in GDB-17, then as relaxed."""
+    with tarfile.open(fetch_qm9(), "r:*") as archive:
+        for number, member in enumerate(archive, 1):
+            content: Any = archive.extractfile(member)
+            if content is None:
+                continue
+            lines = content.read().decode("ascii", errors="replace").splitlines()
+            atoms = int(lines[0]) if lines and lines[0].strip().isdigit() else len(lines)
+            smiles = lines[atoms + 3].split() if len(lines) > atoms + 3 else []
+            yield number, smiles[0] if smiles else ""
+
+
+def fetch_qm9() -> str:
+    """Download the archive of QM9 (86 MB) into pooch's cache, or find it there.
+
+    Returns:
+        Its path.
+
+    Raises:
+        DataError: there is no network, or what came has another checksum.
+    """
+    import pooch
+
+    try:
+        return str(
+            pooch.retrieve(
+                QM9_URL,
+                known_hash=f"sha256:{QM9_SHA256}",
+                fname="dsgdb9nsd.xyz.tar.bz2",
+                path=os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw"),
+                progressbar=False,
+            )
+        )
+    except ValueError as error:
+        raise DataError(
+            f"qm9: {QM9_URL} gave a file with another checksum; nothing was kept ({error})"
+        ) from error
+    except Exception as error:  # the transport's own errors: requests, urllib3, ssl, the file system
+        raise DataError(
+            f"qm9: cannot download {QM9_URL} ({type(error).__name__}). Without a network, give a "
+            "file of SMILES instead: --data FILE"
+        ) from error

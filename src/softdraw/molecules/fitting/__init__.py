@@ -1,0 +1,4 @@
+"""Maximum likelihood under Lightning's Trainer.
+
+May import: ``model``, ``data``, ``storage``, ``runtime``.
+"""

@@ -1,0 +1,263 @@
+"""Maximum likelihood of whole graphs with teacher forcing, run by Lightning's Trainer."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch import Tensor
+
+from softdraw.molecules.data.batches import Batches
+from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.model.likelihood import log_likelihood
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.budget import Budget
+
+__all__ = ["LikelihoodTraining"]
+
+VALIDATION_BATCH = 500
+"""Molecules in one validation batch."""
+WARM_UP = 100
+"""Steps over which the learning rate rises."""
+FINAL_RATE = 0.01
+"""Share of the learning rate that is left when the budget is spent."""
+LONGEST_AVERAGE = 0.999
+"""Largest decay of the weight average, whose horizon otherwise is a tenth of the steps so far."""
+
+
+class LikelihoodTraining(pl.LightningModule):
+    """Fits a network to graphs: AdamW, cosine learning rate over the budget, weights averaged exponentially.
+
+    The average is what is validated and kept. Everything that a later session needs to go on exactly is in
+    the module's state: the average, the best average so far, the seconds used, the history.
+
+    Args:
+        network: trained in place.
+        train: graphs to learn from.
+        validation: graphs to judge by.
+        budget: when to stop, and what the learning rate falls over.
+        batch_size: molecules of a batch, over all processes.
+        learning_rate: its peak.
+        weight_decay: of AdamW.
+        augment: share of batches in random atom orders.
+        seed: of the order of the data.
+        patience: validations without improvement before an early stop.
+        on_step: called after every step with the share of the budget and the figures to show.
+        should_stop: asked after every step.
+    """
+
+    def __init__(
+        self,
+        network: GraphNetwork,
+        train: GraphSet,
+        validation: GraphSet,
+        budget: Budget,
+        *,
+        batch_size: int,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.01,
+        augment: float = 0.0,
+        seed: int = 0,
+        patience: int = 10,
+        on_step: Callable[[float, str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.average = copy.deepcopy(network).requires_grad_(False)
+        self.best = copy.deepcopy(network).requires_grad_(False)
+        self.graphs, self.validation, self.budget = train, validation, budget
+        self.batch_size, self.learning_rate, self.weight_decay = batch_size, learning_rate, weight_decay
+        self.augment, self.seed, self.patience = augment, seed, patience
+        self.on_step, self.should_stop = on_step, should_stop
+        self.seconds = 0.0
+        self.steps = 0
+        self.history: list[dict[str, float | int | None]] = []
+        self.best_loss = math.inf
+        self.waited = 0
+        self.stopped_early = False
+        self.interrupted = False
+        self.began = False
+        self._began = 0.0
+        self._losses: list[Tensor] = []
+        self._judged: list[Tensor] = []
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return Batches(self.graphs, self.batch_size, self.seed, self.network.max_atoms).per_epoch
+
+    @property
+    def validate_every(self) -> int:
+        """Steps between validations: an epoch, but at least 25 and at most 250 steps."""
+        every = min(250, max(25, self.per_epoch))
+        return every if self.budget.steps is None else min(every, self.budget.steps)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW over the network; the averages have no gradient."""
+        return torch.optim.AdamW(
+            self.network.parameters(),
+            lr=self.learning_rate,
+            weight_decay=self.weight_decay,
+            betas=(0.9, 0.98),
+        )
+
+    def train_dataloader(self) -> Batches:
+        """Batches of this process from the present step on."""
+        return Batches(
+            self.graphs,
+            self.batch_size,
+            self.seed,
+            self.network.max_atoms,
+            self.augment,
+            start=self.steps,
+            rank=self.global_rank,
+            world=self.trainer.world_size,
+        )
+
+    def val_dataloader(self) -> "_Validation":
+        """Validation molecules of this process."""
+        return _Validation(
+            self.validation,
+            self.network.max_atoms,
+            self.global_rank,
+            self.trainer.world_size,
+            self.seed if self.augment == 1 else None,
+        )
+
+    def on_train_start(self) -> None:
+        """Set the clock to go on where the checkpoint left it."""
+        self.began = True
+        self._began = time.monotonic() - self.seconds
+        if self.budget.progress(self.steps, self.seconds) >= 1 or self.waited >= self.patience:
+            self.trainer.should_stop = True  # resumed after its end
+
+    def on_train_end(self) -> None:
+        """Judge the last average too, unless the last step was a validation step."""
+        if self.steps and (not self.history or self.history[-1]["step"] != self.steps):
+            with torch.no_grad():
+                for number, batch in enumerate(self.val_dataloader()):
+                    self.validation_step(batch, number)
+            self.on_validation_epoch_end()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Set the learning rate: a linear rise, then a cosine over the budget."""
+        done = min(1.0, self.budget.progress(self.steps, self.seconds))
+        rate = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.learning_rate * rate * min(1.0, (self.steps + 1) / WARM_UP)
+
+    def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
+        """Negative log-likelihood of a batch in nats a molecule."""
+        types, bonds, whole = batch
+        # Every process divides by the whole batch and DDP averages over processes: one process's gradient.
+        loss = -log_likelihood(self.network, types, bonds).sum() * (self.trainer.world_size / whole)
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Update the average and the clock, and stop when the budget is spent."""
+        self.steps += 1
+        decay = min(LONGEST_AVERAGE, self.steps / (self.steps + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+        # One clock for all processes: they must agree on the learning rate and on when to stop.
+        self.seconds = self._agreed(time.monotonic() - self._began)
+        done = self.budget.progress(self.steps, self.seconds)
+        self.interrupted = self._agreed(float(self.should_stop is not None and self.should_stop())) > 0
+        if done >= 1 or self.interrupted:
+            self.trainer.should_stop = True
+        if self.on_step is not None and self.steps % 5 == 0:
+            loss = f"loss {float(self._losses[-1]):.2f}"
+            best = f", validation {self.best_loss:.2f}" if self.best_loss < math.inf else ""
+            self.on_step(done, f"{loss}{best} nats a molecule")
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Judge the averaged weights."""
+        types, bonds = batch
+        loss = -log_likelihood(self.average, types, bonds).sum()
+        self._judged.append(torch.stack((loss.double(), torch.tensor(float(len(types)), dtype=torch.double))))
+
+    def on_validation_epoch_end(self) -> None:
+        """Bring the processes' sums together."""
+        total = torch.stack(self._judged).sum(0) if self._judged else torch.zeros(2, dtype=torch.double)
+        self._judged.clear()
+        total = self._summed(total)
+        self.finish_interval(float(total[0] / total[1]))
+
+    def finish_interval(self, validation_loss: float) -> None:
+        """Write a line of history, keep the average if it is the best so far, stop when none is for long."""
+        loss = (
+            self._summed(torch.stack(self._losses).mean()) / self.trainer.world_size if self._losses else None
+        )
+        self._losses.clear()
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        entry = {
+            "step": self.steps,
+            "seconds": round(self.seconds, 3),
+            "loss": None if loss is None else float(loss),
+            "validation_loss": validation_loss,
+            "learning_rate": float(rate),
+        }
+        self.history.append(entry)
+        for logger in self.loggers:
+            logger.log_metrics({k: v for k, v in entry.items() if isinstance(v, float)}, self.steps)
+        if validation_loss < self.best_loss:
+            self.best_loss, self.waited = validation_loss, 0
+            self.best.load_state_dict(self.average.state_dict())
+        else:
+            self.waited += 1
+            if self.waited >= self.patience:
+                self.stopped_early = self.trainer.should_stop = True
+
+    def _agreed(self, value: float) -> float:
+        """The value of process 0, everywhere."""
+        if self.trainer.world_size == 1:
+            return value
+        return float(self.trainer.strategy.broadcast(value))
+
+    def _summed(self, value: Tensor) -> Tensor:
+        """The sum over processes, everywhere."""
+        if self.trainer.world_size == 1:
+            return value
+        total: Tensor = self.trainer.strategy.reduce(value, reduce_op="sum")
+        return total
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not know of."""
+        checkpoint["fit"] = {
+            "seconds": self.seconds,
+            "steps": self.steps,
+            "history": self.history,
+            "best_loss": self.best_loss,
+            "waited": self.waited,
+            "losses": [float(loss) for loss in self._losses],
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from what ``on_save_checkpoint`` added."""
+        kept = checkpoint["fit"]
+        self.seconds, self.steps, self.history = kept["seconds"], kept["steps"], list(kept["history"])
+        self.best_loss, self.waited = kept["best_loss"], kept["waited"]
+        self._losses = [torch.tensor(loss) for loss in kept["losses"]]
+
+
+class _Validation:
+    """The validation molecules in batches, each process its share, in one order per molecule."""
+
+    def __init__(self, graphs: GraphSet, atoms: int, rank: int, world: int, walk_seed: int | None) -> None:
+        self.graphs, self.atoms, self.walk_seed = graphs, atoms, walk_seed
+        self.mine = np.arange(len(graphs))[rank::world]
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.mine) / VALIDATION_BATCH)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for number in range(len(self)):
+            chosen = self.mine[number * VALIDATION_BATCH : (number + 1) * VALIDATION_BATCH]
+            walk = None if self.walk_seed is None else np.random.default_rng([self.walk_seed % 2**64, number])
+            yield self.graphs.dense(chosen, walk, atoms=self.atoms)

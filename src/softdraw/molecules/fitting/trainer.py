@@ -1,0 +1,132 @@
+"""Lightning's Trainer set up for a fit: budget, checkpoints that survive a kill, TensorBoard, processes."""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.fitting.module import LikelihoodTraining
+from softdraw.molecules.storage.atomic import output_errors
+from softdraw.molecules.storage.tensors import read_state
+
+__all__ = ["CHECKPOINT", "run_trainer"]
+
+CHECKPOINT = "fit.ckpt"
+"""Name of the checkpoint of a fit that has not ended, in the folder of the run."""
+CHECKPOINT_SECONDS = 20.0
+"""Work between two checkpoints: what a killed process loses at most."""
+
+
+class _Checkpoints(pl.Callback):
+    """Writes the whole state beside its target and renames it: a kill leaves the old or the new one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *rest: Any) -> None:
+        due = trainer.strategy.broadcast(time.monotonic() - self.last > CHECKPOINT_SECONDS)
+        if due:
+            self.write(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.write(trainer)
+
+    def write(self, trainer: pl.Trainer) -> None:
+        unfinished = self.path.with_name(self.path.name + ".tmp")
+        try:
+            with output_errors(self.path):
+                trainer.save_checkpoint(unfinished)
+                if trainer.is_global_zero:
+                    os.replace(unfinished, self.path)
+        finally:
+            if trainer.is_global_zero:
+                unfinished.unlink(missing_ok=True)
+        self.last = time.monotonic()
+
+
+def run_trainer(
+    module: LikelihoodTraining, *, folder: Path | None, resume: bool, devices: int, strategy: str
+) -> int:
+    """Fit until the budget is spent, the loss stops falling or Ctrl-C is pressed.
+
+    Args:
+        module: the training; holds the result afterwards.
+        folder: where the checkpoint and the TensorBoard log go; none are written without it.
+        resume: go on from the checkpoint in ``folder`` when there is one.
+        devices: processes on this machine.
+        strategy: of Lightning, such as ``"auto"`` or ``"ddp"``.
+
+    Returns:
+        The rank of this process.
+
+    Raises:
+        CheckpointError: the checkpoint to resume from cannot be read or is of another model.
+    """
+    checkpoint = None if folder is None else folder / CHECKPOINT
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            devices=devices,
+            strategy=strategy,
+            precision=precision(),
+            max_epochs=-1,
+            val_check_interval=module.validate_every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            gradient_clip_val=1.0,
+            logger=False if folder is None else TensorBoardLogger(folder, name="tensorboard", version=""),
+            log_every_n_steps=10,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[] if checkpoint is None else [_Checkpoints(checkpoint)],
+            use_distributed_sampler=False,
+        )
+        start = checkpoint if resume and checkpoint is not None and checkpoint.exists() else None
+        if start is not None:
+            read_state(start)  # a damaged file is refused in our words, before Lightning meets it
+        try:
+            trainer.fit(module, ckpt_path=start, weights_only=True)
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            if start is None or module.began:
+                raise
+            raise CheckpointError(
+                f"{start}: cannot go on from this checkpoint ({_first_line(error)})"
+            ) from error
+    return int(trainer.global_rank)
+
+
+def precision() -> Any:
+    """bfloat16 products where the processor has instructions for them (twice as fast there), else float32."""
+    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0][:200]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's tips, which do not concern the user of softdraw, out of his terminal."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,224 @@
+"""What a run is asked to do, as it stands in its configuration."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from softdraw.molecules.chemistry.properties import property_function
+from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.steering.targets import targets_from
+
+__all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
+
+DEFAULT_MINUTES = 6.0
+"""Budget of training when none is named."""
+STEER_SHARE = 1 / 3
+"""Share of the minutes that goes into steering; the fit has the rest."""
+STEER_STEPS_SHARE = 0.2
+"""Steering steps for each fitting step, when only the latter are named: a steering step draws whole graphs,
+and costs several times as much."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run; each is an option of ``softdraw molecules run`` by the same name.
+
+    Attributes:
+        data: ``"chemicals"``, ``"qm9"``, or the path of a file of molecules.
+        elements: symbols of the elements allowed; None leaves it to the data.
+        max_atoms: heavy atoms of the largest molecule; None leaves it to the data.
+        minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
+        steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
+        steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
+        steer_steps: optimiser steps of the steering, instead of minutes; by default a fifth of ``steps``.
+        targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
+        estimator: gradient estimator of the steering.
+        samples: molecules in each of the three draws.
+        seed: of all noise.
+        fcd: whether to compute the Fréchet ChemNet distance.
+        devices: processes that fit.
+        strategy: how they work together, as Lightning names it.
+
+    Raises:
+        ValueError: a number is out of its range, or minutes and steps are both given.
+
+    Example:
+        >>> options = RunOptions(minutes=3)
+        >>> options.fit_budget, options.steer_budget
+        ({'minutes': 2.0}, {'minutes': 1.0})
+        >>> RunOptions(minutes=3, steer_minutes=0.5).fit_budget
+        {'minutes': 2.5}
+        >>> RunOptions(steps=100).steer_budget
+        {'steps': 20}
+    """
+
+    data: str = "chemicals"
+    elements: tuple[str, ...] | None = None
+    max_atoms: int | None = None
+    minutes: float | None = None
+    steps: int | None = None
+    steer_minutes: float | None = None
+    steer_steps: int | None = None
+    targets: tuple[str, ...] = ()
+    estimator: str = "st-gumbel-softmax"
+    samples: int = 1000
+    seed: int = 0
+    fcd: bool = True
+    devices: int = 1
+    strategy: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.minutes is None and self.steps is None:
+            object.__setattr__(self, "minutes", DEFAULT_MINUTES)
+        for first, second in (("minutes", "steps"), ("steer_minutes", "steer_steps")):
+            one, other = getattr(self, first), getattr(self, second)
+            if one is not None and other is not None:
+                raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
+        if self.minutes is not None and not 0 < self.minutes < float("inf"):
+            raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
+        if self.steer_minutes is not None and not 0 <= self.steer_minutes < (self.minutes or float("inf")):
+            raise ValueError(
+                f"steer_minutes: got {self.steer_minutes}, expected a number from 0 and below minutes"
+            )
+        for name in ("steps", "steer_steps", "samples", "devices", "max_atoms"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name}: got {value}, expected at least 1")
+
+    @property
+    def fit_budget(self) -> dict[str, Any]:
+        """Arguments of ``fit``: minutes or steps."""
+        if self.minutes is None:
+            return {"steps": self.steps}
+        return {"minutes": round(self.minutes - self.steer_budget.get("minutes", 0.0), 9)}
+
+    @property
+    def steer_budget(self) -> dict[str, Any]:
+        """Arguments of ``steer``: minutes or steps."""
+        if self.steer_steps is not None:
+            return {"steps": self.steer_steps}
+        if self.steer_minutes is not None:
+            return {"minutes": self.steer_minutes}
+        if self.steps is not None:
+            return {"steps": max(1, round(self.steps * STEER_STEPS_SHARE))}
+        return {"minutes": round((self.minutes or DEFAULT_MINUTES) * STEER_SHARE, 9)}
+
+    def fit_stage(self, digest: str) -> dict[str, Any]:
+        """What the fitted model depends on; equal options give the same model (by steps) or as good a one."""
+        return {
+            "data": digest,
+            "elements": None if self.elements is None else list(self.elements),
+            "max_atoms": self.max_atoms,
+            "seed": self.seed,
+            **self.fit_budget,
+        }
+
+    def steer_stage(self, digest: str) -> dict[str, Any]:
+        """What the steered model depends on."""
+        return {
+            "fit": self.fit_stage(digest),
+            "targets": list(self.targets),
+            "estimator": self.estimator,
+            **self.steer_budget,
+        }
+
+    @property
+    def command(self) -> str:
+        """The command that repeats the run."""
+        words = ["softdraw", "molecules", "run"]
+        for name, value in self._given().items():
+            flag = "--" + name.replace("_", "-")
+            if name == "targets":
+                for target in value:
+                    words += ["--target", target]
+            elif name == "elements":
+                words += [flag, ",".join(value)]
+            elif isinstance(value, bool):
+                words.append(flag if value else flag.replace("--", "--no-", 1))
+            else:
+                words += [flag, f"{value:.9g}" if isinstance(value, float) else str(value)]
+        return shlex.join(words)
+
+    def _given(self) -> dict[str, Any]:
+        """Options that differ from their default, and the budget and the seed in any case."""
+        always = ("minutes", "seed")
+        fields = dataclasses.fields(self)
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields
+            if getattr(self, field.name) != field.default
+            or (field.name in always and getattr(self, field.name) is not None)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options, ready for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "RunOptions":
+        """Options as ``to_dict`` gave them.
+
+        Raises:
+            CheckpointError: an option is unknown, or its value is refused.
+
+        Example:
+            >>> RunOptions.from_dict(RunOptions(steps=5).to_dict()) == RunOptions(steps=5)
+            True
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in names
+        }
+        unknown = set(stored) - names
+        if unknown:
+            raise CheckpointError(f"config.json: unknown options {', '.join(sorted(unknown))}")
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"config.json: {error}") from None
+
+    def check_same_model(self, stored: Mapping[str, Any], digest: str, folder: object) -> None:
+        """See that a run can go on with these options: only budgets, targets and measurements may differ.
+
+        Args:
+            stored: options of the fit that lies in the folder, as ``fit_stage`` gave them.
+            digest: of the data as it is now.
+            folder: for the message.
+
+        Raises:
+            OutputError: the folder holds a model of other data or another seed.
+        """
+        now = self.fit_stage(digest)
+        for name in ("data", "elements", "max_atoms", "seed"):
+            if name in stored and stored[name] != now[name]:
+                what = (
+                    "other data"
+                    if name == "data"
+                    else f"{name} {stored[name]}, and {now[name]} was asked for"
+                )
+                raise OutputError(
+                    f"{folder}: holds a run with {what}; start again with --overwrite, or choose another "
+                    "folder with --out"
+                )
+
+
+def check_request(options: RunOptions) -> None:
+    """See that the targets and the estimator can be used, before minutes of training.
+
+    Raises:
+        ValueError: the estimator cannot steer; the message lists those that can.
+        TargetError: a target is not understood, or its property unknown.
+
+    Example:
+        >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
+    """
+    import torch
+
+    from softdraw.molecules.steering.steering import SCORE_FUNCTION, one_hot_estimator
+
+    for target in targets_from(options.targets) if options.targets else ():
+        property_function(target.property)
+    if options.estimator != SCORE_FUNCTION:
+        one_hot_estimator(options.estimator, torch.tensor(1.0))

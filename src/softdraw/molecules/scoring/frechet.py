@@ -1,0 +1,129 @@
+"""The Fréchet ChemNet distance between two sets of molecules (Preuer et al. 2018, arXiv:1803.09518)."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softdraw.molecules.data.dataset import cache_folder
+from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.storage.arrays import read_arrays, write_arrays
+
+__all__ = ["ActivationStatistics", "activations", "frechet_distance", "reference_statistics"]
+
+
+_FEATURES = 512
+
+
+def activations(smiles: Sequence[str]) -> NDArray[np.float32]:
+    """What the last layer of ChemNet says of each molecule, with the weights that ``fcd`` carries.
+
+    The work is done in this process on the CPU: nearly all of it is one recurrent layer of 512 units over 88
+    steps, whatever the length of the SMILES, since ``fcd`` pads them to 350 characters.
+
+    Args:
+        smiles: as ChemNet should read them: canonical, by convention. What occurs twice is computed once.
+
+    Returns:
+        ``[len(smiles), 512]``.
+    """
+    import fcd
+
+    place: dict[str, int] = {}
+    for one in smiles:
+        place.setdefault(one, len(place))
+    # without a path, fcd copies its weights into a folder that it leaves to the garbage collector
+    weights = Path(fcd.__file__).parent / "ChemNet_v0.13_pretrained.pt"
+    model = fcd.load_ref_model(str(weights)) if weights.exists() else fcd.load_ref_model()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of np.row_stack, which fcd calls
+        found = fcd.get_predictions(model, list(place), n_jobs=0, device="cpu")
+    return np.asarray(found, dtype=np.float32)[[place[one] for one in smiles]]
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationStatistics:
+    """Mean ``[512]`` and covariance ``[512, 512]`` of ChemNet's activations over a set of molecules."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, smiles: Sequence[str]) -> "ActivationStatistics":
+        """The statistics of a set.
+
+        Args:
+            smiles: at least two molecules, as canonical SMILES.
+
+        Raises:
+            ValueError: there are fewer than two.
+        """
+        if len(smiles) < 2:
+            raise ValueError(f"smiles: got {len(smiles)} molecules, expected at least 2")
+        found = activations(smiles).astype(np.float64)
+        return cls(found.mean(0), np.cov(found.T))
+
+
+def frechet_distance(first: ActivationStatistics, second: ActivationStatistics) -> float:
+    """The squared Fréchet distance between two Gaussians, ``|m - n|² + tr(S + T - 2 (S T)^{1/2})``.
+
+    The trace of the root is the sum of the roots of the eigenvalues of ``S^{1/2} T S^{1/2}``, which is
+    symmetric: no complex numbers and no regularisation, however few molecules there are.
+
+    Args:
+        first: statistics of one set.
+        second: statistics of the other.
+
+    Returns:
+        The distance, at least 0.
+
+    Example:
+        >>> import numpy as np
+        >>> unit = ActivationStatistics(np.zeros(2), np.eye(2))
+        >>> round(frechet_distance(unit, ActivationStatistics(np.array([3.0, 0.0]), 4 * np.eye(2))), 6)
+        11.0
+    """
+    values, vectors = np.linalg.eigh(first.covariance)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    overlap = np.linalg.eigvalsh(root @ second.covariance @ root)
+    gap = first.mean - second.mean
+    trace = np.trace(first.covariance) + np.trace(second.covariance) - 2 * np.sqrt(overlap.clip(0)).sum()
+    return max(0.0, float(gap @ gap + trace))
+
+
+def reference_statistics(
+    smiles: Sequence[str], cache: str | os.PathLike[str] | Literal["user"] | None = "user"
+) -> ActivationStatistics:
+    """``ActivationStatistics.of``, remembered on disk by the molecules' hash; a damaged entry is made again.
+
+    Args:
+        smiles: at least two molecules, as canonical SMILES; their order does not matter.
+        cache: a folder, ``"user"`` for the user's cache folder, or None.
+
+    Raises:
+        ValueError: there are fewer than two molecules.
+    """
+    if cache is None:
+        return ActivationStatistics.of(smiles)
+    folder = cache_folder() if cache == "user" else Path(cache)
+    content = "\n".join(sorted(smiles)).encode()
+    path = folder / f"fcd-{hashlib.sha256(content).hexdigest()[:32]}.npz"
+    try:
+        stored = read_arrays(path)
+        if stored["mean"].shape == (_FEATURES,) and stored["covariance"].shape == (_FEATURES, _FEATURES):
+            return ActivationStatistics(stored["mean"], stored["covariance"])
+    except (DataError, KeyError):
+        pass
+    found = ActivationStatistics.of(smiles)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_arrays(path, {"mean": found.mean, "covariance": found.covariance})
+    except (OutputError, OSError):
+        pass  # it is only slower next time; the encoded molecules have warned of the same folder
+    return found

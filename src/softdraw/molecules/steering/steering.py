@@ -1,0 +1,323 @@
+"""Steering: the network draws molecules freely, and the targets send gradients back through those draws.
+
+The loss is the distance to the targets plus a Kullback-Leibler term to the fitted network, which keeps what
+was learned from data and with it diversity:
+
+    L = E[cost(z)] + beta * E[sum over decisions of KL(p(. | earlier) || p_fitted(. | earlier))]
+
+The first term's gradient comes from the chosen estimator: one that returns a differentiable one-hot is
+followed through a property network (or an exact sum) and every draw; ``reinforce`` asks RDKit itself for the
+cost and weighs the score function with it, less the mean cost of the other graphs of the batch (Williams
+1992; Kool et al. 2019).
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import softdraw.estimators as estimators
+from softdraw.functional import gumbel_max, gumbel_softmax
+from softdraw.molecules.chemistry.codec import decode_batch
+from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.model.drawing import Choose, Drawn, draw
+from softdraw.molecules.model.likelihood import decisions_of
+from softdraw.molecules.model.network import GraphNetwork, one_hot
+from softdraw.molecules.model.prefix_features import prefix_features
+from softdraw.molecules.runtime.budget import Budget
+from softdraw.molecules.steering.objectives import ADDITIVE, Objective
+from softdraw.molecules.steering.property_training import PropertyTraining
+from softdraw.random import Key
+from softdraw.schedules import Exponential
+
+__all__ = ["SCORE_FUNCTION", "SteerOptions", "Steering"]
+
+SCORE_FUNCTION = "reinforce"
+"""The estimator that treats RDKit as a black box."""
+SCHEDULE_STEPS = 1000
+"""Steps of the temperature schedule over the whole budget, however many optimiser steps fit into it."""
+WARM_UP_SHARE = 0.25
+"""Largest share of a time budget that the property network's first steps may take."""
+DECIDED = 0.9
+"""A soft draw counts as decided when its largest entry exceeds this."""
+
+
+def one_hot_estimator(name: str, tau: Tensor) -> estimators.TensorEstimator:
+    """The estimator of that name at a shared temperature, if it returns a differentiable sample.
+
+    Raises:
+        ValueError: there is none, or it needs the cost as a function.
+    """
+    usable = [SCORE_FUNCTION]
+    for known in estimators.names():
+        one = estimators.get(known)
+        if isinstance(one, estimators.TensorEstimator) and not one.binary:
+            usable.append(known)
+    if name not in usable:
+        raise ValueError(f"estimator: got {name!r}, expected one of {', '.join(usable)}")
+    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
+    return cast(estimators.TensorEstimator, with_tau)
+
+
+@dataclass(frozen=True)
+class SteerOptions:
+    """Settings of a steering run.
+
+    Attributes:
+        batch_size: graphs drawn in a step.
+        learning_rate: peak of Adam's, which falls to a tenth along a cosine.
+        divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard
+        deviations. tau: first and last temperature of the exponential schedule.
+        property_steps: steps on real molecules before steering, when there is a property network.
+        property_rate: learning rate of the property network.
+    """
+
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    divergence: float = 0.25
+    tau: tuple[float, float] = (1.0, 0.3)
+    property_steps: int = 400
+    property_rate: float = 2e-3
+    record_every: int = 10
+
+
+class Steering:
+    """One steering run: state, steps, and what a checkpoint needs.
+
+    Args:
+        network: steered in place; its present weights are the fitted network that the divergence is taken to.
+        graphs: real molecules, for the property network.
+        labels: RDKit's properties of them, ``[molecules, targets]``.
+        objective: the targets.
+        estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
+        ``"reinforce"``. budget: when to stop; the temperature and the learning rate fall over it.
+        key: of all noise.
+        options: settings.
+    """
+
+    def __init__(
+        self,
+        network: GraphNetwork,
+        graphs: GraphSet,
+        labels: np.ndarray,
+        objective: Objective,
+        estimator: str,
+        budget: Budget,
+        key: Key,
+        options: SteerOptions | None = None,
+    ) -> None:
+        self.network, self.graphs, self.objective, self.budget = network, graphs, objective, budget
+        self.options = options = options or SteerOptions()
+        self.fitted = copy.deepcopy(network).requires_grad_(False)
+        self.key = key
+        first, last = options.tau
+        self.schedule = Exponential(first, last, math.log(first / last) / SCHEDULE_STEPS)
+        self.pathwise = estimator != SCORE_FUNCTION
+        self.estimator = one_hot_estimator(estimator, self.schedule.tau) if self.pathwise else None
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=(0.9, 0.98))
+        self.symbols = [kind.symbol for kind in graphs.vocabulary.types]
+        self.learned = [k for k, target in enumerate(objective.targets) if target.property not in ADDITIVE]
+        self.teacher: PropertyTraining | None = None
+        if self.pathwise and self.learned:
+            self.teacher = PropertyTraining(
+                graphs,
+                labels[:, self.learned],
+                key.fold_in(1),
+                atoms=network.max_atoms,
+                batch_size=options.batch_size,
+                learning_rate=options.property_rate,
+                steps=options.property_steps,
+            )
+        self.steps = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, float | int | None]] = []
+
+    def step(self) -> str:
+        """Draw a batch, take one optimiser step, return figures to show."""
+        record = self.steps % self.options.record_every == 0
+        key = self.key.fold_in(2).fold_in(self.steps)
+        seen: list[tuple[Tensor, Tensor | None, Key]] = []
+        log_probability: list[Tensor] = []
+        drawn = draw(
+            self.network,
+            self.options.batch_size,
+            key,
+            mask=True,
+            choose=self._chooser(seen if record else None, log_probability),
+        )
+        smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
+        values = self.objective.properties(smiles)
+        divergence = self.divergence(drawn)
+        if self.pathwise:
+            cost = self.objective.cost(self._predict(drawn))
+            loss = cost.mean()
+        else:
+            cost = self.objective.cost(torch.from_numpy(values).float())
+            cost = cost.nan_to_num(float(cost.nan_to_num(0.0).max()))
+            baseline = (cost.sum() - cost) / max(1, len(cost) - 1)
+            loss = ((cost - baseline) * torch.stack(log_probability).sum(0)).mean()
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss + self.options.divergence * divergence.mean())
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
+        self.optimizer.step()
+        gap = None
+        if self.teacher is not None:
+            gap = self.teacher.follow(drawn.types, drawn.bonds, values[:, self.learned])
+        distances = self.objective.distances(values)
+        mean_distance = float(np.nanmean(distances)) if np.isfinite(distances).any() else math.nan
+        if record:
+            atoms, bonds = self._decided(seen)
+            self.history.append(
+                {
+                    "step": self.steps,
+                    "seconds": round(self.seconds, 3),
+                    "tau": self.schedule.value if self.pathwise else None,
+                    "decided_atoms": atoms,
+                    "decided_bonds": bonds,
+                    "loss": float(
+                        cost.detach().mean() + self.options.divergence * divergence.detach().mean()
+                    ),
+                    "distance": mean_distance,
+                    "kl": float(divergence.detach().mean()),
+                    "uniqueness": len(set(smiles) - {""}) / max(1, sum(map(bool, smiles))),
+                    "predicted_gap": gap,
+                }
+            )
+        self.steps += 1
+        return f"distance {mean_distance:.2f} standard deviations, tau {self.schedule.value:.2f}"
+
+    def _chooser(
+        self, seen: list[tuple[Tensor, Tensor | None, Key]] | None, log_probability: list[Tensor]
+    ) -> Choose:
+        def choose(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
+            if seen is not None:
+                seen.append((logits.detach(), mask, key))
+            if self.estimator is not None:
+                one: Tensor = self.estimator(logits, mask=mask, key=key)
+                return one
+            index = gumbel_max(logits, mask=mask, key=key)
+            if mask is not None:  # finite, since a row of finished graphs allows nothing
+                logits = logits.masked_fill(~mask, -1e9)
+            chosen = logits.log_softmax(-1).gather(-1, index.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+            log_probability.append(torch.where(index >= 0, chosen, 0.0))
+            return one_hot(index, logits.shape[-1], logits.dtype)
+
+        return choose
+
+    def _predict(self, drawn: Drawn) -> Tensor:
+        """Properties ``[B, targets]`` with gradients to the draws."""
+        predicted = torch.zeros(len(drawn.types), 0)
+        if self.teacher is not None:
+            predicted = self.teacher.network(drawn.kinds, drawn.orders)
+        columns = []
+        for k, target in enumerate(self.objective.targets):
+            if target.property in ADDITIVE:
+                columns.append(ADDITIVE[target.property](drawn.kinds, drawn.orders, self.symbols))
+            else:
+                columns.append(predicted[:, self.learned.index(k)])
+        return torch.stack(columns, 1)
+
+    def divergence(self, drawn: Drawn) -> Tensor:
+        """KL ``[B]`` in nats from the fitted network, summed over the decisions of each drawn graph."""
+        with torch.no_grad():
+            features = prefix_features(drawn.types, drawn.bonds, self.network.valences)
+            type_logits, bond_logits = self.fitted(drawn.types, drawn.bonds, features)
+        made = decisions_of(drawn.types, drawn.bonds, self.network)
+        kinds = _divergence(drawn.type_logits, type_logits[:, :-1]) * (made.types[:, :-1] >= 0)
+        orders = _divergence(drawn.bond_logits, bond_logits) * (made.bonds >= 0)
+        return kinds.sum(1) + orders.sum(1)
+
+    def _decided(self, seen: list[tuple[Tensor, Tensor | None, Key]]) -> tuple[float | None, float | None]:
+        """Share of the soft draws of atoms and of bonds whose largest entry exceeds 0.9."""
+        if not self.pathwise:
+            return None, None
+        types = {atom * (atom + 1) // 2 for atom in range(self.network.max_atoms)}  # each after its bonds
+        largest: tuple[list[Tensor], list[Tensor]] = ([], [])
+        for number, (logits, mask, key) in enumerate(seen):
+            soft = gumbel_softmax(logits, self.schedule.tau, mask=mask, key=key).amax(-1)
+            largest[number not in types].append(soft[soft > 0])
+        found = [torch.cat(entries) if entries else torch.zeros(0) for entries in largest]
+        atoms, bonds = [float((one > DECIDED).float().mean()) if len(one) else None for one in found]
+        return atoms, bonds
+
+    def _rate(self) -> float:
+        """Share of the learning rate: a short rise, then a cosine to a tenth."""
+        done = min(1.0, self.budget.progress(self.steps, self.seconds))
+        return min(1.0, (self.steps + 1) / 10) * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
+
+    def run(
+        self,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_step: Callable[[float, str], None] = lambda share, figures: None,
+        checkpoint: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Steer until the budget is spent.
+
+        Args:
+            should_stop: asked before every step.
+            on_step: told the share of the budget and figures to show.
+            checkpoint: called after every step; it decides itself whether to write.
+
+        Returns:
+            True when the budget was spent, False when it was stopped.
+        """
+        began = time.monotonic() - self.seconds
+        self.network.train()
+        if self.teacher is not None and not self.steps:
+            first = WARM_UP_SHARE
+            self.teacher.warm_up(
+                should_stop, lambda: self.budget.progress(0, time.monotonic() - began) >= first
+            )
+        while not should_stop():
+            self.seconds = time.monotonic() - began
+            done = self.budget.progress(self.steps, self.seconds)
+            if done >= 1 and self.steps:
+                return True
+            self.schedule.step(max(0, int(min(1.0, done) * SCHEDULE_STEPS) - self.schedule.step_count))
+            figures = self.step()
+            on_step(done, figures)
+            checkpoint()
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that an exact resume needs, in tensors and plain Python."""
+        state: dict[str, Any] = {
+            "network": self.network.state_dict(),
+            "fitted": self.fitted.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
+        if self.teacher is not None:
+            state["teacher"] = self.teacher.state_dict()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state_dict``.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: the state is of another steering run.
+        """
+        self.network.load_state_dict(state["network"])
+        self.fitted.load_state_dict(state["fitted"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.steps, self.seconds = state["steps"], state["seconds"]
+        self.history = list(state["history"])
+        if self.teacher is not None:
+            self.teacher.load_state_dict(state["teacher"])
+
+
+def _divergence(logits: Tensor, reference: Tensor) -> Tensor:
+    """KL(softmax(logits) || softmax(reference)) along the last dim."""
+    log_p, log_q = logits.log_softmax(-1), reference.log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)

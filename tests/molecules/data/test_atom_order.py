@@ -1,0 +1,60 @@
+from collections import Counter
+
+import numpy as np
+from scipy.stats import chisquare
+
+from softdraw.molecules.data.atom_order import random_walks
+
+
+def walk_counts(edges: list[tuple[int, int]], atoms: int, draws: int, seed: int) -> Counter[tuple[int, ...]]:
+    later, earlier = np.array(edges).T
+    rank = random_walks(
+        np.full(draws, atoms),
+        atoms + 2,
+        np.repeat(np.arange(draws), len(edges)),
+        np.tile(later, draws),
+        np.tile(earlier, draws),
+        np.random.default_rng(seed),
+    )
+    return Counter(map(tuple, rank[:, :atoms].argsort(1).tolist()))
+
+
+def walk_probabilities(edges: list[tuple[int, int]], atoms: int) -> dict[tuple[int, ...], float]:
+    """Every depth-first order and its probability, by recursion over what a walker may do next."""
+    near = {a: {b for e in edges for b in e if a in e and b != a} for a in range(atoms)}
+    found: dict[tuple[int, ...], float] = {}
+
+    def extend(path: tuple[int, ...], stack: tuple[int, ...], chance: float) -> None:
+        if len(path) == atoms:
+            found[path] = found.get(path, 0.0) + chance
+            return
+        while not (choices := near[stack[-1]] - set(path)):
+            stack = stack[:-1]
+        for choice in choices:
+            extend((*path, choice), (*stack, choice), chance / len(choices))
+
+    for root in range(atoms):
+        extend((root,), (root,), 1 / atoms)
+    return found
+
+
+def test_walks_are_depth_first_with_a_uniform_root_and_uniform_turns():
+    """A ring of three with two tails: chi-square over all orders, false alarms at 1e-4, one seed."""
+    edges = [(1, 0), (2, 1), (2, 0), (3, 0), (4, 1)]
+    expected = walk_probabilities(edges, 5)
+    draws = 20_000
+    counts = walk_counts(edges, 5, draws, seed=7)
+    assert set(counts) <= set(expected)
+    observed = [counts[path] for path in expected]
+    assert chisquare(observed, [draws * chance for chance in expected.values()]).pvalue > 1e-4
+
+
+def test_the_expected_frequencies_tell_a_wrong_walk():
+    """The chi-square above has teeth: walks from a fixed root fail it."""
+    edges = [(1, 0), (2, 0)]
+    expected = walk_probabilities(edges, 3)
+    assert sum(expected.values()) == 1.0
+    counts = {path: 1000 for path in expected if path[0] == 0}
+    observed = [counts.get(path, 0) for path in expected]
+    total = sum(observed)
+    assert chisquare(observed, [total * chance for chance in expected.values()]).pvalue < 1e-4

@@ -1,0 +1,48 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softdraw.molecules.chemistry.codec import decode_batch
+from softdraw.molecules.data.batches import Batches, batch_size_for
+from softdraw.molecules.data.dataset import load
+
+GRAPHS = load([f"{'C' * n}{end}" for n in range(1, 24) for end in ("O", "N")], cache=None).graphs
+
+
+@given(size=st.integers(1, 60), seed=st.integers(0, 2**64 - 1), world=st.integers(1, 3))
+def test_every_molecule_comes_once_an_epoch_over_all_processes(size, seed, world):
+    ranks = [Batches(GRAPHS, size, seed, GRAPHS.max_atoms, rank=rank, world=world) for rank in range(world)]
+    per_epoch = ranks[0].per_epoch
+    for epoch in range(2):
+        steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
+        seen = [i for step in steps for one in ranks for i in one.indices(step)[one.rank :: world]]
+        assert sorted(seen) == list(range(len(GRAPHS)))
+
+
+def test_a_stream_started_later_goes_on_exactly():
+    stream = Batches(GRAPHS, 8, 1, GRAPHS.max_atoms, augment=0.5)
+    later = Batches(GRAPHS, 8, 1, GRAPHS.max_atoms, augment=0.5, start=5)
+    for mine, theirs in zip(itertools.islice(stream, 5, 10), itertools.islice(later, 5), strict=True):
+        assert (mine[0] == theirs[0]).all()
+        assert (mine[1] == theirs[1]).all()
+
+
+@pytest.mark.parametrize("augment", [0.0, 1.0])
+def test_batches_hold_the_molecules_of_their_indices(augment):
+    stream = Batches(GRAPHS, 8, 1, GRAPHS.max_atoms, augment=augment)
+    types, bonds, whole = stream.batch(3)
+    assert len(types) == whole
+    expected = [GRAPHS.smiles[i] for i in stream.indices(3)]
+    assert decode_batch(types, bonds, GRAPHS.vocabulary) == expected
+    plain, _ = GRAPHS.dense(stream.indices(3), atoms=GRAPHS.max_atoms)
+    assert (plain == types).all() == (augment == 0)
+
+
+def test_batch_size_falls_with_the_square_of_the_atoms():
+    assert batch_size_for(10**6, 9) == batch_size_for(10**6, 12) == 256
+    assert batch_size_for(10**6, 24) == 64
+    assert batch_size_for(10**6, 40) == 24
+    assert batch_size_for(8, 9) == 2
+    assert batch_size_for(1, 9) == 1

@@ -1,0 +1,131 @@
+import os
+
+import pytest
+
+from softdraw.molecules.chemistry.vocabulary import AtomType
+from softdraw.molecules.data import dataset
+from softdraw.molecules.data.dataset import Dropped, load
+from softdraw.molecules.errors import DataError
+
+
+def test_the_embedded_set_is_what_its_documentation_says(embedded):
+    """The count is that of chemicals 1.5.2; ``[HH]`` would be one more, but has no heavy atom."""
+    assert len(embedded) == 14_296
+    assert embedded.graphs.vocabulary.types == tuple(AtomType(s) for s in "CNOF")
+    assert embedded.graphs.max_atoms == 12
+    assert len(set(embedded.graphs.smiles)) == len(embedded)
+    assert not any("." in smiles for smiles in embedded.graphs.smiles)
+    assert embedded.read == len(embedded) + sum(entry.count for entry in embedded.dropped.values())
+    assert embedded.dropped["duplicate"].count > 0
+    assert "does not decode to itself" not in embedded.dropped
+
+
+def test_options_narrow_the_embedded_set(embedded):
+    small = load("chemicals", elements=["C", "O"], max_atoms=5)
+    expected = [
+        smiles
+        for smiles, size in zip(embedded.graphs.smiles, embedded.graphs.sizes, strict=True)
+        if size <= 5 and not set(smiles) & set("NnF")
+    ]
+    assert small.graphs.smiles == expected
+    assert small.graphs.vocabulary.types == (AtomType("C"), AtomType("O"))
+
+
+def test_what_is_dropped_is_counted_with_its_lines(tmp_path):
+    file = tmp_path / "a.smi"
+    file.write_text("CCO\nOCC\nC(\nC.C\n\n" + "bad(\n" * 7 + "C" * 41 + "\nC[N+](C)(C)C\n")
+    data = load(file, cache=None)
+    assert data.graphs.smiles == ["CCO", "C[N+](C)(C)C"]
+    assert data.graphs.vocabulary.names == ("C", "N+", "O")
+    assert data.read == 14
+    assert data.dropped == {
+        "no SMILES": Dropped(1, (5,)),
+        "unreadable": Dropped(8, (3, 6, 7, 8, 9)),
+        "too many atoms": Dropped(1, (13,)),
+        "several fragments": Dropped(1, (4,)),
+        "duplicate": Dropped(1, (2,)),
+    }
+    assert data.account().splitlines()[:3] == [
+        f"{file}: 2 of 14 molecules are used",
+        "  no SMILES: 1 (line 5)",
+        "  unreadable: 8 (lines 3, 6, 7, 8, 9, ...)",
+    ]
+
+
+def test_a_file_with_nothing_usable_is_an_error_that_counts(tmp_path):
+    file = tmp_path / "a.smi"
+    file.write_text("C(\nC.C\nC1\n")
+    with pytest.raises(DataError) as caught:
+        load(file, cache=None)
+    assert str(caught.value).splitlines() == [
+        f"{file}: none of 3 molecules is usable",
+        "  unreadable: 2 (lines 1, 3)",
+        "  several fragments: 1 (line 2)",
+    ]
+
+
+def test_options_apply_to_files_and_lists(tmp_path):
+    smiles = ["CCO", "CCCl", "CCCCCC", "C[NH3+]"]
+    assert load(smiles, cache=None).graphs.smiles == smiles
+    assert load(smiles, cache=None, max_atoms=3).graphs.smiles == ["CCO", "CCCl", "C[NH3+]"]
+    assert load(smiles, cache=None, elements="C,O").graphs.smiles == ["CCO", "CCCCCC"]
+    with pytest.raises(DataError, match="elements: got 'Zz'"):
+        load(smiles, cache=None, elements=["Zz"])
+    with pytest.raises(DataError, match="max_atoms: got 0"):
+        load(smiles, cache=None, max_atoms=0)
+
+
+def test_an_encoded_set_is_read_back_instead_of_made_again(tmp_path, monkeypatch):
+    source = ["CCO", "CCN", "C(", "CCO"]
+    made = load(source, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+    def never(*_):
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(dataset, "_encode", never)
+    again = load(source, cache=str(tmp_path))
+    assert again.graphs.smiles == made.graphs.smiles
+    assert (again.dropped, again.read, again.description) == (made.dropped, made.read, made.description)
+    for other in ({"max_atoms": 5}, {"elements": ["C", "O", "N"]}):
+        with pytest.raises(AssertionError, match="encoded again"):
+            load(source, cache=tmp_path, **other)
+    with pytest.raises(AssertionError, match="encoded again"):
+        load([*source, "C"], cache=tmp_path)
+    monkeypatch.setattr(dataset, "CODEC_VERSION", -1)
+    with pytest.raises(AssertionError, match="encoded again"):
+        load(source, cache=tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not an archive", None])
+def test_a_damaged_cache_is_made_again(tmp_path, damage):
+    made = load(["CCO", "CCN"], cache=tmp_path)
+    (entry,) = tmp_path.iterdir()
+    whole = entry.read_bytes()
+    entry.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    assert load(["CCO", "CCN"], cache=tmp_path).graphs.smiles == made.graphs.smiles
+    assert load(["CCO", "CCN"], cache=tmp_path).graphs.smiles == made.graphs.smiles
+    assert [file.name for file in tmp_path.iterdir()] == [entry.name]
+    assert entry.stat().st_size == len(whole)
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="the encoded molecules are not cached"):
+        assert len(load(["CCO"], cache=tmp_path / "file" / "folder")) == 1
+
+
+def test_the_cache_folder_is_the_users_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOFTDRAW_CACHE", str(tmp_path / "mine"))
+    load(["CCO"])
+    assert len(list((tmp_path / "mine").iterdir())) == 1
+    monkeypatch.delenv("SOFTDRAW_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert dataset.cache_folder().name == "softdraw"
+    assert os.fspath(dataset.cache_folder()).startswith((str(tmp_path), os.path.expanduser("~")))
+
+
+def test_stereo_is_ignored():
+    data = load(["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "C/C=C/C", "C/C=C\\C"], cache=None)
+    assert data.graphs.smiles == ["CC(N)C(=O)O", "CC=CC"]
+    assert data.dropped["duplicate"] == Dropped(2, (2, 4))

@@ -1,0 +1,175 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from softdraw.molecules import MoleculeGenerator
+from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.storage.tensors import read_state, write_state
+
+from ..small import MOLECULES, SIZES
+
+DATA = [*MOLECULES, *(f"{one}C" for one in MOLECULES if not one.startswith("FCC"))]
+
+
+def fitted(steps, **options):
+    fit = {name: options.pop(name) for name in ("folder", "resume", "holdout") if name in options}
+    return MoleculeGenerator(**SIZES, batch_size=4, **options).fit(DATA, steps=steps, **fit)
+
+
+def weights(generator):
+    return torch.cat([weight.detach().flatten() for weight in generator.network.parameters()])
+
+
+def test_a_longer_fit_gives_a_lower_loss():
+    short, long = fitted(1), fitted(60)
+    assert long.fit_summary["validation_loss"] < short.fit_summary["validation_loss"] - 2
+    assert long.fit_summary["steps"] == 60
+    assert long.fit_history[-1]["step"] == 60
+
+
+def test_a_fit_is_a_function_of_data_key_and_options():
+    assert torch.equal(weights(fitted(6)), weights(fitted(6)))
+    assert not torch.equal(weights(fitted(6)), weights(fitted(6, seed=1)))
+
+
+def test_an_interrupted_fit_resumes_to_the_same_result(tmp_path, monkeypatch):
+    from softdraw.molecules.fitting import module as training
+
+    fitted(40, folder=tmp_path / "whole")
+
+    # Ctrl-C after 17 steps, in the middle of an epoch and of a validation interval
+    after = training.LikelihoodTraining.on_train_batch_end
+
+    def interrupt(self, *rest):
+        self.should_stop = lambda: self.steps == 17
+        after(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.LikelihoodTraining, "on_train_batch_end", interrupt)
+        part = fitted(40, folder=tmp_path / "part")
+    assert part.fit_summary["interrupted"]
+    assert part.fit_summary["steps"] == 17
+    resumed = fitted(40, folder=tmp_path / "part", resume=True)
+    assert resumed.fit_summary["steps"] == 40
+    assert not resumed.fit_summary["interrupted"]
+    states = [read_state(tmp_path / folder / "fit.ckpt") for folder in ("whole", "part")]
+    first, second = [state["state_dict"] for state in states]
+    for name, value in first.items():
+        if not name.startswith("best."):  # the interruption adds a validation, so the best may be another one
+            assert torch.equal(value, second[name]), name
+
+
+def test_a_resumed_fit_that_had_ended_does_nothing_more(tmp_path):
+    first = fitted(5, folder=tmp_path)
+    again = fitted(5, folder=tmp_path, resume=True)
+    assert again.fit_summary["steps"] == 5
+    assert torch.equal(weights(first), weights(again))
+
+
+def test_a_fit_stops_early_when_validation_stops_falling():
+    generator = MoleculeGenerator(**SIZES, batch_size=8, learning_rate=0.0).fit(DATA, steps=2000)
+    assert generator.fit_summary["stopped_early"]
+    assert generator.fit_summary["steps"] < 2000
+
+
+def test_seconds_of_training_still_give_a_generator():
+    generator = MoleculeGenerator(**SIZES).fit(DATA, minutes=0.001)
+    assert generator.fit_summary["steps"] >= 1
+    assert generator.fit_summary["under_trained"]
+    assert all(generator.sample(5, mask=True))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    fitted(3, folder=tmp_path)
+    path = tmp_path / "fit.ckpt"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if damage is None else damage)
+    with pytest.raises(CheckpointError, match=r"fit\.ckpt"):
+        fitted(6, folder=tmp_path, resume=True)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    fitted(3, folder=tmp_path)
+    with pytest.raises(CheckpointError, match=r"fit\.ckpt"):
+        MoleculeGenerator(width=32).fit(DATA, steps=6, folder=tmp_path, resume=True)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    marker = tmp_path / "ran"
+    import pickle
+
+    class Malicious:
+        def __reduce__(self):
+            return Path.touch, (marker,)
+
+    (tmp_path / "fit.ckpt").write_bytes(pickle.dumps(Malicious()))
+    with pytest.raises(CheckpointError):
+        fitted(3, folder=tmp_path, resume=True)
+    assert not marker.exists()
+
+
+def test_states_are_read_back_as_written(tmp_path):
+    write_state(tmp_path / "a", {"x": torch.arange(3), "y": [1, None, "z"]})
+    state = read_state(tmp_path / "a")
+    assert state["x"].tolist() == [0, 1, 2]
+    assert state["y"] == [1, None, "z"]
+
+
+SCRIPT = """
+import json, sys
+import torch
+torch.set_num_threads(1)
+from softdraw.molecules import MoleculeGenerator
+from softdraw.molecules.data.batches import Batches
+
+seen = []
+plain = Batches.batch
+def batch(self, step):
+    seen.append([step, self.indices(step)[self.rank :: self.world].tolist()])
+    return plain(self, step)
+Batches.batch = batch
+folder, devices, sizes, data = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]), json.loads(sys.argv[4])
+options = {} if devices == 1 else {"devices": devices, "strategy": "ddp"}
+generator = MoleculeGenerator(**sizes, batch_size=4, augment=0.0).fit(data, steps=8, **options)
+weights = torch.cat([w.detach().flatten() for w in generator.network.parameters()])
+with open(f"{folder}/{devices}-{generator.rank}.json", "w") as file:
+    json.dump({"seen": seen, "weights": weights.tolist(), "summary": generator.fit_summary,
+               "history": generator.fit_history}, file)
+"""
+
+
+def test_two_processes_learn_what_one_would(tmp_path):
+    """Two gloo processes: each molecule once an epoch, the same metrics everywhere, one process's weights."""
+    import json
+
+    script = tmp_path / "fit.py"
+    script.write_text(SCRIPT)
+    for devices in (1, 2):
+        arguments = [str(tmp_path), str(devices), json.dumps(SIZES), json.dumps(DATA)]
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    one, first, second = [
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("1-0", "2-0", "2-1")
+    ]
+    assert first["weights"] == second["weights"]
+    for mine, theirs in zip(first["history"], second["history"], strict=True):
+        assert mine == theirs
+    together = {step: sorted(ids) for step, ids in one["seen"]}
+    shares = {rank: dict(map(tuple, part["seen"])) for rank, part in enumerate((first, second))}
+    for step in range(8):
+        a, b = shares[0][step], shares[1][step]
+        assert not set(a) & set(b)
+        assert sorted([*a, *b]) == together[step]
+    torch.testing.assert_close(
+        torch.tensor(first["weights"]), torch.tensor(one["weights"]), atol=2e-2, rtol=0
+    )
+    assert first["summary"]["validation_loss"] == pytest.approx(one["summary"]["validation_loss"], rel=1e-2)

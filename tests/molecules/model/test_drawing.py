@@ -1,0 +1,77 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rdkit import Chem
+
+from softdraw.molecules.chemistry.codec import decode_batch
+from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
+from softdraw.molecules.model.drawing import draw
+from softdraw.molecules.model.prefix_features import prefix_features
+from softdraw.random import Key
+
+from ..small import random_network
+
+NEUTRAL = Vocabulary([AtomType(symbol) for symbol in ("C", "N", "O", "F")])
+DRUGLIKE = Vocabulary(
+    [AtomType(*kind) for kind in [("C",), ("N",), ("O",), ("F",), ("S",), ("P",), ("Cl",), ("Br",)]]
+    + [AtomType("N", 1), AtomType("O", -1), AtomType("S", 1), AtomType("N", -1)]
+)
+
+
+@pytest.mark.parametrize("vocabulary", [NEUTRAL, DRUGLIKE], ids=["neutral", "druglike"])
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32), scale=st.floats(0.0, 8.0), max_atoms=st.integers(1, 9))
+def test_masked_draws_of_an_untrained_network_are_valid(vocabulary, seed, scale, max_atoms):
+    network = random_network(vocabulary.valences, max_atoms, seed, scale)
+    with torch.no_grad():
+        drawn = draw(network, 64, Key(seed), mask=True)
+    smiles = decode_batch(drawn.types, drawn.bonds, vocabulary)
+    assert all(smiles)
+    assert not any("." in one for one in smiles)
+    assert all(Chem.MolFromSmiles(one) is not None for one in smiles)
+
+
+def test_unmasked_draws_of_an_untrained_network_are_mostly_not_valid():
+    network = random_network(max_atoms=9, scale=2.0)
+    with torch.no_grad():
+        drawn = draw(network, 256, Key(0), mask=False)
+    assert sum(map(bool, decode_batch(drawn.types, drawn.bonds, NEUTRAL))) < 200
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32), mask=st.booleans(), max_atoms=st.integers(1, 8))
+def test_drawing_step_by_step_gives_the_logits_of_the_whole_graph(seed, mask, max_atoms):
+    network = random_network(max_atoms=max_atoms, seed=seed)
+    with torch.no_grad():
+        drawn = draw(network, 32, Key(seed), mask=mask)
+        features = prefix_features(drawn.types, drawn.bonds, network.valences)
+        type_logits, bond_logits = network(drawn.types, drawn.bonds, features)
+    sizes = (drawn.types >= 0).sum(1)
+    asked = torch.arange(max_atoms) <= sizes.unsqueeze(1)
+    torch.testing.assert_close(drawn.type_logits[asked], type_logits[:, :-1][asked], atol=1e-4, rtol=1e-4)
+    row = torch.tril_indices(max_atoms, max_atoms, -1)[0]
+    there = row < sizes.unsqueeze(1)
+    torch.testing.assert_close(drawn.bond_logits[there], bond_logits[there], atol=1e-4, rtol=1e-4)
+
+
+def test_one_hots_say_what_the_indices_say():
+    network = random_network(max_atoms=5)
+    with torch.no_grad():
+        drawn = draw(network, 64, Key(1), mask=True)
+    present = drawn.types >= 0
+    assert torch.equal(drawn.kinds.sum(2), present.float())
+    assert torch.equal(drawn.kinds.argmax(2)[present], drawn.types[present])
+    both = present.unsqueeze(1) & present.unsqueeze(2) & ~torch.eye(5, dtype=torch.bool)
+    assert torch.equal(drawn.orders.sum(3), both.float())
+    assert torch.equal(drawn.orders.argmax(3)[both], drawn.bonds[both])
+    assert torch.equal(drawn.orders, drawn.orders.transpose(1, 2))
+
+
+def test_a_row_of_the_key_is_a_graph():
+    network = random_network(max_atoms=6)
+    with torch.no_grad():
+        whole = draw(network, 32, Key(5), mask=False)
+        part = draw(network, 16, Key(5).rows(16), mask=False)
+    assert torch.equal(whole.types[16:], part.types)
+    assert torch.equal(whole.bonds[16:], part.bonds)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+
+import softdraw as sd
+from softdraw.molecules import MoleculeGenerator
+from softdraw.molecules.chemistry.properties import evaluate
+from softdraw.molecules.errors import CheckpointError, TargetError
+from softdraw.molecules.steering.steering import Steering
+
+from ..small import MOLECULES, SIZES
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    data = [*MOLECULES, *(f"{one}C" for one in MOLECULES if not one.startswith("FCC"))]
+    folder = tmp_path_factory.mktemp("fitted")
+    MoleculeGenerator(**SIZES, batch_size=8).fit(data, steps=120).save(folder)
+    return folder
+
+
+def distance(generator, goal, name="heteroatoms"):
+    values = evaluate(name, generator.sample(400, key=sd.Key(9)))
+    return float(np.abs(values - goal).mean())
+
+
+@pytest.mark.parametrize("estimator", ["st-gumbel-softmax", "reinforce", "reinmax", "st"])
+def test_steering_reaches_an_additive_target_without_a_property_network(fitted, estimator):
+    generator = MoleculeGenerator.load(fitted)
+    before = distance(generator, 3.0)
+    generator.steer({"heteroatoms": 3.0}, steps=60, estimator=estimator, learning_rate=3e-3, batch_size=64)
+    assert distance(generator, 3.0) < before / 2
+    assert generator.steer_summary["predicted_gap"] is None
+    assert generator.steer_summary["estimator"] == estimator
+
+
+def test_steering_through_a_property_network_is_judged_by_rdkit(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    before = distance(generator, 1.2, "logp")
+    generator.steer({"logp": 1.2}, steps=60, learning_rate=3e-3, batch_size=64, property_steps=150)
+    assert distance(generator, 1.2, "logp") < before
+    assert generator.steer_summary["predicted_gap"] < 1
+
+
+def test_several_targets_and_directions(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    before = evaluate("heavy_atoms", generator.sample(200, key=sd.Key(1))).mean()
+    generator.steer(["heavy_atoms=min", "heteroatoms=1@0.2"], steps=40, learning_rate=3e-3, batch_size=64)
+    assert evaluate("heavy_atoms", generator.sample(200, key=sd.Key(1))).mean() < before
+    assert [target["weight"] for target in generator.steer_summary["targets"]] == [1.0, 0.2]
+
+
+def test_the_temperature_falls_and_draws_get_decided(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    generator.steer({"heteroatoms": 2.0}, steps=31)
+    history = generator.steer_history
+    assert [entry["step"] for entry in history] == [0, 10, 20, 30]
+    assert [entry["tau"] for entry in history] == sorted((entry["tau"] for entry in history), reverse=True)
+    assert history[0]["tau"] == 1.0
+    assert history[-1]["decided_bonds"] > history[0]["decided_bonds"]
+    assert abs(history[0]["kl"]) < 1e-4
+
+
+def test_gradients_reach_every_weight_through_the_draws(fitted, monkeypatch):
+    """The cost alone: its gradient passes types, bonds and the inputs of the network."""
+    generator = MoleculeGenerator.load(fitted)
+    seen = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def spy(parameters, most):
+        parameters = list(parameters)
+        seen.append([float(weight.grad.abs().sum()) for weight in parameters if weight.grad is not None])
+        return clip(parameters, most)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+    generator.steer({"heteroatoms": 3.0}, steps=1, divergence=0.0)
+    reached = np.array(seen[0])
+    assert len(reached) == len(list(generator.network.parameters()))
+    assert (reached > 0).mean() > 0.9
+
+
+def test_the_divergence_keeps_the_network_near_the_fitted_one(fitted):
+    ends = []
+    for price in (0.0, 3.0):
+        generator = MoleculeGenerator.load(fitted)
+        generator.steer({"heteroatoms": 3.0}, steps=41, divergence=price, learning_rate=3e-3)
+        ends.append(generator.steer_history[-1]["kl"])
+    assert ends[1] < ends[0] / 2
+
+
+def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, monkeypatch):
+    whole = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, steps=12, property_steps=5)
+
+    step = Steering.step
+
+    def interrupt(self):
+        if self.steps == 5:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Steering, "step", interrupt)
+        part = MoleculeGenerator.load(fitted).steer(
+            {"logp": 1.0}, steps=12, property_steps=5, folder=tmp_path
+        )
+    assert part.steer_summary["interrupted"]
+    assert part.steer_summary["steps"] == 6
+    resumed = MoleculeGenerator.load(fitted).steer(
+        {"logp": 1.0}, steps=12, property_steps=5, folder=tmp_path, resume=True
+    )
+    for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert [e["distance"] for e in resumed.steer_history] == [e["distance"] for e in whole.steer_history]
+
+
+def test_a_checkpoint_of_another_steering_is_refused(fitted, tmp_path):
+    MoleculeGenerator.load(fitted).steer({"heteroatoms": 1.0}, steps=2, folder=tmp_path)
+    with pytest.raises(CheckpointError, match=r"steer\.ckpt"):
+        MoleculeGenerator.load(fitted).steer(
+            {"logp": 1.0}, steps=2, property_steps=2, folder=tmp_path, resume=True
+        )
+
+
+def test_bad_arguments_are_named(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    with pytest.raises(ValueError, match=r"estimator: got 'no-such'.*reinforce"):
+        generator.steer({"logp": 1.0}, steps=1, estimator="no-such")
+    with pytest.raises(ValueError, match="estimator: got 'rebar'"):
+        generator.steer({"logp": 1.0}, steps=1, estimator="rebar")
+    with pytest.raises(TargetError, match="colour"):
+        generator.steer({"colour": 1.0}, steps=1)
+
+
+def test_without_a_target_logp_goes_up(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    generator.steer(steps=1, property_steps=1)
+    mean, std = generator.statistics_of("logp")
+    assert generator.steer_summary["targets"] == [
+        {"property": "logp", "goal": pytest.approx(mean + 1.5 * std), "weight": 1.0}
+    ]
