@@ -15,6 +15,7 @@ from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.batches import batch_size_for
 from softdraw.molecules.data.dataset import load
 from softdraw.molecules.data.split import Parts
+from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.fitting.trainer import run_trainer
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
@@ -23,7 +24,7 @@ from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.runtime.threads import threads_for
-from softdraw.molecules.saving import load_generator, save_generator
+from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model
 from softdraw.molecules.scoring.scores import Scores, score
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.stage import run_steering
@@ -140,7 +141,7 @@ class MoleculeGenerator:
         """The molecules to score against."""
         return self.parts.heldout.smiles
 
-    def adopt(self, network: GraphNetwork, parts: Parts) -> None:
+    def _adopt(self, network: GraphNetwork, parts: Parts) -> None:
         """Take over a fitted network and its data."""
         self._network, self._parts = network.eval(), parts
 
@@ -209,7 +210,7 @@ class MoleculeGenerator:
             )
             place = None if folder is None else Path(folder)
             self.rank = run_trainer(module, folder=place, resume=resume, devices=devices, strategy=strategy)
-        self.adopt(module.best.requires_grad_(True), parts)
+        self._adopt(module.best.requires_grad_(True), parts)
         self.dataset_summary = parts.summary(dataset)
         self.property_statistics, self._known_labels = {}, {}
         self.fit_history = module.history
@@ -359,7 +360,19 @@ class MoleculeGenerator:
             OutputError: the folder cannot be written, or the disk is full.
             RuntimeError: before ``fit``.
         """
-        save_generator(self, Path(folder))
+        settings = SavedSettings(
+            seed=self.seed,
+            augment=self.augment,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            dataset_summary=self.dataset_summary,
+            fit_summary=self.fit_summary,
+            steer_summary=self.steer_summary,
+            fit_history=self.fit_history,
+            steer_history=self.steer_history,
+            property_statistics=self.property_statistics,
+        )
+        save_model(Path(folder), SavedModel(self.network, self.parts, settings))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -368,4 +381,23 @@ class MoleculeGenerator:
         Raises:
             CheckpointError: a file is missing or damaged, or of another version.
         """
-        return load_generator(cls, Path(folder))
+        saved = load_model(Path(folder))
+        kept = saved.settings
+        try:
+            generator = cls(
+                seed=kept.seed,
+                augment=kept.augment,
+                learning_rate=kept.learning_rate,
+                batch_size=kept.batch_size,
+                **saved.network.options.to_dict(),
+            )
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{os.fspath(folder)}: not a whole saved generator ({error})") from error
+        generator.dataset_summary, generator.property_statistics = (
+            kept.dataset_summary,
+            kept.property_statistics,
+        )
+        generator.fit_summary, generator.fit_history = kept.fit_summary, kept.fit_history
+        generator.steer_summary, generator.steer_history = kept.steer_summary, kept.steer_history
+        generator._adopt(saved.network, saved.parts)
+        return generator
