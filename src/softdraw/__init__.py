@@ -2,41 +2,54 @@
 
 ``gumbel_max`` draws categories, ``gumbel_softmax`` relaxes the draw at a temperature so that gradients pass,
 ``softdraw.schedules`` lowers that temperature while training, and ``softdraw.molecules`` generates molecules
-whose atoms and bonds are such draws. Rooms are imported when first touched, so that ``import softdraw`` needs
-torch and nothing else.
+whose atoms and bonds are such draws.
+
+What lives here: the rooms, under their names, and the few functions that most programs need. May import:
+every room; but ``import softdraw`` imports only ``random``, ``functional`` and what is below them, and so
+needs torch and nothing else. The others are imported when first touched; type checkers see them all.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from softdraw import random
+from softdraw import functional, kernels, random
 from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax, straight_through
 from softdraw.random import Key
 
 if TYPE_CHECKING:
-    from softdraw import kernels, schedules
+    from softdraw import diagnostics, distributions, estimators, integrations, molecules, nn, schedules
 
 __version__ = "0.1.0"
 __all__ = [
     "Key",
+    "diagnostics",
+    "distributions",
+    "estimators",
+    "functional",
     "gumbel_max",
     "gumbel_sigmoid",
     "gumbel_softmax",
+    "integrations",
     "kernels",
+    "molecules",
+    "nn",
     "random",
     "schedules",
     "straight_through",
 ]
 
+# a room that is not imported above is named here, in the import for type checkers, and in __all__
 _ROOMS = frozenset(
-    {"kernels", "schedules", "distributions", "estimators", "nn", "diagnostics", "integrations", "molecules"}
+    {"diagnostics", "distributions", "estimators", "integrations", "molecules", "nn", "schedules"}
 )
 
+# hidden from type checkers, for which it would make every name that there is not a room of type Any
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"softdraw.{name}")
-    raise AttributeError(f"module 'softdraw' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _ROOMS:
+            return importlib.import_module(f"softdraw.{name}")
+        raise AttributeError(f"module 'softdraw' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

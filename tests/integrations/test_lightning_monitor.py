@@ -9,7 +9,7 @@ import softdraw as sd
 
 lightning = pytest.importorskip("lightning.pytorch")
 
-from softdraw.integrations.lightning_monitor import GradientMonitorCallback  # noqa: E402
+from softdraw.integrations.lightning import GradientMonitorCallback  # noqa: E402
 
 
 class Chooser(lightning.LightningModule):
