@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw._torch import is_batched
 from softdraw.kernels import ops
 from softdraw.random import Key
 from softdraw.random.key import _traced
@@ -25,24 +26,14 @@ def readable(*tensors: Tensor | None) -> bool:
     """Whether the values of ``tensors`` may be looked at: not under ``torch.compile`` or ``vmap``."""
     if torch.compiler.is_compiling():
         return False
-    return not any(t is not None and _batched(t) for t in tensors)
+    return not any(t is not None and is_batched(t) for t in tensors)
 
 
 def draw_key(key: Key | None, generator: torch.Generator | None, like: Tensor) -> Key | None:
     """``key``; without one, under ``vmap``, a fresh key that follows its ``randomness=``."""
-    if key is None and generator is None and not torch.compiler.is_compiling() and _batched(like):
+    if key is None and generator is None and not torch.compiler.is_compiling() and is_batched(like):
         return _traced(ops.random_state())
     return key
-
-
-def _batched(value: Tensor) -> bool:
-    """Whether ``vmap`` is anywhere among the transforms that wrap ``value``."""
-    functorch = torch._C._functorch
-    while functorch.is_functorch_wrapped_tensor(value):
-        if functorch.is_batchedtensor(value):
-            return True
-        value = functorch.get_unwrapped(value)
-    return False
 
 
 def broadcast(*shapes: torch.Size) -> torch.Size:

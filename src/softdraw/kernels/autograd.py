@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw._torch import plain_apply
 from softdraw.kernels import reference
 from softdraw.kernels.dispatch import backend_for, backend_of
 from softdraw.kernels.estimator_gradients import draws_sharing_a_key
@@ -93,14 +94,7 @@ def _summed(gradients: Tensor, logits: Tensor) -> Tensor:
     return gradients if gradients.dim() == logits.dim() else gradients.sum(0)
 
 
-def _plain_apply(function: type[torch.autograd.Function]) -> Any:
-    """``function.apply`` without what it does for ``torch.func`` first, one microsecond of thirty in a small
-    layer; only plain tensors come here, under no transform.
-    """
-    return getattr(super(torch.autograd.Function, function), "apply", function.apply)
-
-
-_soft, _hard, _reinmax, _rao = map(_plain_apply, (_Soft, _Hard, _ReinMax, _Rao))
+_soft, _hard, _reinmax, _rao = map(plain_apply, (_Soft, _Hard, _ReinMax, _Rao))
 
 
 def _gradient(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:

@@ -2,12 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+
+from softdraw._torch import dispatch_modes, forward_mode_level, innermost_transform, is_tracing
 
 __all__ = ["is_plain"]
-
-_transformed = torch._C._functorch.peek_interpreter_stack
-_modes = torch._C._len_torch_dispatch_stack
 
 
 def is_plain(tensor: Tensor) -> bool:
@@ -17,8 +15,8 @@ def is_plain(tensor: Tensor) -> bool:
     return (
         (type(tensor) is Tensor or type(tensor) is torch.nn.Parameter)
         and not tensor.is_meta
-        and _transformed() is None
-        and _modes() == 0
-        and forward_ad._current_level < 0
-        and not torch._C._is_tracing()
+        and innermost_transform() is None
+        and dispatch_modes() == 0
+        and forward_mode_level() < 0
+        and not is_tracing()
     )

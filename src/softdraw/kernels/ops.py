@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw._torch import activation_memory_budget
 from softdraw.kernels import dispatch
 
 __all__ = ["fresh_state", "noise", "random_seed", "random_state"]
@@ -76,12 +77,10 @@ def _fresh_state(like: Tensor) -> Tensor:
 
 
 def _fresh_state_fake(like: Tensor) -> Tensor:
-    from torch._functorch import config
-
     # pytorch#190758: such a graph draws again in its backward, whatever the tag says, and nothing would tell.
-    if torch.is_grad_enabled() and getattr(config, "activation_memory_budget", 1) < 1:
+    if torch.is_grad_enabled() and (budget := activation_memory_budget()) < 1:
         raise RuntimeError(
-            f"key: torch._functorch.config.activation_memory_budget is {config.activation_memory_budget}, "
+            f"key: torch._functorch.config.activation_memory_budget is {budget}, "
             "and below 1 torch.compile may draw a new seed in the backward, whose gradient is then that of "
             "other noise; pass key= (or noise=), which is recomputed exactly"
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from softdraw._torch import innermost_transform
 from softdraw.kernels import autograd, ops
 from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
 from softdraw.random.fresh import fresh_key
@@ -142,7 +143,7 @@ def _noise(
         state = ops.fresh_state(torch.empty(0)) if key is None else key.state
         return ops.noise(state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
     key = fresh_key(generator) if key is None else key
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if innermost_transform() is not None:
         # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operator unwraps it.
         return ops.noise(key.state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
     seed, offset = key._numbers()

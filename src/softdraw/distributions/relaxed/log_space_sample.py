@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw._torch import without_subclass
+
 _T = torch.Tensor
 
 # fmt: off
@@ -71,7 +73,7 @@ class LogSpaceSample(Tensor):
         if func is _T.__iter__:
             func = _T.unbind
             return iter(cls.__torch_function__(func, types, args, kwargs))
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_subclass():
             result = func(*args, **kwargs)
             if result is (args[0] if args else None):
                 return result
@@ -84,18 +86,18 @@ class LogSpaceSample(Tensor):
             return tuple(_wrap(part, value, space) for part, value in zip(result, values, strict=True))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_subclass():
             value = copy.deepcopy(self.as_subclass(_T), memo)
             twin = _carried(self)
             return value if twin is None else _wrap(value, copy.deepcopy(twin, memo), self._space)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A file holds the plain value: whoever loads it need not have softdraw.
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_subclass():
             return self.as_subclass(_T).__reduce_ex__(protocol)  # type: ignore[no-untyped-call]
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
-        with torch._C.DisableTorchFunctionSubclass():
+        with without_subclass():
             return repr(self.as_subclass(_T))
 
 
@@ -113,7 +115,7 @@ def log_space_of(value: Tensor, space: str) -> Tensor | None:
     """The log-space value that ``value`` carries; None without one of that space, or after a change."""
     if torch.compiler.is_compiling() or not isinstance(value, LogSpaceSample):
         return None
-    with torch._C.DisableTorchFunctionSubclass():
+    with without_subclass():
         twin = _carried(value)
         return twin if twin is not None and value._space == space else None
 
@@ -130,7 +132,7 @@ def _wrap(value: Tensor, twin: Tensor, space: str) -> Tensor:
     sample = value.as_subclass(LogSpaceSample)
     sample._log_space = twin
     sample._space = space
-    with torch._C.DisableTorchFunctionSubclass():
+    with without_subclass():
         sample._carried_at = _version(sample)
     return sample
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softdraw._torch import move_averages
 from softdraw.molecules.data.batches import Batches
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.likelihood import log_likelihood
@@ -164,7 +165,7 @@ class LikelihoodTraining(pl.LightningModule):
         self.steps += 1
         decay = min(LONGEST_AVERAGE, self.steps / (self.steps + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
+            move_averages(list(self.average.parameters()), list(self.network.parameters()), 1 - decay)
         # One clock for all processes: they must agree on the learning rate and on when to stop.
         self.seconds = self._agreed(time.monotonic() - self._began)
         done = self.budget.progress(self.steps, self.seconds)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.storage.atomic import output_errors
@@ -108,8 +108,7 @@ def run_trainer(
 
 def precision() -> Any:
     """bfloat16 products where the processor has instructions for them (twice as fast there), else float32."""
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if fast else "32-true"
+    return "bf16-mixed" if multiplies_bfloat16() else "32-true"
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,68 @@
+"""Every private name of torch that we use, in one place: where to look when a new torch breaks one.
+
+May import: torch. What torch offers publicly is called where it is needed.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+__all__ = [
+    "activation_memory_budget",
+    "dispatch_modes",
+    "forward_mode_level",
+    "innermost_transform",
+    "is_batched",
+    "is_tracing",
+    "move_averages",
+    "multiplies_bfloat16",
+    "plain_apply",
+    "without_subclass",
+]
+
+#: the innermost transform of ``torch.func`` that runs, or None
+innermost_transform = torch._C._functorch.peek_interpreter_stack
+#: how many dispatch modes (fake tensors, flop counters) look at each operation
+dispatch_modes = torch._C._len_torch_dispatch_stack
+#: whether ``torch.jit.trace`` runs
+is_tracing = torch._C._is_tracing
+#: a context in which subclasses of ``Tensor`` are treated as plain tensors
+without_subclass = torch._C.DisableTorchFunctionSubclass
+#: ``move_averages(averages, values, weight)``: many ``average.lerp_(value, weight)`` as one operation
+move_averages = torch._foreach_lerp_
+
+
+def forward_mode_level() -> int:
+    """The level of forward-mode differentiation, -1 outside of any."""
+    return forward_ad._current_level
+
+
+def is_batched(value: Tensor) -> bool:
+    """Whether ``vmap`` is anywhere among the transforms that wrap ``value``."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(value):
+        if functorch.is_batchedtensor(value):
+            return True
+        value = functorch.get_unwrapped(value)
+    return False
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products of bfloat16."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def plain_apply(function: type[torch.autograd.Function]) -> Any:
+    """``function.apply`` without what it does for ``torch.func`` first, one microsecond of thirty in a small
+    layer; for calls with plain tensors under no transform.
+    """
+    return getattr(super(torch.autograd.Function, function), "apply", function.apply)
+
+
+def activation_memory_budget() -> float:
+    """What share of the activations ``torch.compile`` may keep for the backward; 1 is all of them."""
+    from torch._functorch import config
+
+    return float(getattr(config, "activation_memory_budget", 1.0))
