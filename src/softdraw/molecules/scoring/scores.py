@@ -258,7 +258,7 @@ def _some(items: list[Item], rng: np.random.Generator) -> list[Item]:
 
 
 def _diversity(molecules: list[Chem.Mol]) -> float | None:
-    """One less the mean over all ordered pairs, each with itself included: MOSES (Polykovskiy et al. 2020)."""
+    """One less the mean over all ordered pairs, each with itself too: MOSES (Polykovskiy et al. 2020)."""
     if len(molecules) < 2:
         return None
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
