@@ -296,14 +296,17 @@ class MoleculeGenerator:
             labels,
             objective,
             estimator,
-            budget,
             (Key(self.seed) if key is None else key).fold_in(4),
             SteerOptions(**options),
         )
         steering.seconds = time.monotonic() - began
         with threads_for(self.options.width):
             self.steer_summary = run_steering(
-                steering, folder=None if folder is None else Path(folder), resume=resume, progress=progress
+                steering,
+                budget,
+                folder=None if folder is None else Path(folder),
+                resume=resume,
+                progress=progress,
             )
         self.steer_summary["estimator"] = estimator
         self._network = network.eval()

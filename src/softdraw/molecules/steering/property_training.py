@@ -1,7 +1,6 @@
 """Teaching the property network RDKit's values: first of real molecules, then of what is being drawn."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,12 +54,14 @@ class PropertyTraining:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)
         self.taken = 0
 
-    def warm_up(self, should_stop: Callable[[], bool], spent: Callable[[], bool]) -> None:
-        """Learn real molecules, so that the first gradients mean something; at least a tenth of the steps."""
-        while self.taken < self.steps and not should_stop():
-            if spent() and self.taken * 10 >= self.steps:
-                break
-            self._learn(*self._real(), 1 - (1 - LATER_RATE) * self.taken / self.steps)
+    @property
+    def warm(self) -> float:
+        """Share of the steps on real molecules that were taken, 1 when all were."""
+        return min(1.0, self.taken / max(1, self.steps))
+
+    def warm_up(self) -> None:
+        """Learn one batch of real molecules, so that the first gradients of the steering mean something."""
+        self._learn(*self._real(), 1 - (1 - LATER_RATE) * self.warm)
 
     def follow(self, types: Tensor, bonds: Tensor, labels: np.ndarray) -> float:
         """Learn drawn graphs, then as many real ones: right on data only, the network would be exploited.

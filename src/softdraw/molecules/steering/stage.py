@@ -1,4 +1,7 @@
-"""The steering stage around its steps: checkpoints and going on from one, Ctrl-C, progress, the summary."""
+"""The steering stage around its steps: the clock, checkpoints and going on from one, Ctrl-C, the summary.
+
+It calls the steering, which calls the property network's training; neither of them knows who called it.
+"""
 
 import time
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.steering.steering import Steering
@@ -18,17 +22,21 @@ CHECKPOINT = "steer.ckpt"
 """Name of the checkpoint of a steering run, in its folder."""
 CHECKPOINT_SECONDS = 20.0
 """Work between two checkpoints: what a killed process loses at most."""
+WARM_UP_SHARE = 0.25
+"""Largest share of a time budget that the property network's first steps may take."""
 LAST = 10
 """Entries of the history over which the final gap is averaged."""
 
 
 def run_steering(
-    steering: Steering, *, folder: Path | None, resume: bool, progress: bool | None
+    steering: Steering, budget: Budget, *, folder: Path | None, resume: bool, progress: bool | None
 ) -> dict[str, Any]:
     """Steer until the budget is spent or Ctrl-C is pressed.
 
     Args:
-        steering: the run; its network and history hold the result afterwards.
+        steering: the run; its network and history hold the result afterwards, and its ``seconds`` may
+            start above 0.
+        budget: when to stop; the temperature and the learning rate fall over it.
         folder: where a checkpoint is kept; none is without it.
         resume: go on from the checkpoint in ``folder`` when there is one.
         progress: show a progress bar; None shows it on a terminal.
@@ -47,22 +55,29 @@ def run_steering(
             steering.load_state_dict(state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise CheckpointError(f"{checkpoint}: is of another steering run ({error})") from error
-    last = time.monotonic()
-
-    def keep(now: bool = False) -> None:
-        nonlocal last
-        if checkpoint is not None and (now or time.monotonic() - last > CHECKPOINT_SECONDS):
-            write_state(checkpoint, steering.state_dict())
-            last = time.monotonic()
-
+    began = time.monotonic() - steering.seconds
+    kept = time.monotonic()
+    ended = False
     with StopOnInterrupt() as stop, ProgressBar("steer", progress) as bar:
-        ended = steering.run(lambda: stop.requested, bar.update, keep)
-    keep(now=True)
+        _warm_up(steering, budget, began, stop)
+        while not stop.requested:
+            seconds = time.monotonic() - began
+            share = budget.progress(steering.steps, seconds)
+            if share >= 1 and steering.steps:
+                steering.seconds, ended = seconds, True
+                break
+            steering.advance(share, seconds)
+            bar.update(share, steering.step())
+            if checkpoint is not None and time.monotonic() - kept > CHECKPOINT_SECONDS:
+                write_state(checkpoint, steering.state_dict())
+                kept = time.monotonic()
+    if checkpoint is not None:
+        write_state(checkpoint, steering.state_dict())
     gaps = [gap for entry in steering.history[-LAST:] if (gap := entry["predicted_gap"]) is not None]
     targets = steering.objective.targets
     return {
         "targets": [{"property": one.property, "goal": one.goal, "weight": one.weight} for one in targets],
-        "budget": str(steering.budget),
+        "budget": str(budget),
         "seconds": steering.seconds,
         "steps": steering.steps,
         "graphs_drawn": steering.steps * steering.options.batch_size,
@@ -71,3 +86,14 @@ def run_steering(
         "predicted_gap": float(np.mean(gaps)) if gaps else None,
         "interrupted": not ended,
     }
+
+
+def _warm_up(steering: Steering, budget: Budget, began: float, stop: StopOnInterrupt) -> None:
+    """The property network's first steps, within their share of the budget; a tenth of them in any case."""
+    teacher = steering.teacher
+    if teacher is None or steering.steps:
+        return
+    while teacher.warm < 1 and not stop.requested:
+        if budget.progress(0, time.monotonic() - began) >= WARM_UP_SHARE and teacher.warm >= 0.1:
+            break
+        teacher.warm_up()

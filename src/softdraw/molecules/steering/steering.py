@@ -13,8 +13,6 @@ cost and weighs the score function with it, less the mean cost of the other grap
 
 import copy
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -30,7 +28,6 @@ from softdraw.molecules.model.drawing import Choose, Drawn, draw
 from softdraw.molecules.model.likelihood import decisions_of
 from softdraw.molecules.model.network import GraphNetwork, one_hot
 from softdraw.molecules.model.prefix_features import prefix_features
-from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.steering.objectives import ADDITIVE, Objective
 from softdraw.molecules.steering.property_training import PropertyTraining
 from softdraw.random import Key
@@ -42,8 +39,6 @@ SCORE_FUNCTION = "reinforce"
 """The estimator that treats RDKit as a black box."""
 SCHEDULE_STEPS = 1000
 """Steps of the temperature schedule over the whole budget, however many optimiser steps fit into it."""
-WARM_UP_SHARE = 0.25
-"""Largest share of a time budget that the property network's first steps may take."""
 DECIDED = 0.9
 """A soft draw counts as decided when its largest entry exceeds this."""
 
@@ -73,9 +68,11 @@ class SteerOptions:
         batch_size: graphs drawn in a step.
         learning_rate: peak of Adam's, which falls to a tenth along a cosine.
         divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard
-        deviations. tau: first and last temperature of the exponential schedule.
+            deviations.
+        tau: first and last temperature of the exponential schedule.
         property_steps: steps on real molecules before steering, when there is a property network.
         property_rate: learning rate of the property network.
+        record_every: steps between two entries of the history.
     """
 
     batch_size: int = 128
@@ -96,7 +93,7 @@ class Steering:
         labels: RDKit's properties of them, ``[molecules, targets]``.
         objective: the targets.
         estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
-        ``"reinforce"``. budget: when to stop; the temperature and the learning rate fall over it.
+            ``"reinforce"``.
         key: of all noise.
         options: settings.
     """
@@ -108,11 +105,10 @@ class Steering:
         labels: np.ndarray,
         objective: Objective,
         estimator: str,
-        budget: Budget,
         key: Key,
         options: SteerOptions | None = None,
     ) -> None:
-        self.network, self.graphs, self.objective, self.budget = network, graphs, objective, budget
+        self.network, self.graphs, self.objective = network, graphs, objective
         self.options = options = options or SteerOptions()
         self.fitted = copy.deepcopy(network).requires_grad_(False)
         self.key = key
@@ -137,6 +133,21 @@ class Steering:
         self.steps = 0
         self.seconds = 0.0
         self.history: list[dict[str, float | int | None]] = []
+        network.train()
+
+    def advance(self, share: float, seconds: float) -> None:
+        """Set the temperature and the learning rate of the next step.
+
+        Args:
+            share: of the budget that is used, 0 to 1; both fall over it.
+            seconds: since the steering began, for the history.
+        """
+        self.seconds = seconds
+        share = min(1.0, share)
+        self.schedule.step(max(0, int(share * SCHEDULE_STEPS) - self.schedule.step_count))
+        # a short rise, then a cosine to a tenth
+        rate = min(1.0, (self.steps + 1) / 10) * (0.1 + 0.9 * (1 + math.cos(math.pi * share)) / 2)
+        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * rate
 
     def step(self) -> str:
         """Draw a batch, take one optimiser step, return figures to show."""
@@ -165,7 +176,6 @@ class Steering:
         self.optimizer.zero_grad()
         torch.autograd.backward(loss + self.options.divergence * divergence.mean())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * self._rate()
         self.optimizer.step()
         gap = None
         if self.teacher is not None:
@@ -246,45 +256,6 @@ class Steering:
         found = [torch.cat(entries) if entries else torch.zeros(0) for entries in largest]
         atoms, bonds = [float((one > DECIDED).float().mean()) if len(one) else None for one in found]
         return atoms, bonds
-
-    def _rate(self) -> float:
-        """Share of the learning rate: a short rise, then a cosine to a tenth."""
-        done = min(1.0, self.budget.progress(self.steps, self.seconds))
-        return min(1.0, (self.steps + 1) / 10) * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
-
-    def run(
-        self,
-        should_stop: Callable[[], bool] = lambda: False,
-        on_step: Callable[[float, str], None] = lambda share, figures: None,
-        checkpoint: Callable[[], None] = lambda: None,
-    ) -> bool:
-        """Steer until the budget is spent.
-
-        Args:
-            should_stop: asked before every step.
-            on_step: told the share of the budget and figures to show.
-            checkpoint: called after every step; it decides itself whether to write.
-
-        Returns:
-            True when the budget was spent, False when it was stopped.
-        """
-        began = time.monotonic() - self.seconds
-        self.network.train()
-        if self.teacher is not None and not self.steps:
-            first = WARM_UP_SHARE
-            self.teacher.warm_up(
-                should_stop, lambda: self.budget.progress(0, time.monotonic() - began) >= first
-            )
-        while not should_stop():
-            self.seconds = time.monotonic() - began
-            done = self.budget.progress(self.steps, self.seconds)
-            if done >= 1 and self.steps:
-                return True
-            self.schedule.step(max(0, int(min(1.0, done) * SCHEDULE_STEPS) - self.schedule.step_count))
-            figures = self.step()
-            on_step(done, figures)
-            checkpoint()
-        return False
 
     def state_dict(self) -> dict[str, Any]:
         """All that an exact resume needs, in tensors and plain Python."""
