@@ -14,6 +14,7 @@ from softdraw.diagnostics.measures import Measures
 from softdraw.diagnostics.problems import Problem, load_problem
 from softdraw.diagnostics.report import report
 from softdraw.estimators import get, names
+from softdraw.files import atomic
 from softdraw.random import Key
 
 __all__ = ["Findings", "chosen_names", "measure_all", "numbers", "problem_of", "show", "tempered", "write"]
@@ -141,5 +142,6 @@ def write(problem: Problem, found: Findings, folder: Path, command: str) -> None
         found.rows, title=problem.name, description=problem.description, skipped=found.skipped, notes=notes
     )
     for name, text in (("measures.csv", rows_to_csv(found.rows)), ("report.html", page)):
-        (folder / name).write_text(text, encoding="utf-8")
+        with atomic(folder / name) as file:
+            file.write(text.encode())
     typer.echo(f"wrote {folder / 'measures.csv'} and {folder / 'report.html'}")

@@ -36,6 +36,7 @@ def temperature(
     """Measure what temperature does to bias and variance, and draw it."""
     from softdraw.cli import laboratory
     from softdraw.diagnostics.figures import svg, temperature_figure
+    from softdraw.files import atomic
 
     posed = laboratory.problem_of(problem)
     chosen = laboratory.chosen_names(estimators, _ESTIMATORS)
@@ -50,7 +51,8 @@ def temperature(
     laboratory.write(posed, found, out, command)
     if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
-        picture.write_text(svg(temperature_figure(found.rows)), encoding="utf-8")
+        with atomic(picture) as file:
+            file.write(svg(temperature_figure(found.rows)).encode())
         typer.echo(f"wrote {picture}")
     if found.interrupted:
         raise typer.Exit(130)

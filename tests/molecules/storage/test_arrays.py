@@ -31,7 +31,7 @@ def test_a_failed_write_keeps_what_was_there(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", full_disk)
-    with pytest.raises(OutputError, match=r"x\.npz: cannot write it \(No space left on device\)"):
+    with pytest.raises(OutputError, match=r"x\.npz: cannot be written \(No space left on device\)"):
         storage.write_arrays(path, {"a": np.zeros(3)})
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

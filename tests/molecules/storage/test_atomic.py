@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import stat
 import tempfile
 from pathlib import Path
 
@@ -52,16 +51,6 @@ def test_write_is_renamed_into_place_only_when_all_of_it_is_on_disk(tmp_path, mo
     monkeypatch.setattr(writing.os, "replace", replace)
     write_bytes(tmp_path / "a", b"whole")
     assert (tmp_path / "a").read_bytes() == b"whole"
-
-
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640)])
-def test_results_have_the_mode_of_any_other_file_of_the_user(tmp_path, umask, mode):
-    before = os.umask(umask)
-    try:
-        write_text(tmp_path / "a", "x")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
 
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):

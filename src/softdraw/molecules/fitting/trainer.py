@@ -1,7 +1,6 @@
 """Lightning's Trainer set up for a fit: budget, checkpoints that survive a kill, TensorBoard, processes."""
 
 import logging
-import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -11,23 +10,43 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins import CheckpointIO
 
 from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
-from softdraw.molecules.storage.atomic import output_errors
-from softdraw.molecules.storage.tensors import read_state
+from softdraw.molecules.runtime.budget import CHECKPOINT_SECONDS
+from softdraw.molecules.storage.tensors import read_state, write_state
 
-__all__ = ["CHECKPOINT", "run_trainer"]
+__all__ = ["FIT_CHECKPOINT", "run_trainer"]
 
-CHECKPOINT = "fit.ckpt"
+FIT_CHECKPOINT = "fit.ckpt"
 """Name of the checkpoint of a fit that has not ended, in the folder of the run."""
-CHECKPOINT_SECONDS = 20.0
-"""Work between two checkpoints: what a killed process loses at most."""
+
+
+class CheckpointFiles(CheckpointIO):
+    """Lightning's checkpoints as this package writes and reads files: whole or not there, never unpickled.
+
+    Lightning asks its plugin whatever its version, so that no option of ``Trainer.fit`` is needed for it.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint; a kill leaves the old or the new one."""
+        write_state(Path(path), checkpoint)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read a checkpoint of tensors and plain Python; anything else is refused."""
+        return read_state(Path(path))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint."""
+        Path(path).unlink(missing_ok=True)
 
 
 class _Checkpoints(pl.Callback):
-    """Writes the whole state beside its target and renames it: a kill leaves the old or the new one."""
+    """Writes the whole state every now and then, and at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -42,15 +61,7 @@ class _Checkpoints(pl.Callback):
         self.write(trainer)
 
     def write(self, trainer: pl.Trainer) -> None:
-        unfinished = self.path.with_name(self.path.name + ".tmp")
-        try:
-            with output_errors(self.path):
-                trainer.save_checkpoint(unfinished)
-                if trainer.is_global_zero:
-                    os.replace(unfinished, self.path)
-        finally:
-            if trainer.is_global_zero:
-                unfinished.unlink(missing_ok=True)
+        trainer.save_checkpoint(self.path)
         self.last = time.monotonic()
 
 
@@ -72,7 +83,7 @@ def run_trainer(
     Raises:
         CheckpointError: the checkpoint to resume from cannot be read or is of another model.
     """
-    checkpoint = None if folder is None else folder / CHECKPOINT
+    checkpoint = None if folder is None else folder / FIT_CHECKPOINT
     with _quiet():
         trainer = pl.Trainer(
             accelerator="cpu",
@@ -89,14 +100,13 @@ def run_trainer(
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
+            plugins=[CheckpointFiles()],
             callbacks=[] if checkpoint is None else [_Checkpoints(checkpoint)],
             use_distributed_sampler=False,
         )
         start = checkpoint if resume and checkpoint is not None and checkpoint.exists() else None
-        if start is not None:
-            read_state(start)  # a damaged file is refused in our words, before Lightning meets it
         try:
-            trainer.fit(module, ckpt_path=start, weights_only=True)
+            trainer.fit(module, ckpt_path=start)
         except (RuntimeError, KeyError, ValueError, TypeError) as error:
             if start is None or module.began:
                 raise

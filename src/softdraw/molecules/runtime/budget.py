@@ -3,7 +3,10 @@
 import math
 from dataclasses import dataclass
 
-__all__ = ["Budget"]
+__all__ = ["CHECKPOINT_SECONDS", "Budget"]
+
+CHECKPOINT_SECONDS = 20.0
+"""Work between two checkpoints of a stage: what a killed process loses at most."""
 
 
 @dataclass(frozen=True)

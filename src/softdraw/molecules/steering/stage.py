@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.runtime.budget import Budget
+from softdraw.molecules.runtime.budget import CHECKPOINT_SECONDS, Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.steering.steering import Steering
@@ -18,10 +18,8 @@ from softdraw.molecules.storage.tensors import read_state, write_state
 
 __all__ = ["run_steering"]
 
-CHECKPOINT = "steer.ckpt"
+STEER_CHECKPOINT = "steer.ckpt"
 """Name of the checkpoint of a steering run, in its folder."""
-CHECKPOINT_SECONDS = 20.0
-"""Work between two checkpoints: what a killed process loses at most."""
 WARM_UP_SHARE = 0.25
 """Largest share of a time budget that the property network's first steps may take."""
 LAST = 10
@@ -48,7 +46,7 @@ def run_steering(
         CheckpointError: the checkpoint to go on from is damaged or of another run.
         OutputError: the checkpoint cannot be written.
     """
-    checkpoint = None if folder is None else folder / CHECKPOINT
+    checkpoint = None if folder is None else folder / STEER_CHECKPOINT
     if resume and checkpoint is not None and checkpoint.exists():
         state = read_state(checkpoint)
         try:

@@ -1,39 +1,28 @@
 """Arrays on disk that are either whole or not there, and that cannot run code when they are read."""
 
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.errors import DataError
+from softdraw.molecules.storage.atomic import atomic
 
 __all__ = ["as_bytes", "as_text", "read_arrays", "write_arrays"]
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays as a compressed ``.npz``: into a file beside the target, which is then renamed.
+    """Write named arrays as a compressed ``.npz``.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    target = Path(path)
-    unfinished: str | None = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            unfinished = file.name
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(unfinished, target)
-    except OSError as error:
-        raise OutputError(f"{target}: cannot write it ({error.strerror or error})") from error
-    finally:
-        if unfinished is not None:
-            Path(unfinished).unlink(missing_ok=True)
+    with atomic(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:

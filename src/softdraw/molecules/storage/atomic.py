@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their target, forced to disk, then renamed."""
+"""How a file is written (``atomic``), what is said when it cannot be, and text and JSON on top of it."""
 
 import json
 import math
@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from softdraw import files
 from softdraw.molecules.errors import OutputError
 
-__all__ = ["make_folder", "output_errors", "write_bytes", "write_json", "write_text"]
+__all__ = ["atomic", "make_folder", "output_errors", "write_bytes", "write_json", "write_text"]
 
 
 @contextmanager
@@ -52,40 +53,54 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
     return folder
 
 
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """``softdraw.files.atomic`` with errors that a user can act on: the one writer of this room.
+
+    Text, JSON, arrays, tensors, checkpoints and reports all go through it.
+
+    Args:
+        path: the file; its folder exists.
+
+    Yields:
+        A binary file that takes the place of ``path`` when the body ends.
+
+    Raises:
+        OutputError: the folder cannot be written or the disk is full; the old file is as it was.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic(f"{folder}/a") as file:
+        ...         _ = file.write(b"new")
+        ...     os.listdir(folder)
+        ['a']
+    """
+    with output_errors(path):
+        try:
+            with files.atomic(path) as file:
+                yield file
+        except RuntimeError as error:
+            # torch.save hides the system's refusal behind an error of its own
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, OSError):
+                cause = cause.__cause__ or cause.__context__
+            if cause is None:
+                raise
+            raise cause from error
+
+
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Replace a file by ``content``; a reader, or a crash, finds the old file or the new one, never a part.
+    """Replace a file by ``content``, as ``atomic`` does.
 
     Args:
         path: the file; its folder exists.
         content: all of it.
 
     Raises:
-        OutputError: the folder cannot be written or the disk is full; the old file is as it was.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_bytes(f"{folder}/a", b"new")
-        ...     os.listdir(folder)
-        ['a']
+        OutputError: as ``atomic``.
     """
-    target = Path(path)
-    unfinished: Path | None = None
-    with output_errors(target):
-        try:
-            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-            unfinished = Path(name)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp keeps its files to their owner; a result is as readable as any other file of the user
-            unfinished.chmod(0o666 & ~_umask())
-            os.replace(unfinished, target)
-            _sync_folder(target.parent)
-        finally:
-            if unfinished is not None:
-                unfinished.unlink(missing_ok=True)
+    with atomic(path) as file:
+        file.write(content)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -120,28 +135,3 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     return str(value)
-
-
-def _umask() -> int:
-    """The umask of this process, without ``os.umask``, which would change it for a moment for all threads."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as status:
-            for line in status:
-                if line.startswith("Umask:"):
-                    return int(line.split()[1], 8)
-    except (OSError, ValueError):
-        pass
-    return 0o022
-
-
-def _sync_folder(folder: Path) -> None:
-    """A rename outlives a power cut only once its folder is on disk too; not every system can do that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """Saved states, written whole or not at all, and read without unpickling code."""
 
-import io
 import json
 import warnings
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.storage.atomic import make_folder, write_bytes
+from softdraw.molecules.storage.atomic import atomic, make_folder, write_bytes
 
 __all__ = ["read_json", "read_state", "read_tensors", "write_state", "write_tensors"]
 
@@ -23,10 +22,9 @@ def write_state(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    content = io.BytesIO()
-    torch.save(state, content)
     make_folder(path.parent)
-    write_bytes(path, content.getvalue())
+    with atomic(path) as file:
+        torch.save(state, file)
 
 
 def read_state(path: Path) -> dict[str, Any]:
