@@ -1,7 +1,7 @@
-"""``softdraw molecules``: train, steer, draw, score and report."""
+"""Commands that train: run, fit, steer."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +11,12 @@ import typer
 
 from softdraw.cli import options as o
 from softdraw.cli.entry import INTERRUPTED
-from softdraw.cli.molecules_files import report, sample, score
 
 if TYPE_CHECKING:
     from softdraw.molecules.run.options import RunOptions
     from softdraw.molecules.run.run import Run
 
-__all__ = ["add_to"]
+__all__ = ["fit", "run", "steer"]
 
 DEFAULT_OUT = Path("runs/molecules")
 SteerMinutes = Annotated[
@@ -29,15 +28,6 @@ SteerMinutes = Annotated[
 SteerSteps = Annotated[
     int | None, typer.Option(min=1, help="Steering steps.", show_default="a fifth of --steps")
 ]
-
-
-def add_to(app: typer.Typer) -> None:
-    """Put the group ``molecules`` into the app."""
-    group = typer.Typer(help="Molecular graphs, drawn atom by atom and bond by bond.", no_args_is_help=True)
-    commands: tuple[Callable[..., None], ...] = (run, fit, steer, sample, score, report)
-    for command in commands:
-        group.command()(command)
-    app.add_typer(group, name="molecules")
 
 
 def run(

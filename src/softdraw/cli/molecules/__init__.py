@@ -1,0 +1,21 @@
+"""``softdraw molecules``: train, steer, draw, score and report."""
+
+from collections.abc import Callable
+
+import typer
+
+from softdraw.cli.molecules.report import report
+from softdraw.cli.molecules.sample import sample
+from softdraw.cli.molecules.score import score
+from softdraw.cli.molecules.training import fit, run, steer
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the group ``molecules`` into the app."""
+    group = typer.Typer(help="Molecular graphs, drawn atom by atom and bond by bond.", no_args_is_help=True)
+    commands: tuple[Callable[..., None], ...] = (run, fit, steer, sample, score, report)
+    for command in commands:
+        group.command()(command)
+    app.add_typer(group, name="molecules")
