@@ -10,7 +10,7 @@ from softdraw import __version__
 __all__ = ["COMMANDS", "build"]
 
 COMMANDS = ("molecules", "compare", "temperature")
-"""Modules of this room, or folders of modules, whose ``add_to`` puts a command, or a group of them, into the app."""
+"""Modules of this room whose ``add_to`` puts a command, or a group of them, into the app."""
 
 
 def build() -> typer.Typer:
