@@ -8,6 +8,8 @@ import torch
 import softdraw as sd
 from softdraw.diagnostics.measures import measure
 
+from ..statistics import assert_share
+
 TOY = torch.zeros(1, 2)
 
 
@@ -42,17 +44,14 @@ def test_dead_rows_are_counted():
 
 
 def test_standard_errors_cover():
-    """Over 200 repetitions the truth lies within two standard errors about 95 % of the time (binomial,
-    1e-6)."""
-    from scipy import stats
-
+    """Over 200 repetitions the truth lies within two standard errors about 95 % of the time."""
     inside = 0
     for seed in range(200):
         g = torch.Generator().manual_seed(seed)
         draws = torch.randn(400, 1, 2, generator=g, dtype=torch.float64)
         found = measure(draws, torch.zeros(1, 2), estimator="x", tau=None, evaluations=1)
         inside += abs(found.variance - 2.0) < 2 * found.variance_error
-    assert stats.binomtest(inside, 200, 0.954).pvalue > 1e-6
+    assert_share(inside, 200, 0.954)
 
 
 def test_every_estimator_on_the_toy():

@@ -8,7 +8,7 @@ import torch
 import softdraw as sd
 from softdraw import distributions as D
 
-from .examples import assert_frequencies
+from ..statistics import assert_frequencies
 
 LOGITS = torch.tensor([[0.5, -1.0, 2.0, 0.0], [1.0, 1.0, -3.0, 0.2]])
 MASK = torch.tensor([[True, True, False, True], [False] * 4])

@@ -1,14 +1,10 @@
-"""Random problems and the yardsticks that the estimators' proofs share."""
+"""Random problems that the estimators' proofs share."""
 
 import math
 from types import SimpleNamespace
 
 import pytest
 import torch
-from scipy import stats
-
-#: how often one comparison of a mean with its exact value may fail by chance, all of its components together
-FALSE_ALARM = 1e-6
 
 
 def random_problem(variables, classes, seed=0, masked=False, padded=False):
@@ -57,37 +53,6 @@ def exact_of(problem, cost=None):
     return value.detach(), to_logits, to_parameter
 
 
-def assert_mean(draws, exact, *, precise=None):
-    """The mean of draws ``[N, ...]`` is ``exact`` within its standard error, at rate FALSE_ALARM over all
-    components.
-
-    ``precise``: the length of the standard error is at most this share of the exact value's length, or the
-    comparison would show nothing.
-    """
-    draws = draws.detach().double().reshape(draws.shape[0], -1)
-    exact = exact.detach().double().reshape(-1)
-    error = draws.std(0) / draws.shape[0] ** 0.5
-    limit = stats.norm.isf(FALSE_ALARM / (2 * exact.numel()))
-    off = (draws.mean(0) - exact).abs()
-    assert bool((off <= limit * error + 1e-9).all()), (off / error.clamp_min(1e-300), draws.mean(0), exact)
-    if precise is not None:
-        assert error.norm() <= precise * exact.norm(), (error.norm(), exact.norm())
-
-
-def assert_same_mean(first, second):
-    """Two independent sets of draws have the same mean, at rate FALSE_ALARM over all components."""
-    first = first.detach().double().reshape(first.shape[0], -1)
-    second = second.detach().double().reshape(second.shape[0], -1)
-    error = (first.var(0) / first.shape[0] + second.var(0) / second.shape[0]).sqrt()
-    limit = stats.norm.isf(FALSE_ALARM / (2 * first.shape[1]))
-    off = (first.mean(0) - second.mean(0)).abs()
-    assert bool((off <= limit * error + 1e-9).all()), (
-        off / error.clamp_min(1e-300),
-        first.mean(0),
-        second.mean(0),
-    )
-
-
 @pytest.fixture(scope="session")
 def lab():
     """The helpers of this folder under one name."""
@@ -95,7 +60,5 @@ def lab():
         random_problem=random_problem,
         draws_of=draws_of,
         exact_of=exact_of,
-        assert_mean=assert_mean,
-        assert_same_mean=assert_same_mean,
         pi=math.pi,
     )

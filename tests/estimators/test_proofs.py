@@ -1,7 +1,7 @@
 """Every registered estimator has a proof. One that is registered without an entry here fails.
 
-Means are compared with exact values at a false-alarm rate of 1e-6 for each comparison, all its components
-together (``conftest.FALSE_ALARM``); keys are fixed, so a pass is a pass for good.
+Means are compared with exact values at the false-alarm rate of ``tests/statistics.py``; keys are fixed, so a
+pass is a pass for good.
 """
 
 import pytest
@@ -9,6 +9,8 @@ import torch
 
 import softdraw as sd
 from softdraw.diagnostics.exact import target_of
+
+from ..statistics import assert_mean
 
 #: value and gradient unbiased for E[f(z)] or for their bound: proved by enumeration below
 UNBIASED = {
@@ -94,9 +96,9 @@ def test_unbiased(lab, name, variables, classes, masked):
     else:
         value, to_logits, to_parameter = lab.exact_of(problem)
     values, gradients, own = lab.draws_of(est, problem, 12_000, sd.Key(7))
-    lab.assert_mean(gradients, to_logits, precise=0.35)
-    lab.assert_mean(values, value)
-    lab.assert_mean(own, to_parameter)
+    assert_mean(gradients, to_logits, precise=0.35)
+    assert_mean(values, value)
+    assert_mean(own, to_parameter)
     if masked:
         assert bool((gradients[:, ~problem.mask] == 0).all())
 
@@ -121,8 +123,8 @@ def test_unbiased_with_padding(lab, name):
     else:
         value, to_logits, _ = lab.exact_of(problem)
     values, gradients, _ = lab.draws_of(est, problem, 12_000, sd.Key(3))
-    lab.assert_mean(gradients, to_logits)
-    lab.assert_mean(values, value)
+    assert_mean(gradients, to_logits)
+    assert_mean(values, value)
     assert bool((gradients[:, 1] == 0).all())
 
 
@@ -134,8 +136,8 @@ def test_value_of_biased_estimators_is_unbiased(lab, name, masked):
     value, _, to_parameter = lab.exact_of(problem)
     options = {"draws": 2} if "draws" in sd.estimators.get(name)._options() else {}
     values, _, own = lab.draws_of(sd.estimators.get(name, **options), problem, 12_000, sd.Key(9))
-    lab.assert_mean(values, value)
-    lab.assert_mean(own, to_parameter)
+    assert_mean(values, value)
+    assert_mean(own, to_parameter)
 
 
 @pytest.mark.parametrize("name", ["reinforce", "rodeo", "rebar", "relax"])
@@ -152,4 +154,4 @@ def test_learning_keeps_it_unbiased(lab, name):
     assert all(not p.requires_grad for p in trained.parameters())
     _, to_logits, _ = lab.exact_of(problem)
     _, gradients, _ = lab.draws_of(trained, problem, 12_000, sd.Key(1))
-    lab.assert_mean(gradients, to_logits, precise=0.35)
+    assert_mean(gradients, to_logits, precise=0.35)

@@ -6,8 +6,9 @@ import torch
 
 import softdraw as sd
 
+from ..statistics import assert_law, assert_share
+
 KEY = sd.Key(12)
-RATE = 1e-5
 
 
 def formula(logits, tau, key):
@@ -42,16 +43,16 @@ def test_soft_draws_follow_the_binary_concrete_law(tau):
     y = sd.gumbel_sigmoid(torch.full((100_000,), -0.6, dtype=torch.float64), tau, key=KEY)
     # logit(y) is Logistic(logits / tau, 1 / tau): Maddison et al., appendix B. 1 - y loses what is beyond 30.
     ratio = y.log() - (-y).log1p()
-    short = ratio[ratio < 30].numpy()
+    short = ratio[ratio < 30]
     law = scipy.stats.logistic(-0.6 / tau, 1 / tau)
-    assert scipy.stats.kstest(short, lambda v: law.cdf(v) / law.cdf(30)).pvalue > RATE
+    assert_law(short, lambda v: law.cdf(v) / law.cdf(30))
 
 
 def test_hard_draws_are_bernoulli():
     logits = torch.tensor([-3.0, 0.0, 1.0])
     ones = sd.gumbel_sigmoid(logits.expand(100_000, 3), hard=True, key=KEY).sum(0)
     for count, p in zip(ones.int().tolist(), logits.sigmoid().tolist(), strict=True):
-        assert scipy.stats.binomtest(count, 100_000, p).pvalue > RATE
+        assert_share(count, 100_000, p, comparisons=3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

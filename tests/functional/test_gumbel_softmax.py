@@ -8,9 +8,10 @@ import torch
 
 import softdraw as sd
 
+from ..statistics import assert_frequencies, assert_law, assert_mean, standard_errors
+
 KEY = sd.Key(7)
 #: a test fails by chance for at most one key in this many
-RATE = 1e-5
 
 
 def formula(logits, tau, key):
@@ -165,19 +166,17 @@ def test_hard_draws_follow_softmax(classes, kind):
     probs = torch.where(allowed, logits.double().exp(), 0.0)
     probs /= probs.sum()
     y = sd.gumbel_softmax(logits.expand(draws, classes), hard=True, mask=mask, key=KEY)
-    counts = y.sum(0).double()
+    counts = y.sum(0)
     assert bool((counts[~allowed] == 0).all())
     if int(allowed.sum()) > 1:
-        test = scipy.stats.chisquare(counts[allowed].numpy(), (probs[allowed] * draws).numpy())
-        assert test.pvalue > RATE
+        assert_frequencies(counts, probs)
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5, 1.0, 5.0])
 def test_soft_draws_of_two_classes_follow_the_concrete_law(tau):
     # log(y_1 / y_2) is Logistic(logit / tau, 1 / tau): Maddison et al., appendix B
     y = sd.gumbel_softmax(torch.tensor([0.8, 0.0], dtype=torch.float64).expand(100_000, 2), tau, key=KEY)
-    ratio = (y[:, 0].log() - y[:, 1].log()).numpy()
-    assert scipy.stats.kstest(ratio, scipy.stats.logistic(0.8 / tau, 1 / tau).cdf).pvalue > RATE
+    assert_law(y[:, 0].log() - y[:, 1].log(), scipy.stats.logistic(0.8 / tau, 1 / tau).cdf)
 
 
 def test_soft_draws_of_three_classes_have_maddisons_density():
@@ -200,7 +199,8 @@ def test_soft_draws_of_three_classes_have_maddisons_density():
     # the quadrature misses about 1 in 200 of the mass along the edge a + b = 1, hence the tolerance
     assert abs(expected.sum() - 1) < 0.02
     error = (counts[keep] / draws - expected[keep]).abs()
-    assert bool((error < 5 * (expected[keep] / draws).sqrt() + 0.03 * expected[keep]).all())
+    limit = standard_errors(int(keep.sum())) * (expected[keep] / draws).sqrt()
+    assert bool((error < limit + 0.03 * expected[keep]).all())
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5, 1.0, 5.0])
@@ -208,12 +208,11 @@ def test_means(tau):
     # by symmetry the mean of equal logits is 1/K at every tau; otherwise it lies between that and softmax
     classes, draws = 4, 100_000
     equal = sd.gumbel_softmax(torch.zeros(draws, classes), tau, key=KEY)
-    error = (equal.mean(0) - 1 / classes).abs() / (equal.std(0) / draws**0.5)
-    assert bool((error < 5).all())
+    assert_mean(equal, torch.full((classes,), 1 / classes))
     logits = torch.tensor([2.0, 0.0, 0.0, -1.0])
     mean = sd.gumbel_softmax(logits.expand(draws, classes), tau, key=KEY).mean(0)
     top = logits.softmax(0)[0]
-    assert 1 / classes < mean[0] < top + 5 * (0.25 / draws) ** 0.5
+    assert 1 / classes < mean[0] < top + standard_errors() * (0.25 / draws) ** 0.5
     if tau == 0.1:
         assert abs(mean[0] - top) < 0.02
 

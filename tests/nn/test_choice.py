@@ -7,6 +7,8 @@ import torch
 
 import softdraw as sd
 
+from ..statistics import assert_share
+
 LOGITS = torch.tensor([[0.5, -1.0, 2.0, 0.0], [1.0, 0.9, -3.0, 0.2]])
 MASK = torch.tensor([[True, True, False, True], [False] * 4])
 
@@ -68,11 +70,10 @@ def test_any_dim_holds_the_classes(training, dim):
 
 
 def test_sigmoid_by_two_classes_has_the_law_of_the_logit():
-    # 200,000 draws: five standard errors of a share are 0.0056, a false-alarm rate of 6e-7.
     layer = sd.nn.GumbelSigmoid(estimator="reinmax")
     logits = torch.tensor([-2.0, 0.0, 1.0]).expand(200_000, 3)
-    share = layer(logits, key=sd.Key(0)).mean(0)
-    assert ((share - torch.tensor([-2.0, 0.0, 1.0]).sigmoid()).abs() < 5.6e-3).all()
+    for count, probability in zip(layer(logits, key=sd.Key(0)).sum(0), logits[0].sigmoid(), strict=True):
+        assert_share(count, 200_000, probability, comparisons=3)
 
 
 def test_adaptive_leaves_padding_out():

@@ -7,15 +7,16 @@ import torch
 
 import softdraw as sd
 
+from ..statistics import assert_share
+
 
 def test_penalty_is_the_expected_number_of_open_gates():
     gate = sd.nn.HardConcreteGate(4, per_example=True)
     with torch.no_grad():
         gate.logits.copy_(torch.tensor([-3.0, 0.0, 1.0, 4.0]))
     drawn = gate(torch.ones(100_000, 4), key=sd.Key(0))
-    share = (drawn != 0).float().mean(0)
-    # Five standard errors of a share of 100,000 draws are at most 0.008.
-    assert ((share - gate.open_probability()).abs() < 8e-3).all()
+    for count, probability in zip((drawn != 0).sum(0), gate.open_probability(), strict=True):
+        assert_share(count, 100_000, probability, comparisons=4)
     assert gate.penalty().item() == pytest.approx(gate.open_probability().sum().item())
     gate.penalty().backward()
     assert (gate.logits.grad > 0).all()

@@ -9,7 +9,7 @@ import torch
 import softdraw as sd
 from softdraw import distributions as D
 
-from ..examples import assert_frequencies, assert_mean, assert_same_law
+from ...statistics import assert_mean, assert_same_law, assert_share
 
 CLASSES = (D.RelaxedBernoulli, D.RelaxedBernoulliStraightThrough, D.LogitRelaxedBernoulli)
 
@@ -60,7 +60,7 @@ def test_rounded_samples_are_bernoulli(tau):
     ):
         on = (cls(tau, probs=probs).sample((50_000,), key=sd.Key(5)) > edge).sum(0)
         for count, p in zip(on, probs, strict=True):
-            assert_frequencies(torch.stack([50_000 - count, count]), torch.stack([1 - p, p]))
+            assert_share(count, 50_000, p, comparisons=3)
 
 
 def test_at_a_huge_temperature_samples_are_one_half():
@@ -168,7 +168,7 @@ class TestConditional:
         assert torch.equal(through > edge, side.bool())
         direct = d.sample((40_000,), key=sd.Key(2))
         for column in range(2):
-            assert_same_law(through[:, column], direct[:, column])
+            assert_same_law(through[:, column], direct[:, column], comparisons=2)
 
     def test_log_p_of_z_is_log_p_of_b_plus_log_p_of_z_given_b(self):
         d = D.RelaxedBernoulli(0.3, logits=self.logits)

@@ -6,6 +6,8 @@ import torch
 import softdraw as sd
 from softdraw.diagnostics.compare import prepared
 
+from ...statistics import assert_mean
+
 
 def own_gradients(est, problem, key):
     logits = problem.logits.clone().requires_grad_()
@@ -116,7 +118,7 @@ def test_relax_serves_a_black_box(lab):
 
     trained = prepared(est, black_box, problem.logits, None, 200, sd.Key(0))
     _, gradients, _ = lab.draws_of(trained, problem, 12_000, sd.Key(1), black_box)
-    lab.assert_mean(gradients, exact, precise=0.35)
+    assert_mean(gradients, exact, precise=0.35)
 
 
 @pytest.mark.parametrize("name", ["rebar", "relax"])

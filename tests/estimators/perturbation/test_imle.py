@@ -5,6 +5,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean
+
 
 def linear_problem(lab):
     problem = lab.random_problem(2, 4, seed=19)
@@ -26,7 +28,7 @@ def test_mean_gradient_for_linear_costs(lab, step, symmetric):
         mean = (problem.logits.softmax(-1) - lowered) / step
     est = sd.estimators.get("imle", step=step, symmetric=symmetric)
     _, gradients, _ = lab.draws_of(est, problem, 20_000, sd.Key(1), cost)
-    lab.assert_mean(gradients, mean, precise=0.1)
+    assert_mean(gradients, mean, precise=0.1)
 
 
 def test_bias_falls_and_variance_rises_with_a_smaller_step(lab):

@@ -5,6 +5,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean
+
 
 @pytest.mark.parametrize("draws", [2, 16])
 def test_mean_gradient_is_that_of_st(lab, draws):
@@ -17,7 +19,7 @@ def test_mean_gradient_is_that_of_st(lab, draws):
     _, gradients, _ = lab.draws_of(
         sd.estimators.get("perturbed-argmax", draws=draws), problem, 40_000, sd.Key(1)
     )
-    lab.assert_mean(gradients, mean, precise=0.2)
+    assert_mean(gradients, mean, precise=0.2)
 
 
 def test_more_draws_less_variance(lab):

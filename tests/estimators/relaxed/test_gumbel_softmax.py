@@ -7,6 +7,8 @@ from scipy import special
 
 import softdraw as sd
 
+from ...statistics import assert_mean, assert_same_mean
+
 
 def quadrature(cost, logits, tau, points=200_000):
     """E[f(y)] and its gradient for one binary variable: y = sigmoid((phi + L) / tau), L by its quantiles."""
@@ -27,8 +29,8 @@ def test_relaxed_target_by_quadrature(lab, name, tau):
     assert est.target == "relaxed"
     assert est.unbiased
     values, gradients, _ = lab.draws_of(est, problem, 40_000, sd.Key(2))
-    lab.assert_mean(values, value)
-    lab.assert_mean(gradients, gradient, precise=0.2)
+    assert_mean(values, value)
+    assert_mean(gradients, gradient, precise=0.2)
 
 
 @pytest.mark.parametrize("classes", [3, 7])
@@ -42,8 +44,8 @@ def test_same_law_as_torch(lab, classes):
     g = torch.Generator().manual_seed(1)
     noise = -torch.empty(logits.shape, dtype=torch.float64).exponential_(generator=g).log()
     cost = problem.cost(((logits + noise) / 0.7).softmax(-1), problem.parameter)
-    lab.assert_same_mean(values.unsqueeze(-1), cost.unsqueeze(-1))
-    lab.assert_same_mean(gradients, torch.autograd.grad(cost.sum(), logits)[0])
+    assert_same_mean(values.unsqueeze(-1), cost.unsqueeze(-1))
+    assert_same_mean(gradients, torch.autograd.grad(cost.sum(), logits)[0])
 
 
 def test_is_the_function_of_the_same_name():

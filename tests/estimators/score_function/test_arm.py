@@ -4,6 +4,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_same_mean
+
 
 def test_disarm_never_has_more_variance_than_arm(lab):
     """DisARM is ARM's conditional mean, so its variance is smaller in expectation; here by far more than
@@ -43,5 +45,5 @@ def test_arsm_with_two_classes_is_arm_in_law(lab):
     problem = lab.random_problem(2, 2, seed=40)
     _, arm, _ = lab.draws_of(sd.estimators.get("arm"), problem, 20_000, sd.Key(1))
     _, arsm, _ = lab.draws_of(sd.estimators.get("arsm"), problem, 20_000, sd.Key(2))
-    lab.assert_same_mean(arm, arsm)
-    lab.assert_same_mean(arm.square(), arsm.square())
+    assert_same_mean(arm, arsm)
+    assert_same_mean(arm.square(), arsm.square())

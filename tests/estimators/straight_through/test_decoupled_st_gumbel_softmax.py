@@ -5,6 +5,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean, assert_share
+
 
 @pytest.mark.parametrize("forward_tau", [0.3, 2.0])
 def test_value_is_that_of_the_tempered_law(lab, forward_tau):
@@ -14,19 +16,17 @@ def test_value_is_that_of_the_tempered_law(lab, forward_tau):
     values, _, own = lab.draws_of(est, problem, 20_000, sd.Key(1))
     problem.logits = problem.logits / forward_tau
     value, _, to_parameter = lab.exact_of(problem)
-    lab.assert_mean(values, value)
-    lab.assert_mean(own, to_parameter)
+    assert_mean(values, value)
+    assert_mean(own, to_parameter)
 
 
 def test_the_forward_temperature_is_not_inert():
     """Dividing after the noise, as others have it, could not change a single sample."""
     logits = torch.tensor([1.0, 0.0, -1.0]).expand(5000, 3)
-    share = {}
     for forward_tau in (0.05, 20.0):
         y = sd.estimators.get("decoupled-st-gumbel-softmax", forward_tau=forward_tau)(logits, key=sd.Key(0))
-        share[forward_tau] = y[:, 0].mean().item()
-    assert share[0.05] > 0.99  # softmax(20, 0, -20) is all but certain
-    assert abs(share[20.0] - 0.35) < 0.04  # softmax(0.05, 0, -0.05) = 0.350; 6 standard errors
+        # the first class is all but certain at 0.05, and has probability 0.350 at 20
+        assert_share(y[:, 0].sum(), 5000, (logits[0] / forward_tau).softmax(-1)[0], comparisons=2)
 
 
 @pytest.mark.parametrize("tau", [0.4, 1.5])

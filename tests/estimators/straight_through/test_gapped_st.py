@@ -6,6 +6,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean
+
 
 def moved(logits, z, gap):
     """The logits after the moves, written out for one variable."""
@@ -33,7 +35,7 @@ def test_mean_gradient_by_enumeration(lab, gap, tau):
     _, gradients, _ = lab.draws_of(
         sd.estimators.get("gapped-st", tau=tau, gap=gap), problem, 20_000, sd.Key(1)
     )
-    lab.assert_mean(gradients, mean, precise=0.1)
+    assert_mean(gradients, mean, precise=0.1)
 
 
 @pytest.mark.parametrize("gap", [-1.0, "q", float("nan")])

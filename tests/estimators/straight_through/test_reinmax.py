@@ -5,6 +5,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean
+
 
 def quadratic(variables, classes):
     size = variables * classes
@@ -28,7 +30,7 @@ def test_exact_for_quadratic_costs(lab, variables, classes):
     cost = quadratic(variables, classes)
     _, exact, _ = lab.exact_of(problem, cost)
     _, gradients, _ = lab.draws_of(sd.estimators.get("reinmax"), problem, 20_000, sd.Key(1), cost)
-    lab.assert_mean(gradients, exact, precise=0.1)
+    assert_mean(gradients, exact, precise=0.1)
 
 
 def test_equals_zgr_sample_by_sample():
@@ -76,4 +78,4 @@ def test_mean_gradient_is_the_trapezoid_rule(lab, classes):
             both = slope[i] + slope[j]
             mean[j] += p[j] * p[i] * 0.5 * (both[j] - both[i])
     _, gradients, _ = lab.draws_of(sd.estimators.get("reinmax"), problem, 20_000, sd.Key(1))
-    lab.assert_mean(gradients, mean, precise=0.1)
+    assert_mean(gradients, mean, precise=0.1)

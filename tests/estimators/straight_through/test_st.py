@@ -5,6 +5,8 @@ import torch
 
 import softdraw as sd
 
+from ...statistics import assert_mean
+
 
 def slopes(problem, classes):
     """grad f at every one-hot of a single variable, ``[C, C]``, and the probabilities."""
@@ -26,7 +28,7 @@ def test_mean_gradient_by_enumeration(lab, tau, classes):
     tempered = (problem.logits[0] / tau).softmax(-1)
     mean = jacobian(tempered) @ (p @ slope) / tau
     _, gradients, _ = lab.draws_of(sd.estimators.get("st", tau=tau), problem, 20_000, sd.Key(1))
-    lab.assert_mean(gradients, mean, precise=0.1)
+    assert_mean(gradients, mean, precise=0.1)
 
 
 def test_exact_for_linear_costs_sample_by_sample(lab):
