@@ -1,7 +1,7 @@
 """The backend for the CPU: C loops behind one stable-ABI extension, chosen among AVX-512, AVX2 and generic.
 
 Arguments as in ``softdraw.kernels.reference``. Tensors are handed over as addresses, so the extension is
-built without torch and serves every version of it.
+built without torch and serves every version of it. May import: ``kernels.formulas``, its extension, torch.
 """
 
 import ctypes

@@ -3,6 +3,7 @@ tests.
 
 Arguments as in ``softdraw.kernels.reference``. A program works on one row (the hard draw and the softmax
 need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than keep it.
+May import: ``kernels.formulas``, ``kernels.estimator_gradients``, Triton, torch.
 """
 
 from functools import partial
