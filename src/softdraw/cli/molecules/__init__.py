@@ -1,4 +1,7 @@
-"""``softdraw molecules``: train, steer, draw, score and report."""
+"""``softdraw molecules``: train, steer, draw, score and report, one command a module.
+
+May import: ``cli.options``, ``cli.entry``, and the molecules where a command runs.
+"""
 
 from collections.abc import Callable
 
