@@ -54,9 +54,13 @@ def test_budget_in_seconds():
 
 def test_refusals():
     for budget in ({}, {"evaluations": 1, "seconds": 1.0}):
-        with pytest.raises(ValueError, match="exactly one budget"):
+        with pytest.raises(ValueError, match="expected exactly one budget"):
             sd.diagnostics.advise(cubic, torch.zeros(2, 3), **budget)
-    with pytest.raises(ValueError, match="expected a number > 0"):
+    with pytest.raises(ValueError, match="evaluations: got 0, expected an int >= 1"):
         sd.diagnostics.advise(cubic, torch.zeros(2, 3), evaluations=0)
-    with pytest.raises(ValueError, match="no estimator fits"):
+    with pytest.raises(ValueError, match=r"seconds: got 0.0, expected a number > 0"):
+        sd.diagnostics.advise(cubic, torch.zeros(2, 3), seconds=0)
+    with pytest.raises(TypeError, match=r"evaluations: got 2.5, expected an int >= 1"):
+        sd.diagnostics.advise(cubic, torch.zeros(2, 3), evaluations=2.5)
+    with pytest.raises(ValueError, match="no estimator fits a budget of 1: rloo: one estimate asks for 4"):
         sd.diagnostics.advise(cubic, torch.zeros(2, 3), evaluations=1, estimators=["rloo"])

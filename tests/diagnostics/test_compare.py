@@ -146,8 +146,65 @@ def test_two_settings_of_one_estimator_are_told_apart():
     assert [row.tau for row in result] == [0.5, 2.0]
 
 
-def test_arguments_are_checked():
-    with pytest.raises(ValueError, match="draws=1"):
-        sd.diagnostics.compare(toy, TOY, ["st"], draws=1)
-    with pytest.raises(ValueError, match="no estimator"):
-        sd.diagnostics.compare(toy, TOY, ["nothing"])
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError])
+@pytest.mark.parametrize("name", sd.estimators.names())
+def test_what_f_raises_is_raised(error, name):
+    """After the exact gradient, which calls f first, no estimator swallows it."""
+    calls = []
+
+    def cost(z):
+        calls.append(z)
+        if len(calls) > 1:
+            raise error("mine")
+        return toy(z)
+
+    with pytest.raises(error, match="mine") as raised:
+        sd.diagnostics.compare(cost, TOY, [name], draws=20, key=sd.Key(0), timing=False)
+    assert name in raised.value.__notes__[0]
+
+
+def test_an_error_of_f_that_reads_like_a_refusal_is_still_raised():
+    def cost(z):
+        raise ValueError("max_states")
+
+    with pytest.raises(ValueError, match="max_states"):
+        sd.diagnostics.compare(cost, TOY, ["st"], draws=20, key=sd.Key(0))
+
+
+def test_the_best_of_nothing_says_why():
+    result = sd.diagnostics.compare(cubic, torch.zeros(2, 3), ["arm", "disarm"], draws=20, key=sd.Key(0))
+    assert len(result) == 0
+    assert result.to_csv() == ""
+    with pytest.raises(ValueError, match="no estimator could serve this problem: arm: ARM serves binary"):
+        result.best()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((toy, TOY, ["st"]), {"draws": 1}, ValueError, "draws: got 1, expected an int >= 2"),
+        ((toy, TOY, ["st"]), {"draws": 2.5}, TypeError, "draws: got 2.5, expected an int >= 2"),
+        ((toy, TOY, ["st"]), {"warmup": -1}, ValueError, "warmup: got -1, expected an int >= 0"),
+        ((toy, TOY, []), {}, ValueError, "estimators: got none, expected one or more"),
+        ((toy, TOY, [3]), {}, TypeError, "estimators: got 3, expected names"),
+        ((toy, TOY, ["nothing"]), {}, ValueError, "no estimator"),
+        ((3, TOY, ["st"]), {}, TypeError, "f: got 3, expected a function"),
+        ((toy, torch.zeros(2), ["st"]), {}, ValueError, "logits: got a tensor of shape"),
+        ((toy, [[0.0, 0.0]], ["st"]), {}, TypeError, "logits: got"),
+    ],
+)
+def test_arguments_are_checked(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        sd.diagnostics.compare(*arguments, **options)
+
+
+def test_one_name_is_a_list_of_one():
+    assert [row.estimator for row in sd.diagnostics.compare(toy, TOY, "rloo", draws=20, key=sd.Key(0))] == [
+        "rloo"
+    ]
+
+
+def test_the_temperature_of_a_schedule_is_shown():
+    est = sd.estimators.get("st", tau=sd.schedules.Constant(0.7))
+    row = sd.diagnostics.compare(toy, TOY, [est], draws=20, key=sd.Key(0)).rows[0]
+    assert row.tau == pytest.approx(0.7)

@@ -35,8 +35,11 @@ def test_masked_classes_do_not_count():
 
 
 def test_too_many_states_are_refused_with_the_count_and_the_way_out():
-    with pytest.raises(ValueError, match=r"4\^20 = 1099511627776 states.*reference_gradient"):
-        sd.diagnostics.exact_gradient(cost, torch.zeros(20, 4))
+    for exact in (sd.diagnostics.exact_gradient, sd.diagnostics.exact_value):
+        with pytest.raises(
+            sd.estimators.TooManyStatesError, match=r"4\^20 = 1099511627776 states.*reference_gradient"
+        ):
+            exact(cost, torch.zeros(20, 4))
 
 
 def test_reference_agrees_with_enumeration():
@@ -48,8 +51,10 @@ def test_reference_agrees_with_enumeration():
 
 
 def test_reference_needs_four_draws():
-    with pytest.raises(ValueError, match="draws=3"):
+    with pytest.raises(ValueError, match="draws: got 3, expected an int >= 4"):
         sd.diagnostics.reference_gradient(cost, torch.zeros(2, 3), draws=3)
+    with pytest.raises(ValueError, match="chunk: got 1, expected an int >= 2"):
+        sd.diagnostics.reference_gradient(cost, torch.zeros(2, 3), chunk=1)
 
 
 def test_parameters_of_f_get_no_gradient():

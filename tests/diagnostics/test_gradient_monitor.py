@@ -73,7 +73,24 @@ def test_silent_without_gradients():
     assert monitor.last == {}
 
 
-@pytest.mark.parametrize("options", [{"every": 0}, {"decay": 1.0}])
-def test_options_are_checked(options):
-    with pytest.raises(ValueError, match=next(iter(options))):
-        sd.diagnostics.GradientMonitor(nn.Identity(), **options)
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"every": 0}, ValueError),
+        ({"every": 1.5}, TypeError),
+        ({"decay": 1.0}, ValueError),
+        ({"decay": "much"}, TypeError),
+        ({"dead": -1.0}, ValueError),
+        ({"layer": "choice"}, TypeError),
+    ],
+)
+def test_options_are_checked(options, error):
+    with pytest.raises(error, match=f"{next(iter(options))}: got .*, expected"):
+        sd.diagnostics.GradientMonitor(**({"layer": nn.Identity()} | options))
+
+
+def test_tau_of_a_schedule_that_the_layer_holds():
+    layer = sd.nn.GumbelSoftmax(sd.schedules.Constant(0.3))
+    with sd.diagnostics.GradientMonitor(layer) as monitor:
+        layer(torch.zeros(6, 4, requires_grad=True), key=sd.Key(0)).square().sum().backward()
+    assert monitor.last["tau"] == pytest.approx(0.3)

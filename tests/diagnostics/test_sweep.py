@@ -36,9 +36,11 @@ def test_the_temperature_of_a_control_variate():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="taus is empty"):
+    with pytest.raises(ValueError, match="taus: got none, expected one"):
         sd.diagnostics.temperature_sweep(cubic, torch.zeros(2, 3), "st", [])
-    with pytest.raises(ValueError, match="'rloo' has no temperature"):
+    with pytest.raises(ValueError, match="estimator: got 'rloo', expected one that has a temperature"):
         sd.diagnostics.temperature_sweep(cubic, torch.zeros(2, 3), "rloo", [1.0])
+    with pytest.raises(ValueError, match=r"taus: got -1.0, expected a number >= 0"):
+        sd.diagnostics.temperature_sweep(cubic, torch.zeros(2, 3), "st", [1.0, -1])
     with pytest.raises(ValueError, match="binary-concrete cannot serve here"):
         sd.diagnostics.temperature_sweep(cubic, torch.zeros(2, 3), "binary-concrete", [1.0], draws=5)

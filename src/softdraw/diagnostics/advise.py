@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from softdraw.arguments import read_count, read_number
 from softdraw.diagnostics.compare import compare
 from softdraw.diagnostics.measures import Measures
 from softdraw.estimators import Cost, Estimator, get, names
@@ -93,6 +94,7 @@ def advise(
 
     Raises:
         ValueError: none or both budgets, a budget that is not positive, or no estimator that fits it.
+        TypeError: a budget that is no number, or ``evaluations`` that is no int.
 
     Example:
         >>> import torch, softdraw as sd
@@ -105,11 +107,13 @@ def advise(
     """
     if (evaluations is None) == (seconds is None):
         raise ValueError(
-            f"evaluations={evaluations}, seconds={seconds}: expected exactly one budget for a gradient"
+            f"evaluations, seconds: got {evaluations} and {seconds}, expected exactly one budget"
         )
-    limit = evaluations if evaluations is not None else seconds
-    if limit is None or not limit > 0:
-        raise ValueError(f"the budget is {limit}: expected a number > 0")
+    limit: float
+    if evaluations is not None:
+        limit = evaluations = read_count("evaluations", evaluations, least=1)
+    else:
+        limit = seconds = read_number("seconds", seconds, above=0.0)
     key = key if key is not None else fresh_key()
     chosen = list(estimators) if estimators is not None else [n for n in names() if n != "enumeration"]
     untried: dict[str, str] = {}
@@ -138,7 +142,8 @@ def advise(
         else:
             untried[name] = f"one estimate takes {min(r.seconds for r in found.rows):.2e} s, over the budget"
     if not ranked:
-        raise ValueError(f"no estimator fits a budget of {limit}: {untried}")
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in untried.items())
+        raise ValueError(f"no estimator fits a budget of {limit:g}: {reasons}")
     budget = f"{evaluations} evaluations of f" if evaluations is not None else f"{seconds:g} s"
     return Advice(tuple(sorted(ranked, key=lambda item: item.error)), untried, budget)
 

@@ -5,14 +5,15 @@ import csv
 import io
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import check_classes, read_count, wrong_type
 from softdraw.diagnostics.exact import exact_gradient, reference_gradient, target_of
 from softdraw.diagnostics.measures import Measures, measure
-from softdraw.estimators import Cost, Estimator, get
+from softdraw.estimators import Cost, Estimator, TooManyStatesError, UnsuitableError, get
 from softdraw.random import Key, fresh_key
 
 __all__ = ["Comparison", "compare", "draw_gradients", "prepared"]
@@ -38,7 +39,6 @@ class Comparison:
     exact: Tensor
     exact_error: Tensor | None = None
     warmup: int = 0
-    problem: str = field(default="", compare=False)
 
     def __iter__(self) -> Iterator[Measures]:
         return iter(self.rows)
@@ -58,7 +58,14 @@ class Comparison:
         raise KeyError(f"{name!r} is not in this comparison; it has {[row.estimator for row in self.rows]}")
 
     def best(self) -> Measures:
-        """The row of least mean squared error for one estimate."""
+        """The row of least mean squared error for one estimate.
+
+        Raises:
+            ValueError: no estimator could serve; the message says why.
+        """
+        if not self.rows:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.skipped.items())
+            raise ValueError(f"no estimator could serve this problem: {reasons}")
         return min(self.rows, key=lambda row: row.mse)
 
     def to_csv(self) -> str:
@@ -114,8 +121,8 @@ def compare(
 
     All see the same key. Those with state (a baseline, a control variate, an adaptive step) are copied,
     trained on this problem for ``warmup`` calls with Adam at rate 0.01, and then frozen; the caller's objects
-    do not change. An estimator that cannot serve is reported in ``skipped`` with the reason. VIMCO is
-    measured against the gradient of its own bound, with f as log-weights.
+    do not change. An estimator that cannot serve is reported in ``skipped`` with the reason; what f itself
+    raises is raised. VIMCO is measured against the gradient of its own bound, with f as log-weights.
 
     Args:
         f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
@@ -130,7 +137,8 @@ def compare(
         timing: whether to time single calls as well.
 
     Raises:
-        ValueError: fewer than 2 draws, or an unknown name.
+        ValueError: fewer than 2 draws, no estimator, an unknown name, or logits of another shape.
+        TypeError: an f that is not callable, or what is neither a name nor an estimator.
 
     Example:
         >>> import torch, softdraw as sd
@@ -141,19 +149,19 @@ def compare(
         >>> result["rloo"].variance < result["arsm"].variance
         True
     """
-    if draws < 2:
-        raise ValueError(f"draws={draws}: expected at least 2")
+    draws, warmup = read_count("draws", draws, least=2), read_count("warmup", warmup)
+    if not callable(f):
+        raise wrong_type("f", f, "a function of one-hot samples [S, *batch, D, C]")
+    check_classes("logits", logits, "[*batch, D, C]")
+    chosen = _chosen(estimators)
     key = key if key is not None else fresh_key()
     logits = logits.detach()
     exact_error = None
     if exact is None:
         try:
             exact = exact_gradient(f, logits, mask=mask)
-        except ValueError as error:
-            if "max_states" not in str(error):
-                raise
+        except TooManyStatesError:
             exact, exact_error = reference_gradient(f, logits, mask=mask, key=key.fold_in(1))
-    chosen = [(e, get(e)) if isinstance(e, str) else (e.name or repr(e), e) for e in estimators]
     labels = [label for label, _ in chosen]
     rows: list[Measures] = []
     skipped: dict[str, str] = {}
@@ -163,9 +171,13 @@ def compare(
             ready = prepared(est, f, logits, mask, warmup, key.fold_in(2))
             truth = exact if est.target != "bound" else _bound_gradient(est, f, logits, mask)
             gradients = draw_gradients(ready, f, logits, draws, mask=mask, key=key.fold_in(3))
-        except (ValueError, TypeError) as error:
+        except UnsuitableError as error:
             skipped[name] = str(error)
             continue
+        except Exception as error:
+            # most likely f's own, which may not know which estimator called it, or with what kind of sample
+            error.add_note(f"raised while softdraw measured {name}")
+            raise
         row = measure(
             gradients,
             truth,
@@ -175,6 +187,21 @@ def compare(
         )
         rows.append(row.with_seconds(*time_call(ready, f, logits, mask, key)) if timing else row)
     return Comparison(tuple(rows), skipped, exact, exact_error, warmup)
+
+
+def _chosen(estimators: Iterable[str | Estimator]) -> list[tuple[str, Estimator]]:
+    """Each estimator with the name it goes by."""
+    chosen: list[tuple[str, Estimator]] = []
+    for entry in [estimators] if isinstance(estimators, str | Estimator) else estimators:
+        if isinstance(entry, str):
+            chosen.append((entry, get(entry)))
+        elif isinstance(entry, Estimator):
+            chosen.append((entry.name or repr(entry), entry))
+        else:
+            raise wrong_type("estimators", entry, "names of estimators, or estimators")
+    if not chosen:
+        raise ValueError("estimators: got none, expected one or more")
+    return chosen
 
 
 def prepared(
@@ -262,6 +289,7 @@ def _bound_gradient(est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None
 
 def _tau(est: Estimator) -> float | None:
     tau = getattr(est, "tau", None)
+    tau = getattr(tau, "tau", tau)  # that of a schedule
     if isinstance(tau, Tensor):
         return float(tau.detach()) if tau.numel() == 1 else None
     return None if tau is None else float(tau)

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count
 from softdraw.estimators import RLOO, Cost, Enumeration, Estimator
-from softdraw.random import Key
+from softdraw.random import Key, fresh_key
 
 __all__ = ["exact_gradient", "exact_value", "reference_gradient", "target_of"]
 
@@ -22,14 +23,14 @@ def exact_value(f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_stat
         ``[*batch]``, differentiable.
 
     Raises:
-        ValueError: C^D is larger than ``max_states``; the message gives the count and what to do instead.
+        TooManyStatesError: a ``ValueError``: C^D is larger than ``max_states``; the message gives the count
+            and what to do instead.
 
     Example:
         >>> import torch, softdraw as sd
         >>> sd.diagnostics.exact_value(lambda z: 6 * z[..., 0].prod(-1), torch.zeros(2, 2))
         tensor(1.5000)
     """
-    _refuse(logits, max_states)
     return Enumeration(max_states=max_states).expectation(f, logits, mask=mask)
 
 
@@ -48,14 +49,14 @@ def exact_gradient(
         ``[*batch, D, C]``.
 
     Raises:
-        ValueError: C^D is larger than ``max_states``; the message gives the count and what to do instead.
+        TooManyStatesError: a ``ValueError``: C^D is larger than ``max_states``; the message gives the count
+            and what to do instead.
 
     Example:
         >>> import torch, softdraw as sd
         >>> sd.diagnostics.exact_gradient(lambda z: 4 * z[..., 0, 0], torch.zeros(1, 2))
         tensor([[ 1., -1.]])
     """
-    _refuse(logits, max_states)
     leaf = logits.detach().clone().requires_grad_()
     with torch.enable_grad():
         value = Enumeration(max_states=max_states).expectation(f, leaf, mask=mask)
@@ -86,7 +87,8 @@ def reference_gradient(
         The gradient ``[*batch, D, C]`` and its standard error, of the same shape.
 
     Raises:
-        ValueError: fewer than two chunks of two draws.
+        ValueError: fewer than 4 draws, or chunks of fewer than 2.
+        TypeError: ``draws`` or ``chunk`` is no int.
 
     Example:
         >>> import torch, softdraw as sd
@@ -96,10 +98,9 @@ def reference_gradient(
         >>> bool(((g - torch.tensor([1.0, -1.0])).abs() < 5 * error).all())
         True
     """
-    chunk = min(chunk, draws // 2)
-    if chunk < 2:
-        raise ValueError(f"draws={draws}: expected at least 4, in chunks of at least 2 (got {chunk})")
-    key = key if key is not None else _fresh()
+    draws = read_count("draws", draws, least=4)
+    chunk = min(read_count("chunk", chunk, least=2), draws // 2)
+    key = key if key is not None else fresh_key()
     est = RLOO(samples=chunk)
     parts = []
     for part in range(draws // chunk):
@@ -113,7 +114,7 @@ def reference_gradient(
     return stack.mean(0).to(logits.dtype), error.to(logits.dtype)
 
 
-def target_of(est: Estimator, f: Cost, logits: Tensor, *, mask: Tensor | None = None) -> tuple[Cost, Tensor]:
+def target_of(est: Estimator, f: Cost, logits: Tensor) -> tuple[Cost, Tensor]:
     """A cost and logits whose enumerated expectation is what ``est`` has in view.
 
     For ``target == "bound"`` that is log (1/S) sum_s exp f(z_s) over S independent copies of the variables,
@@ -129,24 +130,4 @@ def target_of(est: Estimator, f: Cost, logits: Tensor, *, mask: Tensor | None = 
         flat = cost.reshape(*copies.shape[:2], *cost.shape[1:])
         return torch.logsumexp(flat, 0) - torch.log(torch.tensor(float(count), dtype=flat.dtype))
 
-    del mask
     return bound, logits.repeat(*(1,) * (logits.dim() - 2), count, 1)
-
-
-def _refuse(logits: Tensor, max_states: int) -> None:
-    if logits.dim() < 2:
-        raise ValueError(f"logits have shape {tuple(logits.shape)}: expected [*batch, D, C]")
-    variables, classes = logits.shape[-2:]
-    states = classes**variables
-    if states > max_states:
-        raise ValueError(
-            f"enumeration would visit {classes}^{variables} = {states} states, more than "
-            f"max_states={max_states}; softdraw.diagnostics.reference_gradient gives a high-sample "
-            "estimate with its standard error"
-        )
-
-
-def _fresh() -> Key:
-    from softdraw.random import fresh_key
-
-    return fresh_key()

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count, read_number, wrong_type
 from softdraw.schedules.base import Schedule
 
 __all__ = ["GradientMonitor"]
@@ -28,13 +29,14 @@ class GradientMonitor:
 
     Args:
         layer: the module to watch; its input is taken as logits ``[*batch, C]``.
-        schedule: where tau is read, if the layer has none.
+        schedule: where tau is read, instead of at the layer.
         every: watch one forward pass in so many.
         decay: of the moving averages behind the signal-to-noise ratio.
         dead: below which share of the largest row's gradient a row counts as dead.
 
     Raises:
-        ValueError: ``every`` below 1 or ``decay`` outside [0, 1).
+        ValueError: ``every`` below 1, ``decay`` outside [0, 1), or ``dead`` below 0.
+        TypeError: a layer that is no module, or an argument that is no number.
 
     Example:
         >>> import torch, softdraw as sd
@@ -55,11 +57,12 @@ class GradientMonitor:
         decay: float = 0.95,
         dead: float = 1e-6,
     ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f"every={every!r}: expected an int >= 1")
-        if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay={decay!r}: expected a number in [0, 1)")
-        self.layer, self.schedule, self.every, self.decay, self.dead = layer, schedule, every, decay, dead
+        if not isinstance(layer, nn.Module):
+            raise wrong_type("layer", layer, "a module")
+        self.layer, self.schedule = layer, schedule
+        self.every = read_count("every", every, least=1)
+        self.decay = read_number("decay", decay, least=0.0, below=1.0)
+        self.dead = read_number("dead", dead, least=0.0)
         self._seen = 0
         self._weight = 0.0
         self._mean: Tensor | None = None
@@ -152,6 +155,7 @@ class GradientMonitor:
 
     def _tau(self) -> Any:
         tau: Any = self.schedule.tau if self.schedule is not None else getattr(self.layer, "tau", math.nan)
+        tau = getattr(tau, "tau", tau)  # that of a schedule which the layer holds
         if isinstance(tau, Tensor):
             return tau.detach().float().mean().clone()
         return math.nan if tau is None else float(tau)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from torch import Tensor
 
+from softdraw.arguments import wrong_value
+
 __all__ = ["Measures", "measure"]
 
 
@@ -71,9 +73,7 @@ def measure(
     """
     count = gradients.shape[0]
     if count < 2 or gradients.shape[1:] != exact.shape:
-        raise ValueError(
-            f"gradients have shape {tuple(gradients.shape)}: expected 2 or more draws of {tuple(exact.shape)}"
-        )
+        raise wrong_value("gradients", gradients, f"2 or more draws of shape {tuple(exact.shape)}")
     draws = gradients.double().reshape(count, -1)
     truth = exact.double().reshape(-1)
     mean = draws.mean(0)

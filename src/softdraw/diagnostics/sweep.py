@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from softdraw.arguments import read_temperature, wrong_value
 from softdraw.diagnostics.compare import compare, rows_to_csv
 from softdraw.diagnostics.measures import Measures
 from softdraw.estimators import Cost, get
@@ -85,6 +86,7 @@ def temperature_sweep(
 
     Raises:
         ValueError: no temperature, an estimator without one, or one that cannot serve the problem.
+        TypeError: a temperature that is no number.
 
     Example:
         >>> import torch, softdraw as sd
@@ -95,11 +97,11 @@ def temperature_sweep(
         >>> sweep.rows[0].variance > sweep.rows[1].variance
         True
     """
-    taus = [float(tau) for tau in taus]
+    taus = [read_temperature("taus", tau) for tau in taus]
     if not taus:
-        raise ValueError("taus is empty: expected at least one temperature")
+        raise ValueError("taus: got none, expected one temperature or more")
     if type(get(estimator)).default_tau is None:
-        raise ValueError(f"estimator={estimator!r} has no temperature to sweep")
+        raise wrong_value("estimator", estimator, "one that has a temperature")
     key = key if key is not None else fresh_key()
     rows: list[Measures] = []
     for tau in taus:

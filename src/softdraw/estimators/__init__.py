@@ -7,6 +7,7 @@ serves any cost; those that ``needs`` only a tensor also return a differentiable
 """
 
 from softdraw.estimators._core.base import Cost, Estimator, TensorEstimator
+from softdraw.estimators._core.errors import TooManyStatesError, UnsuitableError
 from softdraw.estimators._core.registry import get, names, register
 from softdraw.estimators.control_variate.rebar import REBAR
 from softdraw.estimators.control_variate.relax import RELAX
@@ -60,7 +61,9 @@ __all__ = [
     "STGumbelSoftmax",
     "StraightThrough",
     "TensorEstimator",
+    "TooManyStatesError",
     "UnorderedSet",
+    "UnsuitableError",
     "get",
     "names",
     "register",

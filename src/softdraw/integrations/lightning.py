@@ -100,7 +100,7 @@ class GradientMonitorCallback(Callback):
 
     Args:
         layer: the layer to watch, or its name among the model's modules (``"encoder.choice"``).
-        schedule: where tau is read, if the layer has none.
+        schedule: where tau is read, instead of at the layer.
         every: watch one forward pass in so many.
         name: what the logged values start with: ``name/signal_to_noise`` and so on.
 

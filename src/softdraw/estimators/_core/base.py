@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.random import Key
 
 __all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
@@ -73,9 +74,10 @@ class Estimator(nn.Module):
             ``[*batch]`` in the dtype of f's costs. Reduce it and call ``backward``.
 
         Raises:
-            ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast, more than two
-                classes for a binary estimator, costs of another shape than ``[S, *batch]``, or an f without
-                gradient for an estimator that needs one.
+            ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast, or costs of
+                another shape than ``[S, *batch]``.
+            UnsuitableError: a ``ValueError`` too: more than two classes for a binary estimator, or an f
+                without gradient for an estimator that needs one.
             TypeError: a mask that is not boolean or logits that are not floating point.
         """
         check_logits(logits, mask, dims=2)
@@ -89,7 +91,7 @@ class Estimator(nn.Module):
 
     def _check(self, logits: Tensor) -> None:
         if self.binary and logits.shape[-1] != 2:
-            raise ValueError(
+            raise UnsuitableError(
                 f"{type(self).__name__} serves binary variables: expected logits [*batch, D, 2], "
                 f"got {tuple(logits.shape)}"
             )
@@ -165,7 +167,7 @@ def call_cost(f: Cost, sample: Tensor, *, differentiable: bool = False, caller: 
             f"{tuple(sample.shape[:-2])}"
         )
     if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
-        raise ValueError(
+        raise UnsuitableError(
             f"{type(caller).__name__} needs an f that is differentiable in its samples, but the costs that f "
             "returned do not depend on them through autograd; use an estimator whose needs is 'callable', "
             "such as rloo"

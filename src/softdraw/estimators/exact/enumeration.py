@@ -8,6 +8,7 @@ from torch import Tensor
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.errors import TooManyStatesError
 from softdraw.estimators._core.registry import register
 
 __all__ = ["Enumeration"]
@@ -24,7 +25,7 @@ class Enumeration(Estimator):
         chunk: how many states are given to f at once.
 
     Raises:
-        ValueError: C^D is larger than ``max_states`` (the message gives the count).
+        TooManyStatesError: C^D is larger than ``max_states`` (the message gives the count).
 
     Example:
         >>> import torch, softdraw as sd
@@ -51,9 +52,10 @@ class Enumeration(Estimator):
     def _check(self, logits: Tensor) -> None:
         variables, classes = logits.shape[-2:]
         if self.evaluations(variables, classes) > self.max_states:
-            raise ValueError(
+            raise TooManyStatesError(
                 f"enumeration would visit {classes}^{variables} = {classes**variables} states, more than "
-                f"max_states={self.max_states}"
+                f"max_states={self.max_states}; softdraw.diagnostics.reference_gradient gives a high-sample "
+                "estimate with its standard error"
             )
 
     def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
