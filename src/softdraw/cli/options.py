@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from softdraw.molecules.chemistry.properties import PROPERTIES
+
 __all__ = [
     "Data",
     "Devices",
@@ -54,7 +56,7 @@ Targets = Annotated[
     typer.Option(
         "--target",
         metavar="PROPERTY=GOAL[@WEIGHT]",
-        help="What to steer to: logp, qed, tpsa, mw, sa, heteroatoms, heavy_atoms or module:function; "
+        help=f"What to steer to: {', '.join(PROPERTIES)} or module:function; "
         "a value, max or min. Repeatable.",
         show_default="logP 1.5 standard deviations above the data",
     ),

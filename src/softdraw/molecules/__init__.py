@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from softdraw.molecules.errors import CheckpointError, DataError, MoleculeError, OutputError, TargetError
 
 if TYPE_CHECKING:
+    from softdraw.molecules.chemistry.property import Property
     from softdraw.molecules.generator import MoleculeGenerator
     from softdraw.molecules.scoring.scores import Scores, score
     from softdraw.molecules.steering.targets import Target
@@ -22,6 +23,7 @@ __all__ = [
     "MoleculeError",
     "MoleculeGenerator",
     "OutputError",
+    "Property",
     "Scores",
     "Target",
     "TargetError",
@@ -30,6 +32,7 @@ __all__ = [
 
 _HOMES = {
     "MoleculeGenerator": "generator",
+    "Property": "chemistry.property",
     "Scores": "scoring.scores",
     "Target": "steering.targets",
     "score": "scoring.scores",

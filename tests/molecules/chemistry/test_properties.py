@@ -1,12 +1,23 @@
+import subprocess
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+import torch
 from rdkit import Chem
 from rdkit.Chem import Crippen, Descriptors
 
-from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate, property_function
+from softdraw.cli import options
+from softdraw.molecules.chemistry.properties import (
+    PROPERTIES,
+    Property,
+    described_property,
+    evaluate,
+    evaluation,
+    property_function,
+    property_of,
+)
 from softdraw.molecules.errors import TargetError
 
 from ..drugs import DRUGS
@@ -53,6 +64,8 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
         def failing(mol):
             raise KeyError("no model")
         number = 3
+        from softdraw.molecules import Property
+        described = Property("n", "rings", "per molecule", 0, Model.rings)
         """)
     )
     monkeypatch.chdir(tmp_path)
@@ -60,10 +73,10 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
     try:
         assert evaluate("my_own_property:Model.rings", ["C1CC1", "CC", "C1CC1"]).tolist() == [1, 0, 1]
         assert len(sys.modules["my_own_property"].CALLS) == 2  # what comes twice is computed once
-        with pytest.raises(TargetError, match=r"failed on CC \(ValueError"):
-            evaluate("my_own_property:text", ["CC"])
-        with pytest.raises(TargetError, match=r"failed on CC \(KeyError: 'no model'\)"):
-            evaluate("my_own_property:failing", ["CC"])
+        assert evaluation("my_own_property:text", ["CC"]).reason.startswith("CC: ValueError")
+        assert evaluation("my_own_property:failing", ["CC"]).reason == "CC: KeyError: 'no model'"
+        assert property_of("my_own_property:described").title == "rings, per molecule"
+        assert property_of("my_own_property:described").name == "my_own_property:described"
         with pytest.raises(TargetError, match="got int, expected a function"):
             property_function("my_own_property:number")
         with pytest.raises(TargetError, match="has no function absent"):
@@ -73,7 +86,7 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
     assert sys.path == before
 
 
-@pytest.mark.parametrize("name", ["", "weight", "LogP", ":f", "module:", 3, None])
+@pytest.mark.parametrize("name", ["", "weight", ":f", "module:", 3, None])
 def test_an_unknown_property_lists_the_known_ones(name):
     with pytest.raises(TargetError, match=r"expected one of logp, qed, .* or module:function"):
         property_function(name)
@@ -86,3 +99,105 @@ def test_a_module_that_cannot_be_imported_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TargetError, match=r"cannot import broken_property \(ZeroDivisionError"):
         property_function("broken_property:f")
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_property_has_one_record_and_a_name_without_case(name):
+    record = property_of(name.upper())
+    assert record is PROPERTIES[name] is property_of(record)
+    assert record.name == name
+    assert record.label
+    assert record.digits is not None
+    assert described_property(name, {"label": "another"}) is record
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_an_additive_property_is_the_sum_over_its_atoms(name):
+    additive = PROPERTIES[name].additive
+    if additive is None:
+        assert name not in ("heteroatoms", "heavy_atoms")
+        return
+    for smiles in DRUGS.values():
+        mol = Chem.MolFromSmiles(smiles)
+        assert PROPERTIES[name](mol) == sum(additive(atom.GetSymbol()) for atom in mol.GetAtoms())
+
+
+def test_a_function_is_a_property_named_after_its_module():
+    def rings(mol):
+        return mol.GetRingInfo().NumRings()
+
+    record = property_of(rings)
+    assert record.name == f"{__name__}:{rings.__qualname__}"
+    assert record.label == "rings"
+    assert property_of(lambda mol: 1.0).label == "lambda"
+    assert record == property_of(rings)
+    assert record.words() == {
+        "label": "rings", "unit": "", "digits": None, "scale": "", "lowest": "", "highest": "",
+    }  # fmt: skip
+    again = described_property(record.name, record.words())
+    assert (again.title, again.written(2.34567)) == ("rings", "2.35")
+    with pytest.raises(TargetError, match="not how it is computed"):
+        again(Chem.MolFromSmiles("C"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [("x",), ("", "", "", 1, len), (3, "", "", 1, len), ("x", "", "", 1, 7)]
+)
+def test_a_record_without_a_name_or_a_function_is_refused(arguments):
+    with pytest.raises(TypeError, match=r"(name|compute): got .*, expected"):
+        Property(*arguments)
+
+
+def test_a_chemist_reads_which_way_a_goal_goes():
+    assert PROPERTIES["sa"].goal_text("min") == "the easiest synthesis (lowest SA score)"
+    assert PROPERTIES["sa"].goal_text("max") == "the hardest synthesis (highest SA score)"
+    assert PROPERTIES["tpsa"].goal_text(60.0) == "a polar surface of 60 Å²"
+    assert PROPERTIES["heavy_atoms"].goal_text(20) == "20 heavy atoms"
+
+
+UNDEFINED = {
+    "raises": lambda mol: 1 / 0,
+    "NaN": lambda mol: float("nan"),
+    "infinite": lambda mol: float("inf"),
+    "beyond float32": lambda mol: -1e200,
+    "a large int": lambda mol: 10**400,
+    "text": lambda mol: "high",
+    "nothing": lambda mol: None,
+    "an array": lambda mol: np.zeros(2),
+    "complex": lambda mol: 1j,
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_a_property_that_is_no_number_for_one_molecule_is_undefined_there_and_counted(name):
+    def compute(mol):
+        return UNDEFINED[name](mol) if mol.GetNumAtoms() == 3 else mol.GetNumAtoms()
+
+    found = evaluation(Property("mine", compute=compute), ["CC", "CCC", "", "C1CC", "C", "CCC"])
+    np.testing.assert_array_equal(found.values, [2, np.nan, np.nan, np.nan, 1, np.nan])
+    assert (found.molecules, found.defined) == (4, 2)
+    assert found.reason.startswith("CCC: ")
+
+
+@pytest.mark.parametrize("number", [1.5, np.float32(1.5), np.array(1.5), np.array([1.5]), torch.tensor(1.5)])
+def test_every_number_is_one(number):
+    assert evaluate(Property("mine", compute=lambda mol: number), ["C"]).tolist() == [1.5]
+
+
+def test_ctrl_c_in_a_property_is_no_undefined_value():
+    def compute(mol):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Property("mine", compute=compute), ["C"])
+
+
+def test_the_command_line_names_every_property_without_rdkit():
+    code = (
+        "import sys; from softdraw.cli import options; print(*options.PROPERTIES); "
+        "print('rdkit' in sys.modules, 'lightning' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [" ".join(PROPERTIES), "False False"]
+    text = options.Targets.__metadata__[0].help
+    assert all(name in text for name in PROPERTIES)

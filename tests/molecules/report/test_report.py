@@ -13,7 +13,7 @@ import pytest
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
 from softdraw.molecules.report import render, write_report
 from softdraw.molecules.report.figures import curves, histogram
-from softdraw.molecules.report.page import SHOWN
+from softdraw.molecules.report.page import PAIRS
 from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.scoring.table import ROWS, filled_rows, written
@@ -86,7 +86,7 @@ def test_it_needs_nothing_from_outside(page):
 def test_every_picture_is_one_and_says_what_it_shows(page):
     images = page.all("img")
     # a pair of molecules a card; loss, rate; temperature, distance, diversity; five properties
-    assert len(images) == 2 * SHOWN + 2 + 3 + 5
+    assert len(images) == 2 * PAIRS + 2 + 3 + 5
     for image in images:
         kind, _, content = image["src"].partition(";base64,")
         decoded = base64.b64decode(content)
@@ -104,8 +104,8 @@ def test_every_picture_is_one_and_says_what_it_shows(page):
 def test_the_molecules_are_the_first_of_the_draw(folder, page):
     alts = [image["alt"] for image in page.all("img") if "svg" in image["src"][:20]]
     before, after = folder.read_smiles("samples.smi"), folder.read_smiles("steered.smi")
-    assert alts[0::2] == before[:SHOWN]
-    assert alts[1::2] == after[:SHOWN]
+    assert alts[0::2] == before[:PAIRS]
+    assert alts[1::2] == after[:PAIRS]
 
 
 def test_figures_in_the_page_are_those_of_the_metrics(folder, page):

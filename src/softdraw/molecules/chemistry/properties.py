@@ -1,68 +1,155 @@
-"""Properties of molecules, always as RDKit computes them."""
+"""The properties that come with softdraw, how a user's own is found, and their values over many molecules.
+
+RDKit is imported when a property is first computed, so that the command line can list them without it.
+"""
 
 import importlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, rdBase
-from rdkit.Chem import QED, Descriptors, rdMolDescriptors
 
-from softdraw.molecules.chemistry.codec import parse_smiles
+from softdraw.molecules.chemistry.property import WORDS, Property
 from softdraw.molecules.errors import TargetError
 
-__all__ = ["PROPERTIES", "evaluate", "property_function"]
+if TYPE_CHECKING:
+    from rdkit import Chem
 
-Property = Callable[[Chem.Mol], float]
+__all__ = [
+    "PROPERTIES",
+    "Evaluation",
+    "Property",
+    "described_property",
+    "evaluate",
+    "evaluation",
+    "property_function",
+    "property_of",
+]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""Values beyond it are undefined: the networks compute in float32."""
 
 
-def _sa(mol: Chem.Mol) -> float:
+def _logp(mol: "Chem.Mol") -> float:
+    from rdkit.Chem import rdMolDescriptors
+
+    return float(rdMolDescriptors.CalcCrippenDescriptors(mol)[0])
+
+
+def _qed(mol: "Chem.Mol") -> float:
+    from rdkit.Chem import QED
+
+    return float(QED.qed(mol))  # type: ignore[no-untyped-call]
+
+
+def _tpsa(mol: "Chem.Mol") -> float:
+    from rdkit.Chem import rdMolDescriptors
+
+    return float(rdMolDescriptors.CalcTPSA(mol))
+
+
+def _mw(mol: "Chem.Mol") -> float:
+    from rdkit.Chem import Descriptors
+
+    return float(Descriptors.MolWt(mol))  # type: ignore[attr-defined]
+
+
+def _sa(mol: "Chem.Mol") -> float:
     # RDKit ships the scorer among its contributions; its table of fragments is read at the first call
     from rdkit.Contrib.SA_Score import sascorer
 
     return float(sascorer.calculateScore(mol))
 
 
-def _heteroatoms(mol: Chem.Mol) -> float:
+def _heteroatoms(mol: "Chem.Mol") -> float:
     return float(sum(atom.GetAtomicNum() not in (1, 6) for atom in mol.GetAtoms()))
 
 
-def _heavy_atoms(mol: Chem.Mol) -> float:
+def _heavy_atoms(mol: "Chem.Mol") -> float:
     return float(mol.GetNumHeavyAtoms())
 
 
+def _is_heteroatom(symbol: str) -> float:
+    return float(symbol not in ("C", "H"))
+
+
+def _is_atom(symbol: str) -> float:
+    return 1.0
+
+
 PROPERTIES: dict[str, Property] = {
-    "logp": lambda mol: rdMolDescriptors.CalcCrippenDescriptors(mol)[0],
-    "qed": QED.qed,
-    "tpsa": rdMolDescriptors.CalcTPSA,
-    "mw": Descriptors.MolWt,  # type: ignore[attr-defined]
-    "sa": _sa,
-    "heteroatoms": _heteroatoms,
-    "heavy_atoms": _heavy_atoms,
+    one.name: one
+    for one in (
+        Property("logp", "logP", "", 2, _logp, shown=True, compared=True),
+        Property("qed", "QED", "", 2, _qed, shown=True, compared=True),
+        Property("tpsa", "polar surface", "Å²", 0, _tpsa, shown=True, compared=True),
+        Property("mw", "weight", "g/mol", 0, _mw, shown=True, compared=True),
+        Property(
+            "sa",
+            "synthetic accessibility",
+            "",
+            1,
+            _sa,
+            scale="1 easy, 10 hard",
+            lowest="the easiest synthesis (lowest SA score)",
+            highest="the hardest synthesis (highest SA score)",
+            shown=True,
+        ),
+        Property("heteroatoms", "heteroatoms", "", 0, _heteroatoms, _is_heteroatom),
+        Property("heavy_atoms", "heavy atoms", "", 0, _heavy_atoms, _is_atom),
+    )
 }
 """By name: octanol-water partition coefficient (Wildman and Crippen 1999), drug-likeness (Bickerton et al.
 2012), polar surface area (Ertl et al. 2000), molecular weight, synthetic accessibility (Ertl and
 Schuffenhauer 2009), atoms that are neither carbon nor hydrogen, atoms other than hydrogen, each as RDKit
-computes it."""
+computes it. A new property is one more entry; reports, scores and the command line read the rest from it."""
 
 
-def property_function(name: str) -> Property:
-    """The function that computes a property.
+def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property:
+    """The property that a user means.
 
     Args:
-        name: a key of ``PROPERTIES`` (``logp``, ``qed``, ``tpsa``, ``mw``, ``sa``, ``heteroatoms``,
-            ``heavy_atoms``), or ``module:function`` for a function from an RDKit molecule to a number.
-            The module is also looked for in the working folder.
+        which: a name of ``PROPERTIES`` in any case (``"QED"``), ``module:function`` for a function or a
+            ``Property`` of your own (the module is also looked for in the working folder), a ``Property``, or
+            a function from an RDKit molecule to a number.
 
     Returns:
-        A function from an RDKit molecule to a number.
+        Its record.
 
     Raises:
         TargetError: no such property, module or function.
+
+    Example:
+        >>> property_of("QED").name, property_of("rdkit.Chem.Lipinski:HeavyAtomCount").label
+        ('qed', 'HeavyAtomCount')
+    """
+    if isinstance(which, Property):
+        return which
+    if not isinstance(which, str) and callable(which):
+        return Property.of(which)
+    name = str(which)
+    if name.lower() in PROPERTIES:
+        return PROPERTIES[name.lower()]
+    module, colon, attribute = name.partition(":")
+    if not colon or not module or not attribute:
+        raise TargetError(
+            f"property: got {which!r}, expected one of {', '.join(PROPERTIES)} or module:function"
+        )
+    found = _imported(name, module, attribute)
+    if isinstance(found, Property):
+        return found if found.name == name else Property(name, compute=found.compute, **found.words())
+    if not callable(found):
+        raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
+    return Property(name, compute=found)
+
+
+def property_function(name: str) -> Callable[["Chem.Mol"], Any]:
+    """The function that computes a property: ``property_of(name).compute``.
 
     Example:
         >>> from rdkit import Chem
@@ -71,63 +158,120 @@ def property_function(name: str) -> Property:
         >>> property_function("rdkit.Chem.Lipinski:HeavyAtomCount")(Chem.MolFromSmiles("CCO"))
         3
     """
+    return property_of(name).compute
+
+
+def described_property(name: str, words: Mapping[str, Any] | None = None) -> Property:
+    """A property to be written about, without importing anybody's module; a user's own cannot be computed.
+
+    Args:
+        name: a name of ``PROPERTIES``, or any other.
+        words: what ``Property.words`` gave for it.
+
+    Example:
+        >>> described_property("tpsa").title, described_property("my_module:weight", {"unit": "g"}).title
+        ('polar surface, Å²', 'weight, g')
+    """
     if name in PROPERTIES:
         return PROPERTIES[name]
-    module, colon, attribute = str(name).partition(":")
-    if not colon or not module or not attribute:
-        raise TargetError(
-            f"property: got {name!r}, expected one of {', '.join(PROPERTIES)} or module:function"
-        )
+    kept = {key: value for key, value in (words or {}).items() if key in WORDS}
+    return Property(name, compute=_not_imported, **kept)
+
+
+def _not_imported(mol: "Chem.Mol") -> float:
+    raise TargetError(
+        "this property was read from a file that says what it is called, not how it is computed"
+    )
+
+
+def _imported(name: str, module: str, attribute: str) -> Any:
     try:
         with _working_folder_importable():
-            found: Any = importlib.import_module(module)
+            value: Any = importlib.import_module(module)
         for part in attribute.split("."):
-            found = getattr(found, part)
+            value = getattr(value, part)
     except AttributeError:
         raise TargetError(f"property {name!r}: the module {module} has no function {attribute}") from None
     except Exception as error:  # whatever the user's module raises while it is imported
         raise TargetError(
             f"property {name!r}: cannot import {module} ({type(error).__name__}: {error})"
         ) from error
-    if not callable(found):
-        raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
-    return found  # type: ignore[no-any-return]
+    return value
 
 
-def evaluate(name: str, smiles: Sequence[str]) -> NDArray[np.float64]:
-    """A property of many molecules; what is drawn twice is computed once.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A property of many molecules.
+
+    Attributes:
+        values: ``[molecules]`` float64, NaN where there is no molecule and where the property is undefined.
+        molecules: how many of them are molecules.
+        defined: for how many of those the property is a number.
+        reason: what the function raised or gave for the first molecule for which it is none; empty otherwise.
+    """
+
+    values: NDArray[np.float64]
+    molecules: int
+    defined: int
+    reason: str = ""
+
+
+def evaluation(which: str | Property, smiles: Sequence[str]) -> Evaluation:
+    """A property of many molecules, with an account of where it is undefined.
+
+    A property is undefined for a molecule where its function raises, or gives no finite number: such a
+    molecule never ends a run. What comes twice is computed once.
 
     Args:
-        name: as for ``property_function``.
-        smiles: molecules.
-
-    Returns:
-        ``[len(smiles)]``; NaN where the SMILES is empty or RDKit cannot read it.
+        which: as for ``property_of``.
+        smiles: molecules; empty where there is none.
 
     Raises:
-        TargetError: the name is unknown, or a user's function fails or returns no number.
+        TargetError: there is no such property.
+
+    Example:
+        >>> inverse = Property("inverse", compute=lambda mol: 1 / (mol.GetNumAtoms() - 1))
+        >>> found = evaluation(inverse, ["CC", "C"])
+        >>> found.values, found.defined, found.molecules, found.reason
+        (array([ 1., nan]), 1, 2, 'C: ZeroDivisionError: division by zero')
+    """
+    from rdkit import rdBase
+
+    from softdraw.molecules.chemistry.codec import parse_smiles
+
+    compute = property_of(which)
+    known: dict[str, float] = {}
+    molecules: set[str] = set()
+    reason = ""
+    with rdBase.BlockLogs():
+        for one in dict.fromkeys(smiles):
+            mol = parse_smiles(one) if one else None
+            known[one] = float("nan")
+            if mol is None:
+                continue
+            molecules.add(one)
+            try:
+                value = compute(mol)
+            except Exception as error:  # whatever the user's function raises
+                reason = reason or f"{one}: {type(error).__name__}: {error}"
+                continue
+            if abs(value) <= LARGEST:
+                known[one] = value
+            else:
+                reason = reason or f"{one}: got {value:g}"
+    values = np.array([known[one] for one in smiles], dtype=np.float64)
+    read = sum(one in molecules for one in smiles)
+    return Evaluation(values, read, int(np.isfinite(values).sum()), reason)
+
+
+def evaluate(which: str | Property, smiles: Sequence[str]) -> NDArray[np.float64]:
+    """``evaluation(which, smiles).values``.
 
     Example:
         >>> evaluate("mw", ["C", "", "O"]).round(2)
         array([16.04,   nan, 18.02])
     """
-    compute = property_function(name)
-    known: dict[str, float] = {"": float("nan")}
-    with rdBase.BlockLogs():
-        for one in smiles:
-            if one not in known:
-                mol = parse_smiles(one)
-                known[one] = float("nan") if mol is None else _number(name, compute, mol, one)
-    return np.array([known[one] for one in smiles], dtype=np.float64)
-
-
-def _number(name: str, compute: Property, mol: Chem.Mol, smiles: str) -> float:
-    try:
-        return float(compute(mol))
-    except Exception as error:  # whatever the user's function raises
-        raise TargetError(
-            f"property {name!r}: failed on {smiles} ({type(error).__name__}: {error})"
-        ) from error
+    return evaluation(which, smiles).values
 
 
 @contextmanager

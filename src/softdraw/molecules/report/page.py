@@ -8,7 +8,8 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from softdraw.molecules.report.pairs import label_of, pairs
+from softdraw.molecules.chemistry.properties import described_property
+from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
 from softdraw.molecules.storage.atomic import write_text
@@ -16,9 +17,10 @@ from softdraw.molecules.storage.run_folder import RunFolder
 
 __all__ = ["render", "write_report"]
 
-SHOWN = 18
+PAIRS = 18
 """Molecules drawn in the report: the first of the draw, whatever they are."""
-DRAWS = {"fitted": "fitted", "unmasked": "no mask", "steered": "steered"}
+COLUMNS = {"fitted": "fitted", "unmasked": "no mask", "steered": "steered"}
+"""Heads of the table of scores, by draw."""
 
 
 def write_report(folder: RunFolder) -> Path:
@@ -60,14 +62,17 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         name: {draw: np.array(values, dtype=np.float64) for draw, values in draws.items()}
         for name, draws in (history.get("properties") or {}).items()
     }
-    draws = [draw for draw in DRAWS if draw in scores]
+    draws = [draw for draw in COLUMNS if draw in scores]
     targets = steer.get("targets") or []
+    words = history.get("property_words") or {}
+    names = dict.fromkeys([*(target["property"] for target in targets), *properties])
+    records = {name: described_property(name, words.get(name)) for name in names}
     return {
         "title": folder.path.resolve().name or "run",
         "data": metrics.get("data") or {},
         "fit": metrics.get("fit") or {},
         "steer": steer,
-        "goals": [goal_text(target) for target in targets],
+        "goals": [records[target["property"]].goal_text(target["goal"]) for target in targets],
         "targets": targets,
         "tiles": _tiles(metrics),
         "notes": _notes(metrics),
@@ -75,34 +80,24 @@ def _context(folder: RunFolder) -> dict[str, Any]:
             folder.read_smiles("samples.smi"),
             folder.read_smiles("steered.smi"),
             properties,
+            records,
             [target["property"] for target in targets],
-            SHOWN,
+            PAIRS,
         ),
         "learning": learning_plots(history.get("fit") or []),
         "steering": steering_plots(history.get("steer") or []),
-        "histograms": histograms(properties, {target["property"]: target["goal"] for target in targets}),
-        "score_heads": [DRAWS[draw] for draw in draws],
+        "histograms": histograms(
+            properties, records, {target["property"]: target["goal"] for target in targets}
+        ),
+        "score_heads": [COLUMNS[draw] for draw in draws],
         "score_rows": filled_rows(scores, draws),
         "options": _options(config.get("options") or {}),
         "command": config.get("command") or "",
         "versions": config.get("versions") or {},
         "seconds": metrics.get("seconds") or {},
-        "label_of": label_of,
+        "records": records,
         "written": written,
     }
-
-
-def goal_text(target: Mapping[str, Any]) -> str:
-    """A target in words.
-
-    Example:
-        >>> goal_text({"property": "logp", "goal": 2.5}), goal_text({"property": "qed", "goal": "max"})
-        ('a logP of 2.5', 'the highest QED')
-    """
-    name, goal = label_of(target["property"]), target["goal"]
-    if isinstance(goal, str):
-        return f"the {'highest' if goal == 'max' else 'lowest'} {name}"
-    return f"a {name} of {goal:.4g}"
 
 
 def _tiles(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.report.figures import Points, curves, histogram
-from softdraw.molecules.report.pairs import label_of
 
 __all__ = ["Plot", "histograms", "learning_plots", "steering_plots"]
 
@@ -120,20 +120,23 @@ def steering_plots(history: History) -> dict[str, Plot]:
 
 
 def histograms(
-    properties: Mapping[str, Mapping[str, NDArray[np.float64]]], goals: Mapping[str, Any]
+    properties: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    records: Mapping[str, Property],
+    goals: Mapping[str, Any],
 ) -> list[Plot]:
     """Each property over data, fitted and steered draws, those with a target first."""
     plots = []
     for name in dict.fromkeys([*goals, *properties]):
-        values = {draw: found[np.isfinite(found)] for draw, found in properties.get(name, {}).items()}
-        picture = histogram(values, label_of(name), goals.get(name))
+        title = records[name].title
+        values = {draw: known[np.isfinite(known)] for draw, known in properties.get(name, {}).items()}
+        picture = histogram(values, title, goals.get(name))
         if picture is None:
             continue
-        means = ", ".join(f"{draw} {found.mean():.3g}" for draw, found in values.items() if len(found))
+        means = ", ".join(f"{draw} {known.mean():.3g}" for draw, known in values.items() if len(known))
         goal = goals.get(name)
         target = "" if goal is None else f"; target {goal if isinstance(goal, str) else format(goal, '.3g')}"
         text = f"Mean: {means}{target}."
-        plots.append(Plot(picture, label_of(name), text, f"Distribution of {label_of(name)}. {text}"))
+        plots.append(Plot(picture, title, text, f"Distribution of {title}. {text}"))
     return plots
 
 

@@ -1,5 +1,6 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import evaluate
+from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
 from softdraw.molecules.scoring.table import written
 from softdraw.molecules.steering.targets import Target, distance
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -16,15 +17,19 @@ from softdraw.random import Key
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
 
-__all__ = ["DRAWS", "Measurements", "mean_distance", "measure", "summary_lines", "write_measurements"]
+__all__ = [
+    "Measurements",
+    "defined_text",
+    "mean_distance",
+    "measure",
+    "steering_remarks",
+    "summary_lines",
+    "write_measurements",
+]
 
-DRAWS = 3
-"""Fitted with mask, fitted without, steered with mask."""
 HISTOGRAM = 1000
 """Molecules of each set whose properties the report shows, where there is no target: drug-likeness and
 synthetic accessibility take a millisecond each."""
-SHOWN = ("logp", "qed", "tpsa", "mw", "sa")
-"""Properties that the report shows beside those of the targets."""
 MASKED, UNMASKED = 1, 2
 """What is folded into the key: the fitted and the steered model draw each molecule with the same noise."""
 
@@ -36,13 +41,15 @@ class Measurements:
     Attributes:
         smiles: by file name in the folder, the molecules of a draw.
         scores: by draw (``fitted``, ``unmasked``, ``steered``), its scores.
-        properties: by property, its values over the data and each masked draw, NaN for no molecule.
+        properties: by property, its values over the data and each masked draw, NaN where there is none.
+        words: by property, what a report calls it and how it writes it.
         steer: what the steering reached; None when there was none.
     """
 
     smiles: dict[str, list[str]]
     scores: dict[str, dict[str, Any]]
     properties: dict[str, dict[str, NDArray[np.float64]]]
+    words: dict[str, dict[str, Any]]
     steer: dict[str, Any] | None
 
 
@@ -80,26 +87,32 @@ def measure(
         smiles["steered.smi"] = steered.sample(count, key=key.fold_in(MASKED))
         scores["steered"] = steered.score(smiles["steered.smi"], fcd=False).to_dict()
         targets = [Target(**entry) for entry in steered.steer_summary["targets"]]
-    names = dict.fromkeys([*(target.property for target in targets), *SHOWN])
+    records = {target.property: target.record for target in targets}
+    records |= {one.name: one for one in PROPERTIES.values() if one.shown and one.name not in records}
     draws = {"data": _spread(fitted.train_smiles, HISTOGRAM), "fitted": smiles["samples.smi"]}
     if steered is not None:
         draws["steered"] = smiles["steered.smi"]
     aimed = {target.property for target in targets}
-    properties = {
+    evaluations = {
         name: {
-            draw: evaluate(name, drawn if name in aimed else drawn[:HISTOGRAM])
+            draw: evaluation(record, drawn if name in aimed else drawn[:HISTOGRAM])
             for draw, drawn in draws.items()
         }
-        for name in names
+        for name, record in records.items()
     }
+    properties = {
+        name: {draw: found.values for draw, found in each.items()} for name, each in evaluations.items()
+    }
+    words = {name: record.words() for name, record in records.items()}
     if steered is None:
-        return Measurements(smiles, scores, properties, None)
+        return Measurements(smiles, scores, properties, words, None)
     steer = {
         **steered.steer_summary,
-        **_reached(targets, properties, steered.property_statistics),
+        **_reached(targets, evaluations, steered.property_statistics),
         "uniqueness_after": scores["steered"]["uniqueness"],
     }
-    return Measurements(smiles, scores, properties, steer)
+    steer["remarks"] = steering_remarks(steer)
+    return Measurements(smiles, scores, properties, words, steer)
 
 
 def write_measurements(folder: RunFolder, found: Measurements) -> None:
@@ -120,7 +133,7 @@ def write_measurements(folder: RunFolder, found: Measurements) -> None:
         name: {draw: [float(f"{value:.5g}") for value in values] for draw, values in draws.items()}
         for name, draws in found.properties.items()
     }
-    folder.update_history(properties=rounded)
+    folder.update_history(properties=rounded, property_words=found.words)
 
 
 def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
@@ -144,11 +157,64 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
     lines = ["fitted: " + ", ".join(fitted)]
     if steer:
         before, after = written(steer["distance_before"]), written(steer["distance_after"])
-        unique = written(steer["uniqueness_after"], "share")
-        lines.append(
-            f"steered to {steer['target']}: distance {before} -> {after} standard deviations, {unique} unique"
-        )
+        steered = [
+            f"distance {before} -> {after} standard deviations",
+            f"{written(steer['uniqueness_after'], 'share')} unique",
+            f"{written(steer.get('steps'))} steps",
+        ]
+        if steer.get("predicted_gap") is not None:
+            steered.append(f"property network off by {written(steer['predicted_gap'])}")
+        lines.append(f"steered to {steer['target']}: " + ", ".join(steered))
+        lines += [f"  {text}" for text in map(defined_text, steer["targets"]) if text]
+        lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
     return lines
+
+
+def defined_text(target: Mapping[str, Any]) -> str:
+    """For how many of the drawn molecules a target's property is a number; nothing where it is for all.
+
+    Args:
+        target: an entry of ``targets`` in the section ``steer`` of the metrics.
+
+    Example:
+        >>> target = {"property": "my:f", "defined_before": 25, "molecules_before": 60}
+        >>> defined_text({**target, "defined_after": 60, "molecules_after": 60})
+        'my:f: defined for 25 of 60 molecules before steering, 60 of 60 after; distances are over those'
+    """
+    counts = {
+        when: (target.get(f"defined_{when}"), target.get(f"molecules_{when}")) for when in ("before", "after")
+    }
+    if all(defined == molecules for defined, molecules in counts.values()):
+        return ""
+    before, after = (f"{defined} of {molecules}" for defined, molecules in counts.values())
+    return (
+        f"{target['property']}: defined for {before} molecules before steering, {after} after; distances are "
+        "over those"
+    )
+
+
+def steering_remarks(steer: Mapping[str, Any]) -> list[str]:
+    """What is doubtful about a steering: the distance did not fall, or by less than the network's error.
+
+    Args:
+        steer: ``distance_before`` and ``distance_after``, and ``predicted_gap`` if there was a network.
+
+    Example:
+        >>> steering_remarks({"distance_before": 2.0, "distance_after": 0.5, "predicted_gap": 0.2})
+        []
+    """
+    before, after, gap = (steer.get(name) for name in ("distance_before", "distance_after", "predicted_gap"))
+    if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
+        return ["the distance to the target is unknown: the property is undefined for all that was drawn"]
+    text = f"{written(before)} -> {written(after)} standard deviations"
+    off = "" if gap is None else f"the property network was off by {written(gap)}"
+    more = "more minutes or more molecules may help" + ", or the estimator reinforce" * (gap is not None)
+    if after >= before:
+        reason = f"; {off}" if off else ""
+        return [f"the distance to the target did not fall ({text}{reason}): {more}"]
+    if gap is not None and gap > before - after:
+        return [f"the distance fell by less than the property network's error ({text}; {off}): {more}"]
+    return []
 
 
 def mean_distance(
@@ -178,26 +244,34 @@ def mean_distance(
 
 def _reached(
     targets: Sequence[Target],
-    properties: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    evaluations: Mapping[str, Mapping[str, Evaluation]],
     statistics: Mapping[str, tuple[float, float]],
 ) -> dict[str, Any]:
-    before = {name: draws["fitted"] for name, draws in properties.items()}
-    after = {name: draws["steered"] for name, draws in properties.items()}
-    each = [
-        {
-            "property": target.property,
-            "goal": target.goal,
-            "weight": target.weight,
-            "distance_before": mean_distance(before, [target], statistics),
-            "distance_after": mean_distance(after, [target], statistics),
-        }
-        for target in targets
-    ]
+    values = {
+        when: {name: draws[draw].values for name, draws in evaluations.items()}
+        for when, draw in (("before", "fitted"), ("after", "steered"))
+    }
+    each = []
+    for target in targets:
+        drawn = evaluations[target.property]
+        each.append(
+            {
+                "property": target.property,
+                "goal": target.goal,
+                "weight": target.weight,
+                "distance_before": mean_distance(values["before"], [target], statistics),
+                "distance_after": mean_distance(values["after"], [target], statistics),
+                "defined_before": drawn["fitted"].defined,
+                "molecules_before": drawn["fitted"].molecules,
+                "defined_after": drawn["steered"].defined,
+                "molecules_after": drawn["steered"].molecules,
+            }
+        )
     return {
         "target": " ".join(map(str, targets)),
         "targets": each,
-        "distance_before": mean_distance(before, targets, statistics),
-        "distance_after": mean_distance(after, targets, statistics),
+        "distance_before": mean_distance(values["before"], targets, statistics),
+        "distance_after": mean_distance(values["after"], targets, statistics),
     }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from softdraw.molecules.data.dataset import load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
-from softdraw.molecules.run.measuring import DRAWS, measure, summary_lines, write_measurements
+from softdraw.molecules.run.measuring import measure, summary_lines, write_measurements
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.steering.targets import targets_from
@@ -203,7 +203,7 @@ class Run:
 
     def measure(self, fitted: "MoleculeGenerator", steered: "MoleculeGenerator | None") -> None:
         """Draw from the models, score the draws, and write molecules and figures to the folder."""
-        draws = DRAWS if steered is not None else DRAWS - 1
+        draws = 2 if steered is None else 3  # fitted with and without mask, steered with mask
         self.say(f"draw and score: {draws} x {self.options.samples} molecules")
         with self._clock("measure"):
             found = measure(

@@ -13,7 +13,7 @@ from rdkit.Chem import rdFingerprintGenerator
 
 from softdraw.molecules.chemistry.codec import parse_smiles
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
-from softdraw.molecules.chemistry.properties import evaluate
+from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
@@ -21,7 +21,7 @@ __all__ = ["Scores", "canonical_smiles", "score", "score_file"]
 
 Item = TypeVar("Item")
 
-COMPARED_PROPERTIES = ("logp", "qed", "mw", "tpsa")
+COMPARED_PROPERTIES = tuple(one.name for one in PROPERTIES.values() if one.compared)
 _SAMPLED = 2000
 """Molecules for the slow scores: drug-likeness takes 0.6 ms each, and diversity grows with their square."""
 

@@ -1,6 +1,6 @@
 """What steering descends: the distance of drawn molecules to their targets, by network or by RDKit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,23 +11,7 @@ from torch import Tensor
 from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.steering.targets import Target, distance
 
-__all__ = ["ADDITIVE", "Objective"]
-
-Differentiable = Callable[[Tensor, Tensor, Sequence[str]], Tensor]
-"""``(kinds [B, N, K], orders [B, N, N, 4], element symbols) -> property [B]``."""
-
-
-def _heteroatoms(kinds: Tensor, orders: Tensor, symbols: Sequence[str]) -> Tensor:
-    counts = torch.tensor([float(symbol not in ("C", "H")) for symbol in symbols], device=kinds.device)
-    return (kinds @ counts).sum(1)
-
-
-def _heavy_atoms(kinds: Tensor, orders: Tensor, symbols: Sequence[str]) -> Tensor:
-    return kinds.sum((1, 2))
-
-
-ADDITIVE: dict[str, Differentiable] = {"heteroatoms": _heteroatoms, "heavy_atoms": _heavy_atoms}
-"""Properties that are exact sums over the drawn one-hots: they need no property network."""
+__all__ = ["Objective"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +26,9 @@ class Objective:
     targets: tuple[Target, ...]
     statistics: tuple[tuple[float, float], ...]
 
-    @property
-    def learned(self) -> tuple[Target, ...]:
-        """Targets whose property has to be predicted by a network."""
-        return tuple(target for target in self.targets if target.property not in ADDITIVE)
-
     def properties(self, smiles: Sequence[str]) -> NDArray[np.float64]:
-        """RDKit's values ``[len(smiles), targets]``, NaN where a graph is no molecule."""
-        return np.stack([evaluate(target.property, smiles) for target in self.targets], 1)
+        """RDKit's values ``[len(smiles), targets]``, NaN where there is no molecule or no value."""
+        return np.stack([evaluate(target.record, smiles) for target in self.targets], 1)
 
     def distances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance of each molecule to each target, in standard deviations of the data: ``[B, targets]``."""

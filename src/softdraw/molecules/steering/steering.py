@@ -28,7 +28,7 @@ from softdraw.molecules.model.drawing import Choose, Drawn, draw
 from softdraw.molecules.model.likelihood import decisions_of
 from softdraw.molecules.model.network import GraphNetwork, one_hot
 from softdraw.molecules.model.prefix_features import prefix_features
-from softdraw.molecules.steering.objectives import ADDITIVE, Objective
+from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.property_training import PropertyTraining
 from softdraw.random import Key
 from softdraw.schedules import Exponential
@@ -117,8 +117,15 @@ class Steering:
         self.pathwise = estimator != SCORE_FUNCTION
         self.estimator = one_hot_estimator(estimator, self.schedule.tau) if self.pathwise else None
         self.optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=(0.9, 0.98))
-        self.symbols = [kind.symbol for kind in graphs.vocabulary.types]
-        self.learned = [k for k, target in enumerate(objective.targets) if target.property not in ADDITIVE]
+        symbols = [kind.symbol for kind in graphs.vocabulary.types]
+        records = [target.record for target in objective.targets]
+        self.learned = [k for k, record in enumerate(records) if record.additive is None]
+        # what each atom type adds to the properties that are sums over atoms, by the target's place
+        self.added = {
+            k: torch.tensor([float(record.additive(symbol)) for symbol in symbols])
+            for k, record in enumerate(records)
+            if record.additive is not None
+        }
         self.teacher: PropertyTraining | None = None
         if self.pathwise and self.learned:
             self.teacher = PropertyTraining(
@@ -227,9 +234,9 @@ class Steering:
         if self.teacher is not None:
             predicted = self.teacher.network(drawn.kinds, drawn.orders)
         columns = []
-        for k, target in enumerate(self.objective.targets):
-            if target.property in ADDITIVE:
-                columns.append(ADDITIVE[target.property](drawn.kinds, drawn.orders, self.symbols))
+        for k in range(len(self.objective.targets)):
+            if k in self.added:
+                columns.append((drawn.kinds @ self.added[k]).sum(1))
             else:
                 columns.append(predicted[:, self.learned.index(k)])
         return torch.stack(columns, 1)

@@ -1,8 +1,9 @@
 """What drawn molecules are steered to, and how far they are from it."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from builtins import property as builtin_property
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Literal, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softdraw.molecules.chemistry.properties import PROPERTIES
+from softdraw.molecules.chemistry.properties import PROPERTIES, Property, property_of
 from softdraw.molecules.errors import TargetError
 
 __all__ = ["Target", "default_target", "distance", "parse_target", "targets_from"]
@@ -18,43 +19,73 @@ __all__ = ["Target", "default_target", "distance", "parse_target", "targets_from
 Values = TypeVar("Values", NDArray[np.float64], Tensor)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Target:
     """A property and where it should go.
 
-    Attributes:
-        property: a name that ``properties.property_function`` knows.
+    Args:
+        property: a name that ``properties.property_of`` knows (``"qed"`` in any case, ``"module:function"``),
+            a ``Property``, or a function from an RDKit molecule to a number.
         goal: a value, ``"max"`` or ``"min"``.
         weight: how much it counts beside other targets.
+
+    Attributes:
+        property: its name.
 
     Raises:
         TargetError: the property is unknown, the goal neither a finite number nor ``"max"`` or ``"min"``, or
             the weight not a positive number.
 
     Example:
-        >>> Target("qed", "max", 0.5)
+        >>> Target("QED", "max", 0.5)
         Target(property='qed', goal='max', weight=0.5)
         >>> str(Target("logp", 2.5))
         'logp=2.5'
+        >>> def rings(mol):
+        ...     return mol.GetRingInfo().NumRings()
+        >>> Target(rings, 2).record.label
+        'rings'
     """
 
     property: str
     goal: float | Literal["max", "min"]
-    weight: float = 1.0
+    weight: float
+    own: Property | None = field(repr=False)
 
-    def __post_init__(self) -> None:
-        if self.property not in PROPERTIES and ":" not in str(self.property):
-            raise TargetError(
-                f"property: got {self.property!r}, expected one of {', '.join(PROPERTIES)} or module:function"
-            )
-        if self.goal not in ("max", "min"):
-            object.__setattr__(
-                self, "goal", _finite(self.goal, f"goal of {self.property}", "a number, 'max' or 'min'")
-            )
-        weight = _finite(self.weight, f"weight of {self.property}", "a positive number")
-        if weight <= 0:
-            raise TargetError(f"weight of {self.property}: got {weight}, expected a positive number")
-        object.__setattr__(self, "weight", weight)
+    def __init__(
+        self,
+        property: str | Property | Callable[..., Any],  # noqa: A002 - the word that users write
+        goal: float | Literal["max", "min"],
+        weight: float = 1.0,
+    ) -> None:
+        own = None
+        if isinstance(property, str) and ":" in property:
+            name = property  # whose module is imported when it is first computed
+        else:
+            record = property_of(property)
+            name = record.name
+            own = None if PROPERTIES.get(name) is record else record
+            if own is not None and name in PROPERTIES:
+                raise TargetError(
+                    f"property: got one of your own called {name!r}, expected another name than softdraw's"
+                )
+        lowered = goal.lower() if isinstance(goal, str) else goal
+        if lowered not in ("max", "min"):
+            lowered = _finite(goal, f"goal of {name}", "a number, 'max' or 'min'")
+        number = _finite(weight, f"weight of {name}", "a positive number")
+        if number <= 0:
+            raise TargetError(f"weight of {name}: got {number}, expected a positive number")
+        for attribute, value in (("property", name), ("goal", lowered), ("weight", number), ("own", own)):
+            object.__setattr__(self, attribute, value)
+
+    @builtin_property
+    def record(self) -> Property:
+        """The property's record.
+
+        Raises:
+            TargetError: its module or function does not exist.
+        """
+        return self.own or property_of(self.property)
 
     def __str__(self) -> str:
         goal = self.goal if isinstance(self.goal, str) else f"{self.goal:g}"
@@ -82,12 +113,13 @@ def parse_target(text: str) -> Target:
     return Target(name.strip(), _goal(goal.strip()), _number(weight.strip(), "weight") if at else 1.0)
 
 
-def targets_from(targets: Target | str | Mapping[str, Any] | Iterable[Target | str]) -> list[Target]:
+def targets_from(targets: Target | str | Mapping[Any, Any] | Iterable[Target | str]) -> list[Target]:
     """Targets in any of the forms that a user may write.
 
     Args:
-        targets: a mapping from property to a value, to ``"max"`` or ``"min"``, or to one of these and a
-            weight; or one target or several, as ``Target`` or as text (see ``parse_target``).
+        targets: a mapping from property (a name, a ``Property`` or a function of a molecule) to a value, to
+            ``"max"`` or ``"min"``, or to one of these and a weight; or one target or several, as ``Target``
+            or as text (see ``parse_target``).
 
     Returns:
         At least one target, each property once.
@@ -100,22 +132,26 @@ def targets_from(targets: Target | str | Mapping[str, Any] | Iterable[Target | s
         ['logp=2.5', 'qed=max@0.5']
         >>> [str(target) for target in targets_from(["tpsa=min", Target("mw", 120)])]
         ['tpsa=min', 'mw=120']
+        >>> def rings(mol):
+        ...     return mol.GetRingInfo().NumRings()
+        >>> [target.goal for target in targets_from({rings: "max"})]
+        ['max']
     """
     if isinstance(targets, Target | str):
         targets = [targets]
     if isinstance(targets, Mapping):
-        found = [_from_pair(name, value) for name, value in targets.items()]
+        chosen = [_from_pair(which, value) for which, value in targets.items()]
     elif isinstance(targets, Iterable):
-        found = [entry if isinstance(entry, Target) else parse_target(entry) for entry in targets]
+        chosen = [entry if isinstance(entry, Target) else parse_target(entry) for entry in targets]
     else:
         raise TargetError(f"targets: got {type(targets).__name__}, expected a mapping or a list of targets")
-    if not found:
+    if not chosen:
         raise TargetError("targets: got none, expected at least one, such as {'logp': 2.5}")
-    names = [target.property for target in found]
+    names = [target.property for target in chosen]
     for name in names:
         if names.count(name) > 1:
             raise TargetError(f"targets: {name} comes {names.count(name)} times, expected once")
-    return found
+    return chosen
 
 
 def default_target(mean: float, std: float) -> Target:
@@ -172,12 +208,13 @@ def distance(values: Values, target: Target, mean: float, std: float) -> Values:
     return abs(values - target.goal) / std
 
 
-def _from_pair(name: str, value: Any) -> Target:
+def _from_pair(which: Any, value: Any) -> Target:
     if isinstance(value, tuple | list):
         if len(value) != 2:
+            name = which if isinstance(which, str) else property_of(which).name
             raise TargetError(f"target of {name}: got {value!r}, expected (goal, weight)")
-        return Target(name, _goal(value[0]), value[1])
-    return Target(name, _goal(value))
+        return Target(which, _goal(value[0]), value[1])
+    return Target(which, _goal(value))
 
 
 def _goal(value: Any) -> Any:

@@ -1,0 +1,129 @@
+"""The record of a property: how it is computed, what it is called, how it is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from softdraw.arguments import wrong_type
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+__all__ = ["WORDS", "Property"]
+
+WORDS = ("label", "unit", "digits", "scale", "lowest", "highest")
+"""Fields of a property that a report needs to write about it."""
+
+
+def _missing(mol: "Chem.Mol") -> float:
+    raise NotImplementedError  # stands for a missing argument, which ``Property`` refuses
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property of a molecule.
+
+    Called with an RDKit molecule it gives its number. The properties that come with softdraw are in
+    ``PROPERTIES``; a function of your own becomes one by ``Property.of``, or with a label and a unit by
+    ``Property("score", "my score", "", 2, function)``.
+
+    Args:
+        name: what targets, files and the command line call it.
+        label: what a report calls it; by default the last part of the name.
+        unit: of the values, empty where there is none.
+        digits: after the point, where a value is written; None writes three significant ones.
+        compute: from an RDKit molecule to a number.
+        additive: what an atom of a symbol adds to it, where the property is such a sum: it is then exact on
+            drawn graphs and needs no property network.
+        scale: what the ends of the values mean, where there is no unit.
+        lowest, highest: what steering to ``"min"`` or ``"max"`` asks for, in a chemist's words.
+        shown: whether a report shows it without being asked.
+        compared: whether scores compare its distribution with the reference.
+
+    Raises:
+        TypeError: the name is no text, or ``compute`` no function.
+
+    Example:
+        >>> from rdkit import Chem
+        >>> rings = Property("rings", digits=0, compute=lambda mol: mol.GetRingInfo().NumRings())
+        >>> rings.written(rings(Chem.MolFromSmiles("C1CC1")))
+        '1'
+    """
+
+    name: str
+    label: str = ""
+    unit: str = ""
+    digits: int | None = None
+    compute: Callable[["Chem.Mol"], Any] = _missing
+    additive: Callable[[str], float] | None = None
+    scale: str = ""
+    lowest: str = ""
+    highest: str = ""
+    shown: bool = False
+    compared: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise wrong_type("name", self.name, "a name of the property")
+        if self.compute is _missing or not callable(self.compute):
+            raise wrong_type(
+                "compute",
+                None if self.compute is _missing else self.compute,
+                "a function of an RDKit molecule",
+            )
+        if not self.label:
+            object.__setattr__(self, "label", _last_part(self.name))
+
+    @classmethod
+    def of(cls, function: Callable[["Chem.Mol"], Any]) -> "Property":
+        """A property from a function, named after its module and itself.
+
+        Example:
+            >>> from rdkit.Chem.Lipinski import NumRotatableBonds
+            >>> Property.of(len).name
+            'builtins:len'
+        """
+        if isinstance(function, cls):
+            return function
+        named = function if hasattr(function, "__qualname__") else type(function)
+        return cls(f"{named.__module__}:{named.__qualname__}", compute=function)
+
+    def __call__(self, mol: "Chem.Mol") -> float:
+        """The property of a molecule as a float; whatever the function raises, and NaN, pass."""
+        value = self.compute(mol)
+        return float(value.item() if hasattr(value, "item") else value)
+
+    @property
+    def title(self) -> str:
+        """The label with its unit or scale."""
+        return ", ".join(filter(None, (self.label, self.unit or self.scale)))
+
+    def written(self, value: float) -> str:
+        """A value as text, without its unit."""
+        return f"{value:.3g}" if self.digits is None else f"{value:.{self.digits}f}"
+
+    def goal_text(self, goal: Any) -> str:
+        """A goal of steering in words.
+
+        Example:
+            >>> weight = Property("mw", "weight", "g/mol", 0, len)
+            >>> weight.goal_text(300), weight.goal_text("max")
+            ('a weight of 300 g/mol', 'the highest weight')
+        """
+        if goal == "max":
+            return self.highest or f"the highest {self.label}"
+        if goal == "min":
+            return self.lowest or f"the lowest {self.label}"
+        number = f"{goal:.4g}" if isinstance(goal, int | float) else str(goal)
+        if self.additive is not None and not self.unit:
+            return f"{number} {self.label}"
+        return f"a {self.label} of {number}" + f" {self.unit}" * bool(self.unit)
+
+    def words(self) -> dict[str, Any]:
+        """All but the function, ready for JSON: what a report needs, which imports nobody's module."""
+        return {name: getattr(self, name) for name in WORDS}
+
+
+def _last_part(name: str) -> str:
+    last = name.rpartition(":")[2].rpartition(".")[2]
+    return "lambda" if last == "<lambda>" else last or name
