@@ -101,19 +101,19 @@ def test_a_window_without_gradients_is_an_error():
     s.step(2)
     with pytest.raises(RuntimeError, match="saw no gradient in the last 3 steps"):
         s.step()
-    with pytest.raises(ValueError, match="last dimension of classes"):
+    with pytest.raises(ValueError, match=r"grad: got .*, expected a last dimension of classes"):
         s.observe(torch.tensor(1.0))
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"floor": 2.0}, "floor must be"),
-        ({"floor": 0.0}, "floor must be"),
-        ({"factor": 1.0}, "factor must be below 1"),
-        ({"max_dead": 1.5}, "max_dead must be"),
-        ({"max_variance": 0.0}, "max_variance must be"),
-        ({"threshold": 0.0}, "threshold must be"),
+        ({"floor": 2.0}, r"floor: got 2\.0, expected a number > 0 and <= 1"),
+        ({"floor": 0.0}, r"floor: got 0\.0"),
+        ({"factor": 1.0}, r"factor: got 1\.0, expected a number > 0 and < 1"),
+        ({"max_dead": 1.5}, r"max_dead: got 1\.5, expected a number >= 0 and <= 1"),
+        ({"max_variance": 0.0}, r"max_variance: got 0\.0"),
+        ({"threshold": 0.0}, r"threshold: got 0\.0"),
     ],
 )
 def test_wrong_values_are_named(options, words):
@@ -131,6 +131,23 @@ def decide_on_a_rank(rank, world, path):
     assert s.measured.rows == 100
     assert s.measured.dead == pytest.approx(0.2)
     assert s.value == 0.5
+    # One rank has seen nothing (an expert that no token of it chose): the others decide for it.
+    if rank == 0:
+        s.observe(rows(0, 30))
+    s.step()
+    assert (s.measured.rows, s.value) == (30, 0.25)
+    # The ranks have seen rows of different numbers of classes, and rows that both have.
+    s.observe(rows(0, 10, classes=7))
+    s.observe(rows(0, 10, classes=3 if rank == 0 else 5))
+    if rank == 1:
+        s.observe(rows(4, 6, classes=6))
+    s.step()
+    assert s.measured.rows == 50
+    assert s.measured.dead == pytest.approx(4 / 50)
+    # Nobody has seen anything: an error on every rank.
+    with pytest.raises(RuntimeError, match="saw no gradient"):
+        s.step()
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 

@@ -1,6 +1,7 @@
 """Closed forms at given steps, the published schedules among them, and the errors of the arguments."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from softdraw.schedules import (
     Adaptive,
+    ClosedForm,
     Constant,
     Cosine,
     Exponential,
@@ -95,26 +97,28 @@ def test_decays_fall_between_start_and_floor(start, share, rate, every, step):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Constant(0.0), r"tau must be a finite number > 0, got 0\.0"),
-        (lambda: Constant(math.nan), "tau must be a finite number > 0, got nan"),
-        (lambda: Linear(start=-1.0), r"start must be a finite number > 0, got -1\.0"),
-        (lambda: Linear(end=math.inf), "end must be a finite number > 0, got inf"),
-        (lambda: Linear(steps=0), "steps must be at least 1, got 0"),
-        (lambda: Cosine(steps=-3), "steps must be at least 1, got -3"),
-        (lambda: Exponential(1.0, floor=2.0), r"floor must be a finite number >= 0 and <= 1, got 2\.0"),
-        (lambda: Exponential(rate=-1e-4), "rate must be a finite number >= 0, got -0.0001"),
-        (lambda: Exponential(every=0), "every must be at least 1, got 0"),
-        (lambda: Multiplicative(factor=1.5), r"factor must be a finite number > 0 and <= 1, got 1\.5"),
-        (lambda: Piecewise({}), "points must begin at step 0"),
-        (lambda: Piecewise({5: 1.0}), "points must begin at step 0"),
-        (lambda: Piecewise([(0, 1.0), (9, 0.5), (9, 0.1)]), r"must rise, got \[0, 9, 9\]"),
-        (lambda: Piecewise({0: 1.0, 9: 0.0}), "tau at step 9 must be a finite number > 0"),
-        (lambda: Piecewise({0: 1.0}, "cubic"), "interpolation must be one of .*'cubic'"),
-        (lambda: Sequential([Constant()], [3]), "got 1 milestones for 1 schedules"),
+        (lambda: Constant(0.0), r"tau: got 0\.0, expected a number > 0 and < inf"),
+        (lambda: Constant(math.nan), "tau: got nan, expected a number > 0 and < inf"),
+        (lambda: Linear(start=-1.0), r"start: got -1\.0, expected a number > 0"),
+        (lambda: Linear(end=math.inf), "end: got inf, expected a number > 0 and < inf"),
+        (lambda: Linear(steps=0), "steps: got 0, expected an int >= 1"),
+        (lambda: Cosine(steps=-3), "steps: got -3, expected an int >= 1"),
+        (lambda: Exponential(1.0, floor=2.0), r"floor: got 2\.0, expected a number >= 0 and <= 1"),
+        (lambda: Exponential(rate=-1e-4), "rate: got -0.0001, expected a number >= 0"),
+        (lambda: Exponential(every=0), "every: got 0, expected an int >= 1"),
+        (lambda: Multiplicative(factor=1.5), r"factor: got 1\.5, expected a number > 0 and <= 1"),
+        (lambda: Piecewise({}), "points: got .*, expected the first at step 0"),
+        (lambda: Piecewise({5: 1.0}), "points: got .*, expected the first at step 0"),
+        (lambda: Piecewise([(0, 1.0), (9, 0.5), (9, 0.1)]), r"points: got \(0, 9, 9\), expected .* rise"),
+        (lambda: Piecewise({0: 1.0, 9: 0.0}), r"tau at step 9: got 0\.0, expected a number > 0"),
+        (lambda: Piecewise({0: 1.0}, "cubic"), "interpolation: got 'cubic', expected one of"),
+        (lambda: Sequential([Constant()], [3]), "milestones: got 1 for 1 schedules, expected 0"),
+        (lambda: Sequential([], []), "schedules: got .*, expected one schedule or more"),
         (
             lambda: Sequential([Constant(), Constant(), Constant()], [4, 4]),
-            r"milestones must rise, got \[4, 4\]",
+            r"milestones: got \(4, 4\), expected steps that rise",
         ),
+        (lambda: Sequential([{"schedule": "Constnat"}], []), "schedule: got 'Constnat', expected one of"),
     ],
 )
 def test_wrong_values_are_named(make, words):
@@ -123,9 +127,42 @@ def test_wrong_values_are_named(make, words):
 
 
 def test_wrong_types_are_named():
-    with pytest.raises(TypeError, match=r"steps must be an int, got 2\.5"):
-        Linear(steps=2.5)
-    with pytest.raises(TypeError, match="every must be an int, got True"):
-        Exponential(every=True)
-    with pytest.raises(TypeError, match="formulas of the step count"):
-        Sequential([Constant(), Adaptive()], [3])
+    for make, words in (
+        (lambda: Linear(steps=2.5), r"steps: got 2\.5, expected an int >= 1"),
+        (lambda: Exponential(every=True), "every: got True, expected an int >= 1"),
+        (lambda: Linear(start="1"), "start: got '1', expected a number > 0"),
+        (lambda: Constant(None), "tau: got None, expected a number > 0"),
+        (lambda: Piecewise(3), "points: got 3, expected a mapping or pairs"),
+        (lambda: Sequential([Constant(), Adaptive()], [3]), "schedules: got .*, expected formulas"),
+        (lambda: Sequential([Constant(), Constant()], [2.5]), r"milestones: got 2\.5, expected an int"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            make()
+
+
+def test_a_schedule_of_ones_own_is_a_formula_with_fields():
+    @dataclass(eq=False, repr=False)
+    class Halving(ClosedForm):
+        every: int = 10
+
+        def at(self, step):
+            return 2.0 ** -(step // self.every)
+
+    s = Halving(every=5)
+    s.step(5)
+    assert (s.value, repr(s), s.config()) == (0.5, "Halving(every=5)", {"every": 5})
+    joined = Sequential(**Sequential([Constant(), s], [3]).config())
+    assert joined.at(8) == 0.5
+
+    class Forgetful(ClosedForm):
+        def __init__(self, every):
+            self.every = every
+            super().__init__()
+
+        def at(self, step):
+            return 1.0
+
+    with pytest.raises(TypeError, match="Forgetful: got no method config"):
+        Forgetful(3)
+    with pytest.raises(TypeError, match="abstract"):
+        ClosedForm()

@@ -5,6 +5,7 @@ import io
 import json
 
 import matplotlib.figure
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ NAMES = list(EXAMPLES)
 
 def test_the_list_is_complete():
     public = {n for n in schedules.__all__ if issubclass(getattr(schedules, n), schedules.Schedule)}
-    assert public - {"Schedule", "ClosedForm"} == set(NAMES)
+    assert public - {"Schedule", "Resumable", "ClosedForm"} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -146,10 +147,47 @@ def test_state_of_another_schedule_is_refused():
         schedules.Linear().load_state_dict({"step_count": 3})
 
 
-@pytest.mark.parametrize("name", CLOSED)
-def test_negative_steps_are_refused(name):
-    with pytest.raises(ValueError, match="count must be at least 0, got -1"):
-        EXAMPLES[name]().step(-1)
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_are_whole_numbers(name):
+    s = EXAMPLES[name]()
+    with pytest.raises(ValueError, match="count: got -5, expected an int >= 0"):
+        s.step(-5)
+    for wrong in (2.5, True, "3"):
+        with pytest.raises(TypeError, match=r"count: got .*, expected an int >= 0"):
+            s.step(wrong)
+    assert s.step_count == 0
+    s.step(np.int64(1))
+    assert type(s.step_count) is int
+    assert s.step_count == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_config_makes_the_schedule_again(name):
+    s = EXAMPLES[name]()
+    advance(s, 4)
+    for config in (s.config(), json.loads(json.dumps(s.config()))):
+        again = type(s)(**config)
+        assert again.config() == s.config()
+        advance(again, 4)
+        assert again.value == s.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_saved_how_is_said_by_the_type(name):
+    s = EXAMPLES[name]()
+    assert isinstance(s, schedules.Resumable) != isinstance(s, torch.nn.Module)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schedule_made_under_the_meta_device_has_a_temperature(name):
+    with torch.device("meta"):
+        s = EXAMPLES[name]()
+    if isinstance(s, torch.nn.Module):
+        s.to_empty(device="cpu")
+        s.reset_parameters()
+    assert s.tau.item() == EXAMPLES[name]().tau.item()
+    advance(s, 5)
+    assert s.tau.item() == pytest.approx(s.value)
 
 
 def test_a_change_of_tau_recompiles_nothing():

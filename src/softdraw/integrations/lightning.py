@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from torch import nn
 
 from softdraw.diagnostics import GradientMonitor
-from softdraw.schedules import Schedule
+from softdraw.schedules import Resumable, Schedule
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -88,11 +88,13 @@ class TemperatureCallback(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What the checkpoint keeps."""
-        return {"schedule": self.schedule.state_dict()}
+        # A learned temperature is a parameter of the model, and is saved with it.
+        return {"schedule": self.schedule.state_dict()} if isinstance(self.schedule, Resumable) else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
-        self.schedule.load_state_dict(state_dict["schedule"])
+        if isinstance(self.schedule, Resumable):
+            self.schedule.load_state_dict(state_dict["schedule"])
 
 
 class GradientMonitorCallback(Callback):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from softdraw.schedules import Learned, Schedule
+from softdraw.schedules import Resumable, Schedule
 
 try:
     from transformers import TrainerCallback
@@ -45,7 +45,7 @@ class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[mis
     def state(self) -> dict[str, Any]:
         """What the checkpoint keeps: plain types that JSON can hold."""
         # A learned temperature is a parameter of the model, and is saved with it.
-        held = {} if isinstance(self.schedule, Learned) else {self.name: self.schedule.state_dict()}
+        held = {self.name: self.schedule.state_dict()} if isinstance(self.schedule, Resumable) else {}
         return {"args": {}, "attributes": {"states": held}}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -55,7 +55,7 @@ class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[mis
         saved = (state.stateful_callbacks or {}).get(type(self).__name__, [])
         for entry in saved if isinstance(saved, list) else [saved]:
             held = entry["attributes"]["states"]
-            if self.name in held:
+            if self.name in held and isinstance(self.schedule, Resumable):
                 self.schedule.load_state_dict(held[self.name])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

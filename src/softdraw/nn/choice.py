@@ -11,7 +11,8 @@ from softdraw import estimators
 from softdraw.functional import gumbel_max
 from softdraw.nn.keys import layer_key
 from softdraw.random import Key
-from softdraw.schedules import Adaptive, Learned, Schedule
+from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
+from softdraw.schedules.saved import SavedSchedule
 
 Evaluation = Literal["argmax", "sample", "mean"]
 
@@ -73,6 +74,8 @@ class Choice(nn.Module):
         self.evaluation = evaluation
         # A Learned schedule is a module, so its parameter becomes one of the layer's.
         self.schedule = tau if isinstance(tau, Schedule) else None
+        if isinstance(tau, Resumable):
+            self.temperature = SavedSchedule(tau)
 
     @property
     def tau(self) -> float | Tensor | None:

@@ -10,7 +10,8 @@ from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.nn.keys import layer_key
 from softdraw.random import Key
-from softdraw.schedules import Adaptive, Learned, Schedule
+from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
+from softdraw.schedules.saved import SavedSchedule
 
 
 class HardConcreteGate(nn.Module):
@@ -75,6 +76,8 @@ class HardConcreteGate(nn.Module):
         self.schedule: Schedule | None = None
         if estimator == "hard-concrete":
             self.schedule = tau if isinstance(tau, Schedule) else None
+            if isinstance(tau, Resumable):
+                self.temperature = SavedSchedule(tau)
             self._tau = 2.0 / 3.0 if tau is None or isinstance(tau, Schedule) else tau
             HardConcrete(self._tau, logits=torch.zeros(()), gamma=gamma, zeta=zeta, validate_args=True)
         else:

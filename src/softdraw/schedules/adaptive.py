@@ -1,16 +1,22 @@
 """A temperature that falls as far as the gradient can bear."""
 
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from softdraw.schedules.base import Schedule, check_count, check_number
+from softdraw.arguments import read_count, wrong_value
+from softdraw.schedules.base import Resumable, shared_tensor
+from softdraw.schedules.fields import count, number, plain, read_fields
 from softdraw.schedules.trace import Trace
 from softdraw.schedules.window import Measured, Window
 
+__all__ = ["Adaptive"]
 
-class Adaptive(Schedule):
+
+@dataclass(eq=False, repr=False)
+class Adaptive(Resumable):
     """Lower tau while the gradient of the logits stays alive and calm; back off a notch when it does not.
 
     A low temperature brings the relaxation close to the discrete problem and kills the gradient of ever more
@@ -40,9 +46,9 @@ class Adaptive(Schedule):
         device: where ``tau`` is stored.
 
     Raises:
+        TypeError: an argument is no number, or ``every`` no int.
         ValueError: a number is out of its range.
-        TypeError: ``every`` is no int.
-        RuntimeError: a window ended without any gradient.
+        RuntimeError: a window ended without any gradient, on any rank.
 
     Example:
         >>> import torch, softdraw as sd
@@ -53,34 +59,25 @@ class Adaptive(Schedule):
         tensor(1.)
     """
 
-    def __init__(
-        self,
-        start: float = 1.0,
-        floor: float = 0.1,
-        factor: float = 0.98,
-        every: int = 100,
-        max_dead: float = 0.05,
-        max_variance: float | None = 10.0,
-        threshold: float = 1e-6,
-        *,
-        device: torch.device | str | None = None,
-    ) -> None:
-        self.start = check_number("start", start)
-        self.floor = check_number("floor", floor, below=self.start)
-        self.factor = check_number("factor", factor, below=1.0)
-        if self.factor == 1.0:
-            raise ValueError("factor must be below 1, got 1.0")
-        self.every = check_count("every", every)
-        self.max_dead = check_number("max_dead", max_dead, strict=False, below=1.0)
-        self.max_variance = None if max_variance is None else check_number("max_variance", max_variance)
-        self.threshold = check_number("threshold", threshold)
+    start: float = number(1.0, above=0.0)
+    floor: float = number(0.1, above=0.0, most="start")
+    factor: float = number(0.98, above=0.0, below=1.0)
+    every: int = count(100)
+    max_dead: float = number(0.05, least=0.0, most=1.0)
+    max_variance: float | None = number(10.0, above=0.0, optional=True)
+    threshold: float = number(1e-6, above=0.0)
+    _: KW_ONLY
+    device: torch.device | str | None = None
+
+    def __post_init__(self) -> None:
+        read_fields(self)
         self.measured: Measured | None = None
         self._first_variance: float | None = None
         self._window = Window(self.threshold)
         self._trace = Trace()
         self._step_count = 0
         self._value = self.start
-        self._tau = torch.tensor(self.start, dtype=torch.float32, device=device)
+        self._tau = shared_tensor(self.start, self.device)
         self._trace.add(0, self.start)
 
     @property
@@ -109,7 +106,7 @@ class Adaptive(Schedule):
             ValueError: ``grad`` has no dimension of classes.
         """
         if grad.dim() == 0:
-            raise ValueError("grad must have a last dimension of classes, got shape []")
+            raise wrong_value("grad", grad, "a last dimension of classes")
         self._window.add(grad, valid)
 
     def watch(self, logits: Tensor, valid: Tensor | None = None) -> None:
@@ -121,10 +118,11 @@ class Adaptive(Schedule):
         """Count ``count`` steps, and decide at the end of each window.
 
         Raises:
+            TypeError: ``count`` is no int.
             ValueError: ``count`` is negative.
             RuntimeError: no gradient was observed in the window.
         """
-        for _ in range(check_count("count", count, least=0)):
+        for _ in range(read_count("count", count)):
             self._step_count += 1
             if self._step_count % self.every == 0:
                 self._decide()
@@ -132,8 +130,7 @@ class Adaptive(Schedule):
 
     def config(self) -> dict[str, Any]:
         """The arguments that make this schedule again."""
-        names = ("start", "floor", "factor", "every", "max_dead", "max_variance", "threshold")
-        return {name: getattr(self, name) for name in names}
+        return plain(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Arguments, count, temperature, the open window and the past, in plain Python types."""
@@ -147,14 +144,21 @@ class Adaptive(Schedule):
             "trace": self._trace.state(),
         }
 
+    def position(self) -> dict[str, Any]:
+        """The state without the past temperatures."""
+        state = self.state_dict()
+        del state["trace"]
+        return state
+
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Go on from ``state``, in the middle of a window too; see ``Schedule.load_state_dict``."""
-        self._check_config(state, strict)
-        self._step_count = int(state["step_count"])
+        """Go on from ``state``, in the middle of a window too; see ``Resumable.load_state_dict``."""
+        self._step_count = self._check_state(state, strict)
         self._first_variance = state["first_variance"]
         self._window.load(state["window"])
-        self._trace.load(**state["trace"])
         self._set(float(state["tau"]))
+        self._trace = Trace()
+        if "trace" in state:
+            self._trace.load(**state["trace"])
 
     def curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
         """The past and the present."""

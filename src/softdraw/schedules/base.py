@@ -1,88 +1,59 @@
-"""What every schedule promises: one shared tensor, ``step``, exact resume, ``plot``."""
+"""What every schedule promises: one temperature, ``step``, a curve; and exact resume where it is plain."""
 
-import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count
+from softdraw.schedules.fields import plain, read_fields
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-def check_number(
-    name: str, value: float, *, above: float = 0.0, strict: bool = True, below: float = math.inf
-) -> float:
-    """Return ``value`` as a finite float between the limits, or raise a ValueError that names it."""
-    number = float(value)
-    low = number > above if strict else number >= above
-    if not (math.isfinite(number) and low and number <= below):
-        limit = f"{'>' if strict else '>='} {above:g}" + (
-            f" and <= {below:g}" if math.isfinite(below) else ""
-        )
-        raise ValueError(f"{name} must be a finite number {limit}, got {value!r}")
-    return number
+__all__ = ["ClosedForm", "Resumable", "Schedule", "shared_tensor"]
 
 
-def check_count(name: str, value: int, *, least: int = 1) -> int:
-    """Return ``value`` if it is an int of at least ``least``, or raise an error that names it."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return value
-
-
-class Schedule:
+class Schedule(ABC):
     """A temperature that changes over training.
 
-    ``tau`` is a float32 tensor of shape ``[]``. It is one object for the life of the schedule and ``step``
-    writes into it, so layers (and graphs of ``torch.compile``) that hold it see the change and recompile
-    nothing. Call ``step`` once after each optimizer step, when ``backward`` has run.
-
-    A schedule is a pure function of what it was given and of its count of steps, in Python floats, so it is
-    the same on every rank and after a resume.
+    ``tau`` is a float32 tensor of shape ``[]``. Call ``step`` once after each optimizer step, when
+    ``backward`` has run. How a schedule is saved depends on what it is: a ``Resumable`` one is a formula or a
+    record and has a plain ``state_dict``; ``Learned`` is a module, saved with the model.
     """
 
     @property
+    @abstractmethod
     def tau(self) -> Tensor:
         """The temperature, shape ``[]``, float32."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def step_count(self) -> int:
         """How many steps have been taken."""
-        raise NotImplementedError
 
     @property
     def value(self) -> float:
         """The temperature as a Python float (for logs)."""
         return float(self.tau.detach())
 
+    @abstractmethod
     def step(self, count: int = 1) -> None:
-        """Move on by ``count`` steps."""
-        raise NotImplementedError
-
-    def config(self) -> dict[str, Any]:
-        """The arguments that make this schedule again; part of ``state_dict`` and of ``repr``."""
-        raise NotImplementedError
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that an exact resume needs, in plain Python types (safe to load without pickle)."""
-        raise NotImplementedError
-
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> Any:
-        """Go on from ``state``.
+        """Move on by ``count`` steps.
 
         Raises:
-            ValueError: ``state`` was saved by a schedule with other arguments. ``strict=False`` accepts it:
-                the arguments of this schedule hold, and only the position is taken over.
+            TypeError: ``count`` is no int.
+            ValueError: ``count`` is negative.
         """
-        raise NotImplementedError
 
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this schedule again, in plain Python types."""
+
+    @abstractmethod
     def curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
         """Steps and temperatures to draw: the plan for a formula, the past for a measured temperature."""
-        raise NotImplementedError
 
     def plot(self, steps: int | None = None, ax: "Axes | None" = None) -> "Axes":
         """Draw temperature against step with matplotlib (extra ``plot``) and return the axes.
@@ -107,7 +78,38 @@ class Schedule:
         ax.set_title(repr(self), fontsize="small")
         return ax
 
-    def _check_config(self, state: dict[str, Any], strict: bool) -> None:
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+
+
+class Resumable(Schedule):
+    """A schedule whose state is plain: saved with JSON or ``torch.save``, loaded without pickle.
+
+    ``tau`` is one tensor for the life of the schedule and ``step`` writes into it, so layers (and graphs of
+    ``torch.compile``) that hold it see the change and recompile nothing. What it holds follows from the
+    arguments, the count of steps and what was observed, in Python floats, so it is the same on every rank and
+    after a resume.
+    """
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that an exact resume needs, in plain Python types."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
+        """Go on from ``state``.
+
+        Raises:
+            ValueError: ``state`` was saved by a schedule with other arguments. ``strict=False`` accepts it:
+                the arguments of this schedule hold, and only the position is taken over.
+        """
+
+    def position(self) -> dict[str, Any]:
+        """The state without what is kept for pictures only: what a model's checkpoint holds."""
+        return self.state_dict()
+
+    def _check_state(self, state: dict[str, Any], strict: bool) -> int:
+        """The count of steps in ``state``, if that is a state of this schedule."""
         missing = sorted({"schedule", "step_count", "config"} - set(state))
         if missing:
             raise ValueError(
@@ -122,29 +124,40 @@ class Schedule:
             raise ValueError(
                 f"state was saved by a {name} with other arguments: {listed}; strict=False allows it"
             )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.config().items())})"
+        return read_count("step_count", state["step_count"])
 
 
-class ClosedForm(Schedule):
-    """A schedule that is a formula of the step count: subclasses implement ``at`` and ``config``.
+class ClosedForm(Resumable):
+    """A schedule that is a formula of the step count: subclasses write ``at``.
+
+    A subclass that is a dataclass has its arguments, its ``config`` and its ``repr`` from its fields; any
+    other also writes ``config`` and calls ``super().__init__`` when its attributes are set.
+
+    Raises:
+        TypeError: a subclass without ``config`` that is no dataclass.
 
     Example:
+        >>> from dataclasses import dataclass
         >>> from softdraw.schedules import ClosedForm
-        >>> class Halving(ClosedForm):
+        >>> @dataclass(eq=False, repr=False)
+        ... class Halving(ClosedForm):
+        ...     every: int = 10
         ...     def at(self, step):
-        ...         return 2.0 ** -(step // 10)
-        ...     def config(self):
-        ...         return {}
-        >>> s = Halving()
-        >>> s.step(20); s.tau
-        tensor(0.2500)
+        ...         return 2.0 ** -(step // self.every)
+        >>> s = Halving(every=5)
+        >>> s.step(10); s, s.tau
+        (Halving(every=5), tensor(0.2500))
     """
 
     def __init__(self, *, device: torch.device | str | None = None) -> None:
+        if type(self).config is ClosedForm.config:
+            self.config()  # refuses a class without arguments to save by, now and not at the first save
         self._step_count = 0
-        self._tau = torch.tensor(self.at(0), dtype=torch.float32, device=device)
+        self._tau = shared_tensor(self.at(0), device)
+
+    def __post_init__(self) -> None:
+        read_fields(self)
+        ClosedForm.__init__(self, device=getattr(self, "device", None))
 
     @property
     def tau(self) -> Tensor:
@@ -156,22 +169,27 @@ class ClosedForm(Schedule):
         """How many steps have been taken."""
         return self._step_count
 
+    @abstractmethod
     def at(self, step: int) -> float:
         """The temperature after ``step`` steps, as a Python float."""
-        raise NotImplementedError
 
     @property
     def value(self) -> float:
         """The temperature as a Python float, in double precision and without a device synchronisation."""
         return self.at(self.step_count)
 
+    def config(self) -> dict[str, Any]:
+        """The arguments that make this schedule again: the fields of a dataclass."""
+        return plain(self)
+
     def step(self, count: int = 1) -> None:
         """Move on by ``count`` steps and write the new temperature into ``tau``.
 
         Raises:
+            TypeError: ``count`` is no int.
             ValueError: ``count`` is negative.
         """
-        self._step_count += check_count("count", count, least=0)
+        self._step_count += read_count("count", count)
         self._write()
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,9 +197,8 @@ class ClosedForm(Schedule):
         return {"schedule": type(self).__name__, "step_count": self.step_count, "config": self.config()}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Go on from ``state``; see ``Schedule.load_state_dict``."""
-        self._check_config(state, strict)
-        self._step_count = int(state["step_count"])
+        """Go on from ``state``; see ``Resumable.load_state_dict``."""
+        self._step_count = self._check_state(state, strict)
         self._write()
 
     def horizon(self) -> int:
@@ -190,10 +207,22 @@ class ClosedForm(Schedule):
 
     def curve(self, steps: int | None = None) -> tuple[list[int], list[float]]:
         """At most 501 points of the formula from step 0 to ``steps``."""
-        last = self.horizon() if steps is None else check_count("steps", steps)
+        last = self.horizon() if steps is None else read_count("steps", steps, 1)
         x = sorted({round(i * last / 500) for i in range(501)})
         return x, [self.at(step) for step in x]
 
     def _write(self) -> None:
         with torch.no_grad():
             self._tau.fill_(self.at(self._step_count))
+
+
+def shared_tensor(value: float, device: torch.device | str | None) -> Tensor:
+    """The tensor that a schedule writes its temperature into.
+
+    On ``device``, or on torch's default one; a model that is built on the meta device to be filled later
+    still has a temperature, so that one lies on the CPU.
+    """
+    tau = torch.tensor(value, dtype=torch.float32, device=device)
+    if device is None and tau.is_meta:
+        return torch.tensor(value, dtype=torch.float32, device="cpu")
+    return tau

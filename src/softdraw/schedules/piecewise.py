@@ -7,7 +7,10 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from softdraw.schedules.base import ClosedForm, check_count, check_number
+from softdraw.arguments import read_choice, read_count, read_number, wrong_type, wrong_value
+from softdraw.schedules.base import ClosedForm
+
+__all__ = ["Interpolation", "Piecewise"]
 
 Interpolation = Literal["linear", "constant", "exponential"]
 
@@ -24,9 +27,9 @@ class Piecewise(ClosedForm):
         device: where ``tau`` is stored.
 
     Raises:
+        TypeError: points that are no pairs, a step that is no int, a temperature that is no number.
         ValueError: no point, the first is not at step 0, steps do not rise, a temperature is not > 0, or an
             unknown interpolation.
-        TypeError: a step is no int.
 
     Example:
         >>> import softdraw as sd
@@ -42,16 +45,19 @@ class Piecewise(ClosedForm):
         *,
         device: torch.device | str | None = None,
     ) -> None:
-        pairs = list(points.items()) if isinstance(points, Mapping) else [(s, t) for s, t in points]
+        try:
+            pairs = list(points.items()) if isinstance(points, Mapping) else [(s, t) for s, t in points]
+        except (TypeError, ValueError):
+            raise wrong_type("points", points, "a mapping or pairs of step and temperature") from None
         self.points = [
-            (check_count("step", s, least=0), check_number(f"tau at step {s}", t)) for s, t in pairs
+            (read_count("step", step), read_number(f"tau at step {step}", tau, above=0.0, below=math.inf))
+            for step, tau in pairs
         ]
         if not self.points or self.points[0][0] != 0:
-            raise ValueError(f"points must begin at step 0, got {points!r}")
+            raise wrong_value("points", points, "the first at step 0")
         if any(later <= earlier for (earlier, _), (later, _) in pairwise(self.points)):
-            raise ValueError(f"the steps of points must rise, got {[s for s, _ in self.points]}")
-        if interpolation not in get_args(Interpolation):
-            raise ValueError(f"interpolation must be one of {get_args(Interpolation)}, got {interpolation!r}")
+            raise wrong_value("points", tuple(step for step, _ in self.points), "steps that rise")
+        read_choice("interpolation", interpolation, get_args(Interpolation))
         self.interpolation = interpolation
         super().__init__(device=device)
 

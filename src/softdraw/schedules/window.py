@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+__all__ = ["Measured", "Window"]
+
 
 class Measured(NamedTuple):
     """What a window of gradients says: rows seen, share of dead rows, variance of a row."""
@@ -46,16 +48,37 @@ class Window:
     def measure(self) -> Measured:
         """Share of dead rows and total variance of a row around the mean row, over all ranks."""
         rows = dead = squares = mean_part = 0.0
-        for classes in sorted(self.sums):
-            sums = self.sums[classes].clone()
-            if dist.is_available() and dist.is_initialized():
-                dist.all_reduce(sums)
+        for sums in self._over_ranks():
             count, died, square, *total = sums.tolist()
             rows, dead, squares = rows + count, dead + died, squares + square
             mean_part += sum(t * t for t in total) / max(count, 1.0)
         if rows == 0.0:
             return Measured(0, 0.0, 0.0)
         return Measured(int(rows), dead / rows, max(0.0, (squares - mean_part) / rows))
+
+    def _over_ranks(self) -> list[Tensor]:
+        """The sums for each number of classes; a rank that saw fewer, or none, takes part all the same."""
+        mine = sorted(self.sums)
+        if not (dist.is_available() and dist.is_initialized()):
+            return [self.sums[classes] for classes in mine]
+        device = _collective_device()
+        most = torch.tensor(len(mine), device=device)
+        dist.all_reduce(most, dist.ReduceOp.MAX)
+        if not int(most):
+            return []
+        padded = torch.full((int(most),), -1, device=device)
+        padded[: len(mine)] = torch.tensor(mine, dtype=padded.dtype, device=device)
+        gathered = [torch.empty_like(padded) for _ in range(dist.get_world_size())]
+        dist.all_gather(gathered, padded)
+        known = sorted({classes for rank in gathered for classes in rank.tolist()} - {-1})
+        parts = []
+        for classes in known:
+            own = self.sums.get(classes)
+            size = classes + 3
+            parts.append(torch.zeros(size) if own is None else own)
+        flat = torch.cat([part.to(device, torch.float64) for part in parts])
+        dist.all_reduce(flat)
+        return list(torch.split(flat, [classes + 3 for classes in known]))
 
     def state(self) -> dict[str, list[float]]:
         """The sums in plain Python types."""
@@ -64,3 +87,11 @@ class Window:
     def load(self, state: dict[str, Any]) -> None:
         """Take over the sums of ``state``."""
         self.sums = {int(classes): torch.tensor(s, dtype=torch.float64) for classes, s in state.items()}
+
+
+def _collective_device() -> torch.device:
+    """Where all ranks can sum, also one that has seen no gradient and so knows no device."""
+    if "cpu" in dist.get_backend_config():
+        return torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator()
+    return torch.device("cpu") if accelerator is None else accelerator
