@@ -30,15 +30,15 @@ def compare(
     ),
 ) -> None:
     """Measure bias, variance and cost of gradient estimators against the exact gradient."""
-    from softdraw.cli import laboratory
+    from softdraw.cli import measuring
     from softdraw.estimators import names
 
-    posed = laboratory.problem_of(problem)
-    chosen = laboratory.chosen_names(estimators, names())
-    values = laboratory.numbers(taus, "--taus") if taus else []
-    found = laboratory.measure_all(posed, chosen, values, draws, seed)
-    laboratory.show(posed, found)
+    posed = measuring.problem_of(problem)
+    chosen = measuring.chosen_names(estimators, names())
+    values = measuring.numbers(taus, "--taus") if taus else []
+    found = measuring.measure_all(posed, chosen, values, draws, seed)
+    measuring.show(posed, found)
     command = f"softdraw compare {problem} --estimators {','.join(chosen)} --draws {draws} --seed {seed}"
-    laboratory.write(posed, found, out, command + (f" --taus {taus}" if taus else ""))
+    measuring.write(posed, found, out, command + (f" --taus {taus}" if taus else ""))
     if found.interrupted:
         raise typer.Exit(130)

@@ -34,21 +34,21 @@ def temperature(
     ] = None,
 ) -> None:
     """Measure what temperature does to bias and variance, and draw it."""
-    from softdraw.cli import laboratory
+    from softdraw.cli import measuring
     from softdraw.diagnostics.figures import svg, temperature_figure
     from softdraw.files import atomic
 
-    posed = laboratory.problem_of(problem)
-    chosen = laboratory.chosen_names(estimators, _ESTIMATORS)
+    posed = measuring.problem_of(problem)
+    chosen = measuring.chosen_names(estimators, _ESTIMATORS)
     for name in chosen:
-        if not laboratory.tempered(name):
+        if not measuring.tempered(name):
             raise typer.BadParameter(f"{name!r} has no temperature", param_hint="--estimators")
-    values = laboratory.numbers(taus, "--taus")
-    found = laboratory.measure_all(posed, chosen, values, draws, seed)
-    laboratory.show(posed, found)
+    values = measuring.numbers(taus, "--taus")
+    found = measuring.measure_all(posed, chosen, values, draws, seed)
+    measuring.show(posed, found)
     command = f"softdraw temperature {problem} --estimators {','.join(chosen)} --taus {taus}"
     command += f" --draws {draws} --seed {seed}"
-    laboratory.write(posed, found, out, command)
+    measuring.write(posed, found, out, command)
     if picture is not None:
         picture.parent.mkdir(parents=True, exist_ok=True)
         with atomic(picture) as file:

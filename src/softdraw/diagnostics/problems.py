@@ -1,6 +1,5 @@
 """Problems to measure estimators on: small enough to enumerate, so that the truth is known."""
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,8 +8,13 @@ from torch import Tensor
 
 from softdraw.estimators import Cost, get
 from softdraw.random import Key
+from softdraw.user_objects import is_user_name, user_object, working_folder_importable
 
-__all__ = ["Problem", "builtin_problems", "load_problem"]
+__all__ = ["Problem", "ProblemError", "builtin_problems", "load_problem"]
+
+
+class ProblemError(ValueError):
+    """No problem goes by that name, or what was found there is none."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,13 @@ def builtin_problems() -> tuple[str, ...]:
 
 
 def load_problem(name: str) -> Problem:
-    """A built-in problem, or a user's own as ``module:function``.
+    """A built-in problem, or a user's own as ``module:attribute``, looked for in the working folder first.
 
-    The function takes nothing and returns a ``Problem``, or a tuple of f and logits.
+    The attribute is a ``Problem``, or a function that takes nothing and returns one, or returns a tuple of f
+    and logits. What a user's function raises is raised.
 
     Raises:
-        ValueError: an unknown name, a module or function that cannot be found, or another return value.
+        ProblemError: an unknown name, a module or attribute that cannot be found, or no problem there.
 
     Example:
         >>> from softdraw.diagnostics.problems import load_problem
@@ -141,18 +146,22 @@ def load_problem(name: str) -> Problem:
     """
     if name in _BUILTIN:
         return _BUILTIN[name]()
-    module, colon, function = name.partition(":")
-    if not colon:
-        raise ValueError(f"problem {name!r}: expected one of {', '.join(_BUILTIN)}, or module:function")
+    if not is_user_name(name):
+        raise ProblemError(
+            f"problem: got {name!r}, expected one of {', '.join(_BUILTIN)}, or module:function"
+        )
     try:
-        make = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"problem {name!r}: {error}") from error
-    made = make()
-    if isinstance(made, Problem):
-        return made
-    if isinstance(made, tuple) and len(made) == 2 and callable(made[0]) and isinstance(made[1], Tensor):
-        return Problem(name, f"the cost and logits of {name}", made[0], made[1])
-    raise ValueError(
-        f"problem {name!r} returned {type(made).__name__}: expected a Problem or a tuple (f, logits)"
+        value = user_object(name)
+    except ValueError as error:
+        raise ProblemError(f"problem {name!r}: {error}") from error
+    if callable(value) and not isinstance(value, Problem):
+        with working_folder_importable():
+            value = value()
+    if isinstance(value, Problem):
+        return value
+    if isinstance(value, tuple) and len(value) == 2 and callable(value[0]) and isinstance(value[1], Tensor):
+        return Problem(name, f"the cost and logits of {name}", value[0], value[1])
+    raise ProblemError(
+        f"problem {name!r}: got {type(value).__name__}, expected a Problem, a function that returns one, or "
+        "one that returns a tuple (f, logits)"
     )

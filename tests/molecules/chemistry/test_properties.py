@@ -79,7 +79,7 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
         assert property_of("my_own_property:described").name == "my_own_property:described"
         with pytest.raises(TargetError, match="got int, expected a function"):
             property_function("my_own_property:number")
-        with pytest.raises(TargetError, match="has no function absent"):
+        with pytest.raises(TargetError, match=r"my_own_property.py\) has no absent"):
             property_function("my_own_property:absent")
     finally:
         sys.modules.pop("my_own_property", None)

@@ -3,11 +3,7 @@
 RDKit is imported when a property is first computed, so that the command line can list them without it.
 """
 
-import importlib
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +12,7 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.property import WORDS, Property
 from softdraw.molecules.errors import TargetError
+from softdraw.user_objects import is_user_name, user_object
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -135,12 +132,14 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     name = str(which)
     if name.lower() in PROPERTIES:
         return PROPERTIES[name.lower()]
-    module, colon, attribute = name.partition(":")
-    if not colon or not module or not attribute:
+    if not is_user_name(name):
         raise TargetError(
             f"property: got {which!r}, expected one of {', '.join(PROPERTIES)} or module:function"
         )
-    found = _imported(name, module, attribute)
+    try:
+        found = user_object(name)
+    except ValueError as error:
+        raise TargetError(f"property {name!r}: {error}") from error
     if isinstance(found, Property):
         return found if found.name == name else Property(name, compute=found.compute, **found.words())
     if not callable(found):
@@ -182,21 +181,6 @@ def _not_imported(mol: "Chem.Mol") -> float:
     raise TargetError(
         "this property was read from a file that says what it is called, not how it is computed"
     )
-
-
-def _imported(name: str, module: str, attribute: str) -> Any:
-    try:
-        with _working_folder_importable():
-            value: Any = importlib.import_module(module)
-        for part in attribute.split("."):
-            value = getattr(value, part)
-    except AttributeError:
-        raise TargetError(f"property {name!r}: the module {module} has no function {attribute}") from None
-    except Exception as error:  # whatever the user's module raises while it is imported
-        raise TargetError(
-            f"property {name!r}: cannot import {module} ({type(error).__name__}: {error})"
-        ) from error
-    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,17 +256,3 @@ def evaluate(which: str | Property, smiles: Sequence[str]) -> NDArray[np.float64
         array([16.04,   nan, 18.02])
     """
     return evaluation(which, smiles).values
-
-
-@contextmanager
-def _working_folder_importable() -> Iterator[None]:
-    """The ``softdraw`` command starts with its own folder on the path instead of the user's."""
-    folder = os.getcwd()
-    added = folder not in sys.path and "" not in sys.path
-    if added:
-        sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        if added and folder in sys.path:
-            sys.path.remove(folder)

@@ -2,11 +2,10 @@
 
 import csv
 import re
+import subprocess
 import sys
-import types
 
 import pytest
-import torch
 
 from softdraw.cli import main
 
@@ -65,9 +64,9 @@ def test_same_seed_same_figures(tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
-    from softdraw.cli import laboratory
+    from softdraw.cli import measuring
 
-    original, calls = laboratory.compare, []
+    original, calls = measuring.compare, []
 
     def interrupted(*args, **options):
         calls.append(1)
@@ -75,7 +74,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return original(*args, **options)
 
-    monkeypatch.setattr(laboratory, "compare", interrupted)
+    monkeypatch.setattr(measuring, "compare", interrupted)
     code = run(
         ["compare", "cubic", "--estimators", "st,reinmax,rloo", "--draws", "30", "--out", str(tmp_path)]
     )
@@ -84,18 +83,45 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, monkeypatch):
     assert "Stopped before the end" in (tmp_path / "report.html").read_text()
 
 
-def test_a_users_problem_is_escaped(tmp_path, monkeypatch):
-    module = types.ModuleType("mine")
-    from softdraw.diagnostics.problems import Problem
+MINE = """
+import torch
+from softdraw.diagnostics.problems import Problem
 
-    module.problem = lambda: Problem("<script>x</script>", "a & b", lambda z: z[..., 0, 0], torch.zeros(1, 2))
-    monkeypatch.setitem(sys.modules, "mine", module)
-    assert (
-        run(["compare", "mine:problem", "--estimators", "st", "--draws", "20", "--out", str(tmp_path)]) == 0
+def problem():
+    return Problem("<script>x</script>", "a & b", lambda z: z[..., 0, 0], torch.zeros(1, 2))
+
+def cost(z):
+    if z.requires_grad:
+        raise ValueError("my own mistake")
+    return z[..., 0, 0]
+
+def failing():
+    return cost, torch.zeros(1, 2)
+"""
+
+
+@pytest.mark.parametrize("verb", ["compare", "temperature"])
+def test_a_users_problem_is_found_in_the_working_folder(tmp_path, verb):
+    """As a user runs it: in a process whose path does not hold the folder, as with the command itself."""
+    (tmp_path / "mine.py").write_text(MINE)
+    program = "import sys; sys.path.remove(''); from softdraw.cli import main; main()"
+    words = [verb, "mine:problem", "--estimators", "st", "--draws", "20", "--out", "out"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300
     )
-    page = (tmp_path / "report.html").read_text()
+    assert done.returncode == 0, done.stderr
+    assert rows_of(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
     assert "<script" not in page
     assert "a &amp; b" in page
+
+
+def test_what_a_users_f_raises_is_shown(tmp_path, monkeypatch):
+    (tmp_path / "mine_that_fails.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="my own mistake") as raised:
+        main(["compare", "mine_that_fails:failing", "--estimators", "rloo,st", "--draws", "20"])
+    assert "st" in raised.value.__notes__[0]
 
 
 @pytest.mark.parametrize(

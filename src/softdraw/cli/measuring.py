@@ -11,7 +11,7 @@ from rich.table import Table
 
 from softdraw.diagnostics.compare import compare, rows_to_csv
 from softdraw.diagnostics.measures import Measures
-from softdraw.diagnostics.problems import Problem, load_problem
+from softdraw.diagnostics.problems import Problem, ProblemError, load_problem
 from softdraw.diagnostics.report import report
 from softdraw.estimators import get, names
 from softdraw.files import atomic
@@ -33,7 +33,7 @@ def problem_of(name: str) -> Problem:
     """The problem called ``name``; a usage error where there is none."""
     try:
         return load_problem(name)
-    except ValueError as error:
+    except ProblemError as error:
         raise typer.BadParameter(str(error), param_hint="PROBLEM") from error
 
 
