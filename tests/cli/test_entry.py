@@ -67,6 +67,7 @@ def test_usage_is_2(capsys, words):
         (OSError(errno.ENOSPC, "No space left on device", "/out/x"), "/out/x: No space left on device"),
         (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
         (ModuleNotFoundError("No module named 'fcd'", name="fcd"), "pip install 'softdraw[molecules]'"),
+        (ModuleNotFoundError("No module named 'rich'", name="rich"), "pip install 'softdraw[cli]'"),
     ],
 )
 def test_what_a_user_can_act_on_is_one_line_and_1(capsys, failing, error, message):
@@ -86,7 +87,12 @@ def test_debug_shows_where_it_came_from(failing, words):
 
 
 @pytest.mark.parametrize(
-    "error", [ZeroDivisionError("a defect"), ModuleNotFoundError("softdraw.gone", name="softdraw.gone")]
+    "error",
+    [
+        ZeroDivisionError("a defect"),
+        ModuleNotFoundError("softdraw.gone", name="softdraw.gone"),
+        ModuleNotFoundError("No module named 'of_the_user'", name="of_the_user"),
+    ],
 )
 def test_a_defect_keeps_its_traceback(failing, error):
     failing(error)
@@ -109,17 +115,29 @@ def test_ctrl_c_before_there_is_an_app_is_130(capsys, monkeypatch):
     assert "stopped" in err
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_the_extra_it_says_which(missing):
+@pytest.mark.parametrize(
+    ("words", "missing", "extra"),
+    [
+        (["molecules", "--help"], "typer", "molecules"),
+        (["molecules", "--help"], "rich", "molecules"),
+        (["molecules", "sample", "."], "rdkit", "molecules"),
+        (["compare", "--help"], "typer", "cli"),
+        (["compare", "--estimators", "st", "--draws", "2"], "rich.console", "cli"),
+        (["compare", "--estimators", "st", "--draws", "2"], "jinja2", "cli"),
+        (["compare", "--estimators", "st", "--draws", "2"], "matplotlib", "cli"),
+    ],
+)
+def test_without_the_extra_it_says_which(words, missing, extra, tmp_path):
     """In a process of its own, since typer is loaded here already."""
     program = (
-        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['softdraw', 'molecules', '--help']; "
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['softdraw', *{words!r}]; "
         "from softdraw.cli import main; main()"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
     assert ended.returncode == 1
-    assert "pip install 'softdraw[molecules]'" in ended.stderr
-    assert missing in ended.stderr
+    assert f"{missing.partition('.')[0]}: pip install 'softdraw[{extra}]'" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -21,6 +21,10 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+def pictures(page):
+    return re.findall(r"data:image/svg\+xml;base64,", page)
+
+
 def test_compare(tmp_path, capsys):
     code = run(
         ["compare", "cubic", "--estimators", "st,rloo,arm", "--draws", "60", "--out", str(tmp_path / "x")]
@@ -46,6 +50,25 @@ def test_compare_over_temperatures(tmp_path):
         ("rloo", ""),
     ]
     assert (tmp_path / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
+
+
+@pytest.mark.parametrize("options", [[], ["--taus", "0.7"], ["--taus", "0.7,0.7"]])
+def test_no_plot_is_empty(tmp_path, options):
+    """Each estimator has a temperature of its own, and none has two."""
+    words = ["--estimators", "st,reinmax,gumbel-softmax,rloo", "--draws", "30", "--out", str(tmp_path)]
+    assert run(["compare", "cubic", *words, *options]) == 0
+    assert len(rows_of(tmp_path)) == 4
+    page = (tmp_path / "report.html").read_text()
+    assert "against temperature" not in page
+    assert len(pictures(page)) == 2
+
+
+def test_nothing_measured_is_said_and_not_drawn(tmp_path):
+    assert run(["compare", "cubic", "--estimators", "arm", "--draws", "30", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "Nothing was measured." in page
+    assert "Error against cost" not in page
+    assert len(pictures(page)) == 1
 
 
 def test_temperature_and_its_picture(tmp_path):
@@ -133,6 +156,8 @@ def test_what_a_users_f_raises_is_shown(tmp_path, monkeypatch):
         ["compare", "cubic", "--taus", "a"],
         ["compare", "cubic", "--draws", "1"],
         ["temperature", "cubic", "--estimators", "rloo"],
+        ["temperature", "cubic", "--taus", "1"],
+        ["temperature", "cubic", "--taus", "1,1.0"],
     ],
 )
 def test_usage_errors(arguments, capsys):

@@ -36,9 +36,10 @@ def compare(
     posed = measuring.problem_of(problem)
     chosen = measuring.chosen_names(estimators, names())
     values = measuring.numbers(taus, "--taus") if taus else []
-    found = measuring.measure_all(posed, chosen, values, draws, seed)
-    measuring.show(posed, found)
-    command = f"softdraw compare {problem} --estimators {','.join(chosen)} --draws {draws} --seed {seed}"
-    measuring.write(posed, found, out, command + (f" --taus {taus}" if taus else ""))
-    if found.interrupted:
+    findings = measuring.measure_all(posed, chosen, values, draws, seed)
+    measuring.show(posed, findings)
+    words = ["softdraw", "compare", problem, "--estimators", ",".join(chosen)]
+    words += ["--draws", str(draws), "--seed", str(seed), *(["--taus", taus] if taus else [])]
+    measuring.write(posed, findings, out, words)
+    if findings.interrupted:
         raise typer.Exit(130)

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 __all__ = ["ERROR", "INTERRUPTED", "USAGE", "main"]
 
 ERROR, USAGE, INTERRUPTED = 1, 2, 130
-EXTRA = "molecules"
-"""The extra that brings the command line and what its commands need."""
+_EXTRAS = {
+    **dict.fromkeys(("jinja2", "matplotlib", "rich", "typer"), "cli"),
+    **dict.fromkeys(
+        ("chemicals", "fcd", "lightning", "numpy", "pooch", "rdkit", "safetensors", "tensorboard"),
+        "molecules",
+    ),
+}
+"""By package, the extra that brings it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,14 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        code = _explain(error)
+        code = _explain(error, molecules="molecules" in words)
     sys.exit(code)
 
 
-def _explain(error: Exception) -> int:
-    """One message for what the user can act on; a defect of softdraw keeps its traceback."""
-    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("softdraw"):
-        message = f"needs the package {error.name}: pip install 'softdraw[{EXTRA}]'"
+def _explain(error: Exception, *, molecules: bool) -> int:
+    """One message for what the user can act on; a defect, also of his own module, keeps its traceback."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package in _EXTRAS:
+        extra = "molecules" if molecules else _EXTRAS[package]
+        message = f"needs the package {package}: pip install 'softdraw[{extra}]'"
     elif isinstance(error, OSError) or _is_expected(error):
         message = _text(error)
     else:

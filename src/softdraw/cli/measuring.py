@@ -1,5 +1,6 @@
 """What ``softdraw compare`` and ``softdraw temperature`` share: measure with a progress bar, then write."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,17 @@ from softdraw.estimators import get, names
 from softdraw.files import atomic
 from softdraw.random import Key
 
-__all__ = ["Findings", "chosen_names", "measure_all", "numbers", "problem_of", "show", "tempered", "write"]
+__all__ = [
+    "Findings",
+    "chosen_names",
+    "measure_all",
+    "numbers",
+    "problem_of",
+    "show",
+    "tempered",
+    "write",
+    "write_text",
+]
 
 
 @dataclass
@@ -58,14 +69,14 @@ def numbers(text: str, option: str) -> list[float]:
         ) from error
     if not values or not all(0.0 < value < float("inf") for value in values):
         raise typer.BadParameter(f"{text!r}: expected numbers > 0", param_hint=option)
-    return values
+    return list(dict.fromkeys(values))
 
 
 def measure_all(
     problem: Problem, chosen: Sequence[str], taus: Sequence[float], draws: int, seed: int
 ) -> Findings:
     """Measure every estimator, at each temperature where it has one; Ctrl-C keeps what is done."""
-    found, key = Findings(), Key(seed)
+    findings, key = Findings(), Key(seed)
     tasks = [(name, tau) for name in chosen for tau in (taus if taus and tempered(name) else [None])]
     exact = None
     columns = (
@@ -93,12 +104,12 @@ def measure_all(
                     warmup=warmup,
                 )
                 exact = result.exact
-                found.rows += result.rows
-                found.skipped.update(result.skipped)
+                findings.rows += result.rows
+                findings.skipped.update(result.skipped)
                 bar.advance(task)
         except KeyboardInterrupt:
-            found.interrupted = True
-    return found
+            findings.interrupted = True
+    return findings
 
 
 def tempered(name: str) -> bool:
@@ -106,7 +117,13 @@ def tempered(name: str) -> bool:
     return type(get(name)).default_tau is not None
 
 
-def show(problem: Problem, found: Findings) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a file that is whole or not there."""
+    with atomic(path) as file:
+        file.write(text.encode())
+
+
+def show(problem: Problem, findings: Findings) -> None:
     """Print the table."""
     console = Console()
     # a narrow terminal gets the columns that decide; the CSV file has all of them
@@ -116,7 +133,7 @@ def show(problem: Problem, found: Findings) -> None:
     extra = ("cosine", "dead") if wide else ()
     for column in ("tau", "bias", "variance", "sq. error", *extra, "evals", "ms"):
         table.add_column(column, justify="right", no_wrap=True)
-    for row in found.rows:
+    for row in findings.rows:
         cells = [
             "" if row.tau is None else f"{row.tau:.3g}",
             f"{row.bias:.1e}±{row.bias_error:.0e}",
@@ -128,20 +145,23 @@ def show(problem: Problem, found: Findings) -> None:
         ]
         table.add_row(row.estimator, *cells)
     console.print(table)
-    for name, reason in found.skipped.items():
+    for name, reason in findings.skipped.items():
         console.print(f"not tried: {name}: {reason}", markup=False, highlight=False)
 
 
-def write(problem: Problem, found: Findings, folder: Path, command: str) -> None:
-    """Write ``measures.csv`` and ``report.html`` into the folder and say so."""
+def write(problem: Problem, findings: Findings, folder: Path, words: Sequence[str]) -> None:
+    """Write ``measures.csv`` and ``report.html`` of the command with these words, and say so."""
     folder.mkdir(parents=True, exist_ok=True)
-    notes = [f"Made by: {command}"]
-    if found.interrupted:
+    notes = [f"Made by: {shlex.join(words)}"]
+    if findings.interrupted:
         notes.append("Stopped before the end; what was measured by then is shown.")
     page = report(
-        found.rows, title=problem.name, description=problem.description, skipped=found.skipped, notes=notes
+        findings.rows,
+        title=problem.name,
+        description=problem.description,
+        skipped=findings.skipped,
+        notes=notes,
     )
-    for name, text in (("measures.csv", rows_to_csv(found.rows)), ("report.html", page)):
-        with atomic(folder / name) as file:
-            file.write(text.encode())
+    for name, text in (("measures.csv", rows_to_csv(findings.rows)), ("report.html", page)):
+        write_text(folder / name, text)
     typer.echo(f"wrote {folder / 'measures.csv'} and {folder / 'report.html'}")

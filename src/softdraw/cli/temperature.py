@@ -35,8 +35,7 @@ def temperature(
 ) -> None:
     """Measure what temperature does to bias and variance, and draw it."""
     from softdraw.cli import measuring
-    from softdraw.diagnostics.figures import svg, temperature_figure
-    from softdraw.files import atomic
+    from softdraw.diagnostics.figures import svg, swept, temperature_figure
 
     posed = measuring.problem_of(problem)
     chosen = measuring.chosen_names(estimators, _ESTIMATORS)
@@ -44,15 +43,17 @@ def temperature(
         if not measuring.tempered(name):
             raise typer.BadParameter(f"{name!r} has no temperature", param_hint="--estimators")
     values = measuring.numbers(taus, "--taus")
-    found = measuring.measure_all(posed, chosen, values, draws, seed)
-    measuring.show(posed, found)
-    command = f"softdraw temperature {problem} --estimators {','.join(chosen)} --taus {taus}"
-    command += f" --draws {draws} --seed {seed}"
-    measuring.write(posed, found, out, command)
-    if picture is not None:
+    if len(values) < 2:
+        raise typer.BadParameter(f"{taus!r}: expected two temperatures or more", param_hint="--taus")
+    findings = measuring.measure_all(posed, chosen, values, draws, seed)
+    measuring.show(posed, findings)
+    words = ["softdraw", "temperature", problem, "--estimators", ",".join(chosen), "--taus", taus]
+    words += ["--draws", str(draws), "--seed", str(seed)]
+    measuring.write(posed, findings, out, words)
+    # after Ctrl-C there may be nothing to draw
+    if picture is not None and swept(findings.rows):
         picture.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(picture) as file:
-            file.write(svg(temperature_figure(found.rows)).encode())
+        measuring.write_text(picture, svg(temperature_figure(findings.rows)))
         typer.echo(f"wrote {picture}")
-    if found.interrupted:
+    if findings.interrupted:
         raise typer.Exit(130)

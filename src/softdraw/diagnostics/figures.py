@@ -14,11 +14,29 @@ from softdraw.random import Key
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["error_figure", "svg", "tau_figure", "temperature_figure", "triangle_figure"]
+__all__ = ["error_figure", "svg", "swept", "tau_figure", "temperature_figure", "triangle_figure"]
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3c8d", "#666666")
 _TRIANGLE_TAUS = (0.1, 0.5, 1.0, 2.0, 10.0)
 _TRIANGLE_P = (0.5, 0.3, 0.2)
+
+
+def swept(rows: Sequence[Measures]) -> dict[str, list[Measures]]:
+    """By name, the rows of each estimator that was measured at two temperatures or more, the coldest first.
+
+    Example:
+        >>> swept([])
+        {}
+    """
+    groups: dict[str, list[Measures]] = {}
+    for row in rows:
+        if row.tau is not None:
+            groups.setdefault(_family(row), []).append(row)
+    return {
+        name: sorted(group, key=lambda row: row.tau or 0.0)
+        for name, group in groups.items()
+        if len({row.tau for row in group}) > 1
+    }
 
 
 def tau_figure(rows: Sequence[Measures]) -> "Figure":
@@ -108,14 +126,8 @@ def _figure(width: float, height: float) -> "Figure":
 
 
 def _tau_axes(left: Any, right: Any, rows: Sequence[Measures]) -> None:
-    by_name: dict[str, list[Measures]] = {}
-    for row in rows:
-        if row.tau is not None:
-            by_name.setdefault(_family(row), []).append(row)
-    shown = [
-        (name, sorted(group, key=lambda r: r.tau or 0.0)) for name, group in by_name.items() if len(group) > 1
-    ]
-    for number, (name, group) in enumerate(shown):
+    shown = swept(rows)
+    for number, (name, group) in enumerate(shown.items()):
         color = _COLORS[number % len(_COLORS)]
         taus = [row.tau for row in group]
         for axes, value, error in ((left, "bias", "bias_error"), (right, "variance", "variance_error")):
@@ -133,7 +145,7 @@ def _tau_axes(left: Any, right: Any, rows: Sequence[Measures]) -> None:
     _log_axes(left, "tau", "bias")
     _log_axes(right, "tau", "variance")
     # an unbiased estimator's measured bias may be 0, which a plain logarithm would drop
-    largest = max((row.bias for _, group in shown for row in group), default=0.0)
+    largest = max((row.bias for group in shown.values() for row in group), default=0.0)
     if largest > 0:
         left.set_yscale("symlog", linthresh=largest / 300)
         left.set_ylim(bottom=0.0)
@@ -146,9 +158,11 @@ def _triangle_axes(axes: Any, tau: float, draws: int) -> None:
     y = get("gumbel-softmax", tau=tau)(logits, key=Key(0))
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])
     outline = torch.cat([corners, corners[:1]])
-    place = y @ corners
+    points = y @ corners
     axes.plot(outline[:, 0].tolist(), outline[:, 1].tolist(), color="#999999", linewidth=1)
-    axes.scatter(place[:, 0].tolist(), place[:, 1].tolist(), s=5, color=_COLORS[0], alpha=0.45, linewidths=0)
+    axes.scatter(
+        points[:, 0].tolist(), points[:, 1].tolist(), s=5, color=_COLORS[0], alpha=0.45, linewidths=0
+    )
     axes.set_title(f"tau = {tau:g}", fontsize=9)
     axes.set_aspect("equal")
     axes.set_axis_off()

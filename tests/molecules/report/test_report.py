@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import struct
 from html.parser import HTMLParser
 
@@ -240,14 +239,3 @@ def test_a_histogram_of_nothing_is_none():
 
 def test_a_curve_of_one_point():
     assert curves([("y", {"a": ([1.0], [2.0])})], "x").startswith("data:image/png")
-
-
-def test_no_page_of_the_room_switches_escaping_off():
-    """The one exception is the stylesheet, which is a file of ours."""
-    from importlib import resources
-
-    template = (
-        resources.files("softdraw.molecules.report").joinpath("page.html.j2").read_text(encoding="utf-8")
-    )
-    assert re.findall(r"\{\{[^}]*\|\s*safe[^}]*\}\}", template) == ["{{ css|safe }}"]
-    assert "autoescape false" not in template

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from softdraw.molecules.report.pictures import data_uri
+from softdraw.pages import data_uri
 
 __all__ = ["COLOURS", "chart", "curves", "histogram", "new_figure"]
 

@@ -1,13 +1,12 @@
 """What the report shows, collected from a run's folder, and the page itself."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
+from softdraw import pages
 from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
@@ -44,15 +43,7 @@ def write_report(folder: RunFolder) -> Path:
 
 def render(folder: RunFolder) -> str:
     """The page as text; everything that comes from outside is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("softdraw.molecules.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = resources.files("softdraw.molecules.report").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(css=css, **_context(folder))
+    return pages.render("softdraw.molecules.report", "page.html.j2", "page.css", **_context(folder))
 
 
 def _context(folder: RunFolder) -> dict[str, Any]:
@@ -68,7 +59,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     names = dict.fromkeys([*(target["property"] for target in targets), *properties])
     records = {name: described_property(name, words.get(name)) for name in names}
     return {
-        "title": folder.path.resolve().name or "run",
+        "heading": f"softdraw molecules: {folder.path.resolve().name or 'run'}",
         "data": metrics.get("data") or {},
         "fit": metrics.get("fit") or {},
         "steer": steer,

@@ -1,24 +1,15 @@
 """Molecules as pictures that stand inside a page."""
 
-import base64
 from typing import Any
 
 from rdkit import Chem, rdBase
 from rdkit.Chem.Draw import rdMolDraw2D
 
-__all__ = ["data_uri", "molecule_picture"]
+from softdraw.pages import data_uri
+
+__all__ = ["molecule_picture"]
 
 WIDTH, HEIGHT = 190, 140
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """A picture as an address that carries it.
-
-    Example:
-        >>> data_uri(b"<svg/>", "svg+xml")
-        'data:image/svg+xml;base64,PHN2Zy8+'
-    """
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def molecule_picture(smiles: str) -> str | None:
