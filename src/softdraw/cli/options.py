@@ -23,6 +23,7 @@ __all__ = [
     "Resume",
     "Samples",
     "Seed",
+    "SmilesColumn",
     "Steps",
     "Strategy",
     "Targets",
@@ -33,8 +34,16 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Option(
-        help="Molecules to learn from: a .smi, .csv, .tsv or .sdf file (also .gz), 'chemicals' or 'qm9'.",
+        help="Molecules to learn from: a .smi, .txt, .csv, .tsv or .sdf file (or .gz), 'chemicals' or 'qm9'.",
         show_default="the compounds of the package chemicals",
+    ),
+]
+SmilesColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|NUMBER",
+        help="The column of SMILES in a file with several, by its heading or its number from 1.",
+        show_default="found by its heading or its content",
     ),
 ]
 Elements = Annotated[

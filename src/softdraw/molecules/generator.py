@@ -153,6 +153,7 @@ class MoleculeGenerator:
         steps: int | None = None,
         elements: Sequence[str] | None = None,
         max_atoms: int | None = None,
+        smiles_column: str | int | None = None,
         holdout: int | None = None,
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
@@ -169,6 +170,8 @@ class MoleculeGenerator:
             steps: optimiser steps instead; the result is then a function of data, key and options.
             elements: symbols of the elements allowed.
             max_atoms: heavy atoms of the largest molecule allowed.
+            smiles_column: of a file with several columns, the one with the SMILES, by its heading or its
+                number from 1; by default it is found.
             holdout: molecules kept from training, to compare with; by default a tenth, at most 10,000.
             key: of the split, the initial weights and the order of the data; by default ``Key(seed)``.
             folder: where a checkpoint and a TensorBoard log are kept while it runs.
@@ -189,7 +192,7 @@ class MoleculeGenerator:
             minutes = 5.0
         budget = Budget(minutes, steps)
         key = Key(self.seed) if key is None else key
-        dataset = load(data, elements=elements, max_atoms=max_atoms)
+        dataset = load(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
         parts = Parts.of(dataset.graphs, holdout, key.fold_in(1))
         size = self.batch_size or batch_size_for(len(parts.train), parts.max_atoms)
         with torch.random.fork_rng(devices=[]):

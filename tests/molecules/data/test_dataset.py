@@ -125,7 +125,53 @@ def test_the_cache_folder_is_the_users_unless_the_environment_says_otherwise(tmp
     assert os.fspath(dataset.cache_folder()).startswith((str(tmp_path), os.path.expanduser("~")))
 
 
-def test_stereo_is_ignored():
-    data = load(["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "C/C=C/C", "C/C=C\\C"], cache=None)
-    assert data.graphs.smiles == ["CC(N)C(=O)O", "CC=CC"]
-    assert data.dropped["duplicate"] == Dropped(2, (2, 4))
+def test_stereo_is_dropped_and_counted(tmp_path):
+    smiles = ["C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "C/C=C/C", "C/C=C\\C", "C/C=C/C", "CCO", "OCC", "CC=CC"]
+    made = load(smiles, cache=tmp_path)
+    for data in (made, load(smiles, cache=tmp_path)):
+        assert data.graphs.smiles == ["CC(N)C(=O)O", "CC=CC", "CCO"]
+        assert data.dropped == {"stereoisomer": Dropped(3, (2, 4, 8)), "duplicate": Dropped(2, (5, 7))}
+        assert data.stereo == 5
+        assert data.summary() == (
+            "8 SMILES: 3 of 8 molecules are used; left out: 3 stereoisomer, 2 duplicate; "
+            "5 had stereo marks, which are dropped: 3 became duplicates by that"
+        )
+        assert data.account().splitlines()[-1] == (
+            "  5 had stereo marks, which are dropped: 3 became duplicates by that"
+        )
+
+
+def test_the_summary_is_one_line_and_holds_every_count(tmp_path):
+    file = tmp_path / "a.smi"
+    file.write_text("CCO\nOCC\nC(\nC.C\nC[C@H](F)Cl\n")
+    assert load(file, cache=None).summary() == (
+        f"{file}: 2 of 5 molecules are used; left out: 1 unreadable, 1 several fragments, 1 duplicate; "
+        "1 had stereo marks, which are dropped"
+    )
+    file.write_text("CCO\n")
+    assert load(file, cache=None).summary() == f"{file}: 1 of 1 molecules are used"
+
+
+def test_the_column_of_smiles_is_part_of_the_data(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("smiles,product\nCCO,CC=O\nCCCO,CCC=O\n")
+    for _ in range(2):
+        first, second = load(file, cache=tmp_path), load(file, cache=tmp_path, smiles_column="product")
+        assert first.graphs.smiles == ["CCO", "CCCO"]
+        assert second.graphs.smiles == ["CC=O", "CCC=O"]
+        assert second.reading == "SMILES in column 2 'product', separated by commas"
+        assert f"{file} ({second.reading}): 2 of 2" in second.summary()
+        assert load(file, cache=tmp_path, smiles_column=2).graphs.smiles == second.graphs.smiles
+
+
+@pytest.mark.parametrize("line", ["ethanol~CCO", "1&CCO&x", "just some words of prose"])
+def test_where_nothing_is_readable_the_first_line_is_shown(tmp_path, line):
+    file = tmp_path / "a.smi"
+    file.write_text(f"# made by hand\n{line}\n")
+    with pytest.raises(DataError) as caught:
+        load(file, cache=None)
+    heading, count, advice = str(caught.value).splitlines()
+    assert heading == f"{file}: none of 1 molecules is usable"
+    assert count == "  unreadable: 1 (line 2)"
+    assert f"the first line is {line!r}, of which {line.split()[0]!r} was read as SMILES" in advice
+    assert "--smiles-column" in advice

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from softdraw.molecules.data.files import READERS, digest_of, read_rows
+from softdraw.molecules.data.files import READERS, digest_of, read_rows, reading_of
 from softdraw.molecules.errors import DataError
 
 SMILES = ["CCO", "c1ccccc1", "C[N+](C)(C)C"]
@@ -52,6 +52,13 @@ def test_cells_that_are_empty_or_missing(tmp_path):
 def test_a_table_without_smiles_names_its_headings(tmp_path):
     file = write(tmp_path / "a.csv", "id,structure\n1,CCO\n")
     with pytest.raises(DataError, match=r"a\.csv: no column of SMILES among the headings 'id,structure'"):
+        list(read_rows(file))
+
+
+def test_a_quote_that_is_never_closed_is_told(tmp_path):
+    """It would swallow the rest of the table into one cell, and its molecules with it."""
+    file = write(tmp_path / "a.csv", 'name,smiles\nx,CCO\n"5 inch,CC\n' + "y,CCC\n" * 200)
+    with pytest.raises(DataError, match=r"a\.csv: the row in line 3 spans 201 lines: is a quote left open\?"):
         list(read_rows(file))
 
 
@@ -141,6 +148,54 @@ def test_an_empty_file(tmp_path, name):
     file.write_bytes(b"")
     with pytest.raises(DataError, match="the file is empty"):
         digest_of(file)
+
+
+ENCODED = {
+    "utf-8": "",
+    "utf-8-sig": "",
+    "latin-1": "read as Latin-1",
+    "cp1252": "read as Latin-1",
+    "utf-16": "read as UTF-16",
+    "utf-16-le": "read as UTF-16",
+    "utf-16-be": "read as UTF-16",
+    "utf-32": "read as UTF-32",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize("name", ["a.smi", "a.csv", "a.smi.gz", "a.csv.gz"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_other_encodings_than_utf_8(tmp_path, encoding, name, ending):
+    mark = "," if ".csv" in name else " "
+    lines = ["smiles" + mark + "name", "CCO" + mark + "Zitronensäure", "CC" + mark + "Größe"]
+    data = ending.join([*lines, ""]).encode(encoding)
+    file = tmp_path / name
+    file.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert list(read_rows(file)) == [(2, "CCO"), (3, "CC")]
+    reading = str(reading_of(file)).split(", ")
+    assert (reading[-1] if reading[-1].startswith("read as") else "") == ENCODED[encoding]
+
+
+def test_an_sd_file_in_another_encoding(tmp_path):
+    block = Chem.MolToMolBlock(Chem.MolFromSmiles("CCO")) + "> <name>\nSäure\n\n$$$$\n"
+    (tmp_path / "a.sdf").write_bytes(block.encode("latin-1"))
+    assert list(read_rows(tmp_path / "a.sdf")) == [(1, "CCO")]
+    assert str(reading_of(tmp_path / "a.sdf")) == "read as Latin-1"
+    with pytest.raises(DataError, match="smiles_column: got 2, expected None for an SD file"):
+        list(read_rows(tmp_path / "a.sdf", 2))
+
+
+def test_a_late_character_that_is_no_utf_8(tmp_path):
+    """The first megabyte does not tell: an umlaut in the last line does."""
+    text = "CCO x\n" * 200_000 + "CC Säure\n"
+    (tmp_path / "a.smi").write_bytes(text.encode("latin-1"))
+    assert str(reading_of(tmp_path / "a.smi")) == "read as Latin-1"
+    assert sum(1 for _ in read_rows(tmp_path / "a.smi")) == 200_001
+
+
+def test_a_gzipped_file_is_known_by_its_content_too(tmp_path):
+    (tmp_path / "a.smi").write_bytes(gzip.compress(b"CCO\n"))
+    assert list(read_rows(tmp_path / "a.smi")) == [(1, "CCO")]
 
 
 def test_a_heading_alone_is_empty(tmp_path):

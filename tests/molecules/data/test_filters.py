@@ -1,6 +1,8 @@
+import itertools
+
 import pytest
 
-from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules
+from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules, Usable
 from softdraw.molecules.errors import DataError
 
 ANY = Rules(elements=None, max_atoms=40, charges=True)
@@ -17,10 +19,16 @@ CASES = [
     ("C" * 41, ANY, "too many atoms"),
     ("C" * 13, EMBEDDED, "too many atoms"),
     ("CS", EMBEDDED, "other element"),
-    ("C*", ANY, "other element"),
+    ("C*", ANY, "dummy atom"),
+    ("*c1ccccc1", EMBEDDED, "dummy atom"),
+    ("[Na]*", EMBEDDED, "dummy atom"),
     ("[H]O[H]", ANY, None),
-    ("[2H]C", ANY, "other element"),
+    ("[2H]C", ANY, "isotope"),
+    ("[2H]OC", EMBEDDED, "isotope"),
     ("[13CH4]", ANY, "isotope"),
+    (r"[H]/N=C(\C)c1ccccc1", ANY, None),
+    (r"[H]/N=C(\C)F", EMBEDDED, None),
+    ("C[H+]C", ANY, "unusual hydrogen"),
     ("[CH3]", ANY, "radical"),
     ("C[O]", EMBEDDED, "radical"),
     ("C[N+](=O)[O-]", EMBEDDED, "charged atom"),
@@ -28,6 +36,12 @@ CASES = [
     ("CO->[Fe]", ANY, "unusual bond"),
     ("C.C", ANY, "several fragments"),
     ("[Na+].[Cl-]", ANY, "several fragments"),
+    ("[Cl-].CCN.[H+]", ANY, "several fragments"),
+    ("[Cl].CCN", ANY, "several fragments"),
+    ("[Na+].[Cl-]", EMBEDDED, "several fragments"),
+    (f"{'C' * 40}.Cl", ANY, "several fragments"),
+    ("C1.C1", ANY, None),
+    ("[Cl][O]", EMBEDDED, "other element"),
     ("[PH5]", ANY, "does not decode to itself"),
     ("[SiH2]", ANY, "radical"),
     ("[FeH2]", ANY, "does not decode to itself"),
@@ -40,15 +54,46 @@ CASES = [
 def test_each_reason(smiles, rules, reason):
     found = MoleculeFilter(rules)(smiles)
     if reason is None:
-        assert isinstance(found, tuple)
-        assert "@" not in found[0]
-        assert ":" not in found[0]
+        assert isinstance(found, Usable)
+        assert not set(found.record[0]) & set("@:/\\")
+        assert "[H]" not in found.record[0]
     else:
         assert found == reason
 
 
-def test_every_reason_but_the_last_is_shown_above():
-    assert {reason for _, _, reason in CASES if reason} == set(REASONS) - {"duplicate"}
+def test_every_reason_that_one_molecule_gives_is_shown_above():
+    assert {reason for _, _, reason in CASES if reason} == set(REASONS) - {"stereoisomer", "duplicate"}
+
+
+def test_the_first_reason_in_order_counts_whichever_atom_gives_it():
+    """Every pair of reasons, in both orders of the atoms that give them."""
+    fragments = {
+        "isotope": "[13CH2]",
+        "other element": "S",
+        "radical": "[CH]",
+        "charged atom": "[NH2+]",
+    }
+    order = [reason for reason in REASONS if reason in fragments]
+    assert len(order) == len(fragments)
+    for first, second in itertools.permutations(order, 2):
+        found = MoleculeFilter(EMBEDDED)(f"C{fragments[first]}{fragments[second]}C")
+        assert found == min(first, second, key=order.index)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "flat", "isomeric"),
+    [
+        ("OCC", "CCO", "CCO"),
+        ("C[C@H](N)F", "CC(N)F", "C[C@H](N)F"),
+        ("[CH3:1][C@H:2](N)F", "CC(N)F", "C[C@H](N)F"),
+        ("C[C@H](C)F", "CC(C)F", "CC(C)F"),
+        ("F/C=C/F", "FC=CF", "F/C=C/F"),
+        (r"[H]/N=C(\C)F", "CC(=N)F", r"[H]/N=C(\C)F"),
+    ],
+)
+def test_stereo_is_kept_beside_the_record(smiles, flat, isomeric):
+    found = MoleculeFilter(ANY)(smiles)
+    assert (found.record[0], found.isomeric) == (flat, isomeric)
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_saved_set_comes_back(drugs, tmp_path):
 
 
 def test_a_set_that_cannot_be_written_leaves_nothing(drugs, tmp_path):
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot be written"):
         drugs.save(tmp_path / "missing" / "drugs.npz")
     (tmp_path / "taken.npz").mkdir()
     with pytest.raises(OutputError, match=r"taken\.npz: cannot write"):

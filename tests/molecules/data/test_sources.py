@@ -1,7 +1,9 @@
 import io
 import tarfile
+from pathlib import Path
 
 import pytest
+from rdkit import Chem
 
 from softdraw.molecules.data import sources
 from softdraw.molecules.data.dataset import load
@@ -34,6 +36,27 @@ def test_a_list_keeps_its_places():
 def test_what_is_no_source_is_refused(source, message):
     with pytest.raises(DataError, match=message):
         open_source(source)
+
+
+def test_molecules_of_rdkit_are_taken_as_they_are():
+    source = open_source([Chem.MolFromSmiles("C[C@H](N)O"), "CC", 3])
+    assert list(source.rows()) == [(1, "C[C@H](N)O"), (2, "CC"), (3, "")]
+    assert source.digest == open_source(["C[C@H](N)O", "CC", ""]).digest
+
+
+@pytest.mark.parametrize("source", ["chemicals", "qm9", ["CCO"]])
+def test_a_column_of_what_has_none_is_refused(source):
+    with pytest.raises(DataError, match="smiles_column: got 'x', expected None for"):
+        open_source(source, "x")
+
+
+@pytest.mark.parametrize("path", [str, Path])
+@pytest.mark.parametrize("address", ["https://host.org/a/b.smi", "HTTP://host.org/b.csv.gz", "s3://bucket/b"])
+def test_an_address_is_shown_as_it_was_given(path, address):
+    with pytest.raises(DataError) as caught:
+        open_source(path(address))
+    assert str(caught.value).startswith(f"{address}: is an address")
+    assert "download it first" in str(caught.value)
 
 
 def test_a_path_is_opened_for_its_checksum_only(tmp_path):

@@ -19,11 +19,12 @@ __all__ = [
     "decode_batch",
     "encode",
     "parse_smiles",
+    "plain",
     "read_molecule",
     "write_molecule",
 ]
 
-CODEC_VERSION = 1
+CODEC_VERSION = 2
 """Part of every cache key: raise it when the same molecule would be encoded otherwise."""
 
 _ORDERS = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
@@ -36,6 +37,23 @@ Record = tuple[str, list[tuple[int, int]], list[tuple[int, int, int]]]
 def parse_smiles(smiles: str, *, sanitize: bool = True) -> Chem.Mol | None:
     """``Chem.MolFromSmiles``, with the None that RDKit's own annotation keeps silent about."""
     return Chem.MolFromSmiles(smiles, sanitize=sanitize)
+
+
+def plain(mol: Chem.Mol) -> Chem.Mol:
+    """A copy as graphs know a molecule: without stereo, atom maps, and hydrogens written for their stereo.
+
+    Example:
+        >>> Chem.MolToSmiles(plain(parse_smiles("[H]/N=C(/[CH3:1])F")))
+        'CC(=N)F'
+    """
+    work = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(work)
+    hydrogen = False
+    for atom in work.GetAtoms():
+        hydrogen = hydrogen or atom.GetAtomicNum() == 1
+        if atom.GetAtomMapNum():
+            atom.SetAtomMapNum(0)
+    return Chem.RemoveHs(work) if hydrogen else work
 
 
 def read_molecule(mol: Chem.Mol) -> Record:
@@ -54,8 +72,7 @@ def read_molecule(mol: Chem.Mol) -> Record:
     Raises:
         DataError: a bond is neither single, double, triple nor aromatic, or the molecule cannot be kekulised.
     """
-    work = Chem.Mol(mol)
-    Chem.RemoveStereochemistry(work)
+    work = plain(mol)
     smiles = Chem.MolToSmiles(work)
     order = list(work.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
     place = [0] * len(order)

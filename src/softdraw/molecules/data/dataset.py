@@ -12,6 +12,7 @@ from typing import Literal
 from rdkit import rdBase
 
 from softdraw.molecules.chemistry.codec import CODEC_VERSION, Record
+from softdraw.molecules.data.account import Account, Dropped, Tally
 from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.sources import Source, open_source
@@ -23,21 +24,6 @@ __all__ = ["Dataset", "Dropped", "cache_folder", "load"]
 EMBEDDED_ELEMENTS = ("C", "N", "O", "F")
 EMBEDDED_MAX_ATOMS = 12
 FILE_MAX_ATOMS = 40
-_FIRST = 5
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """How many molecules were left out for one reason, and the lines of the first of them."""
-
-    count: int
-    first_lines: tuple[int, ...]
-
-    def __str__(self) -> str:
-        lines = ", ".join(map(str, self.first_lines)) + (
-            ", ..." if self.count > len(self.first_lines) else ""
-        )
-        return f"{self.count} (line{'s' if self.count > 1 else ''} {lines})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +35,37 @@ class Dataset:
         dropped: by reason, those that are not.
         description: where they come from.
         read: molecules read, used or not.
+        stereo: usable molecules that had stereo marks, which are dropped; duplicates are counted too.
+        reading: how the source was read (its column of SMILES, its encoding), where that needs to be said.
     """
 
     graphs: GraphSet
     dropped: dict[str, Dropped]
     description: str
     read: int
+    stereo: int = 0
+    reading: str = ""
 
     def __len__(self) -> int:
         return len(self.graphs)
 
     def account(self) -> str:
         """What was read, used and left out, one line for each reason."""
-        return _account(f"{self.description}: {len(self)} of {self.read} molecules are used", self.dropped)
+        return "\n".join(self._account.lines())
+
+    def summary(self) -> str:
+        """The same in one line, without the lines of the source.
+
+        Example:
+            >>> print(load(["C[C@H](N)O", "C[C@@H](N)O", "CC("], cache=None).summary())
+            3 SMILES: 1 of 3 molecules are used; left out: 1 unreadable, 1 stereoisomer; 2 had stereo marks,
+            which are dropped: 1 became duplicates by that
+        """
+        return str(self._account)
+
+    @property
+    def _account(self) -> Account:
+        return Account(self.description, self.reading, self.read, len(self), self.dropped, self.stereo)
 
 
 def load(
@@ -69,21 +73,25 @@ def load(
     *,
     elements: Sequence[str] | None = None,
     max_atoms: int | None = None,
+    smiles_column: str | int | None = None,
     cache: str | os.PathLike[str] | Literal["user"] | None = "user",
 ) -> Dataset:
     """Read molecules, keep those that a graph can stand for, and encode them.
 
     A molecule is left out, and counted by the first of these that holds: there is no SMILES, or RDKit cannot
-    read it; it has no atom but hydrogen, more than ``max_atoms`` heavy atoms, or an element not asked for; it
-    has several fragments, an isotope label, unpaired electrons, or (in the embedded set only) a charged atom;
-    a bond that is neither single, double, triple nor aromatic; its graph does not decode to its own SMILES;
-    it came before. Stereo is ignored throughout.
+    read it; it has no atom but hydrogen, several fragments, more than ``max_atoms`` heavy atoms, a dummy atom
+    (``*``), an isotope label (deuterium is one), an element not asked for, unpaired electrons, or (in the
+    embedded set only) a charged atom; a bond that is neither single, double, triple nor aromatic, or a
+    hydrogen between two atoms; its graph does not decode to its own SMILES; it came before, in other stereo
+    (``"stereoisomer"``) or the same. Stereo is dropped throughout, and ``Dataset.stereo`` counts where.
 
     Args:
         source: ``"chemicals"`` (the embedded set), ``"qm9"``, a file's path, or SMILES (see ``open_source``).
         elements: symbols of the elements allowed; by default C, N, O, F in the embedded set, all elsewhere.
         max_atoms: heavy atoms of the largest molecule allowed; by default 12 in the embedded set, 40
             elsewhere.
+        smiles_column: of a table or a list with several columns, the one with the SMILES, by its heading or
+            its number from 1; by default it is found (see ``layout.find_layout``).
         cache: folder for encoded sets, named by content, options and the version of the codec. ``"user"`` is
             the user's cache folder (see ``cache_folder``), None is none. A damaged entry is made again.
 
@@ -92,7 +100,7 @@ def load(
 
     Raises:
         DataError: the source cannot be read, or nothing in it is usable (the message counts the reasons); or
-            ``elements`` names no element, or ``max_atoms`` is not in 1 to 255.
+            ``elements`` names no element, ``max_atoms`` is not in 1 to 255, or there is no such column.
 
     Example:
         >>> data = load(["CCO", "OCC", "C1CC1", "CC(", "[Na+].[Cl-]"], cache=None)
@@ -104,7 +112,7 @@ def load(
           several fragments: 1 (line 5)
           duplicate: 1 (line 2)
     """
-    origin = open_source(source)
+    origin = open_source(source, smiles_column)
     rules = _rules(origin, elements, max_atoms)
     folder = cache_folder() if cache == "user" else None if cache is None else Path(cache)
     if folder is None:
@@ -118,7 +126,7 @@ def load(
         origin.digest,
     ]
     name = f"{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:32]}.npz"
-    cached = _recall(folder / name, origin.description)
+    cached = _recall(folder / name, origin)
     if cached is not None:
         return cached
     data = _encode(origin, rules)
@@ -127,6 +135,7 @@ def load(
         report = {
             "read": data.read,
             "dropped": {why: [d.count, d.first_lines] for why, d in data.dropped.items()},
+            "stereo": data.stereo,
         }
         write_arrays(folder / name, {**data.graphs.to_arrays(), "report": as_bytes(json.dumps(report))})
     except (OutputError, OSError) as error:
@@ -141,7 +150,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw"))
 
 
-def _recall(path: Path, description: str) -> Dataset | None:
+def _recall(path: Path, origin: Source) -> Dataset | None:
     """A cached set; None when there is none, or it is damaged."""
     if not path.exists():
         return None
@@ -149,9 +158,10 @@ def _recall(path: Path, description: str) -> Dataset | None:
         arrays = read_arrays(path)
         report = json.loads(as_text(arrays["report"]))
         dropped = {why: Dropped(count, tuple(lines)) for why, (count, lines) in report["dropped"].items()}
-        return Dataset(GraphSet.from_arrays(arrays), dropped, description, int(report["read"]))
+        graphs, read, stereo = GraphSet.from_arrays(arrays), int(report["read"]), int(report["stereo"])
     except (DataError, KeyError, TypeError, ValueError, IndexError):
         return None
+    return Dataset(graphs, dropped, origin.description, read, stereo, str(origin.reading()))
 
 
 def _rules(origin: Source, elements: Sequence[str] | None, max_atoms: int | None) -> Rules:
@@ -164,28 +174,28 @@ def _rules(origin: Source, elements: Sequence[str] | None, max_atoms: int | None
 
 def _encode(origin: Source, rules: Rules) -> Dataset:
     kept: dict[str, Record] = {}
-    dropped: dict[str, list[int]] = {}
-    counts: dict[str, int] = {}
-    read = 0
+    isomers: set[str] = set()
+    tally = Tally()
+    read = stereo = 0
     check = MoleculeFilter(rules)
     with rdBase.BlockLogs():
         for line, smiles in origin.rows():
             read += 1
             found = check(smiles)
-            if not isinstance(found, str):
-                if found[0] not in kept:
-                    kept[found[0]] = found
-                    continue
-                found = "duplicate"
-            counts[found] = counts.get(found, 0) + 1
-            first = dropped.setdefault(found, [])
-            if len(first) < _FIRST:
-                first.append(line)
-    reasons = {why: Dropped(counts[why], tuple(dropped[why])) for why in REASONS if why in counts}
+            if isinstance(found, str):
+                tally.leave_out(found, line)
+                continue
+            flat = found.record[0]
+            stereo += found.isomeric != flat
+            if flat not in kept:
+                kept[flat] = found.record
+            else:
+                tally.leave_out("duplicate" if found.isomeric in isomers else "stereoisomer", line)
+            isomers.add(found.isomeric)
+    reading, dropped = origin.reading(), tally.dropped(REASONS)
     if not kept:
-        raise DataError(_account(f"{origin.description}: none of {read} molecules is usable", reasons))
-    return Dataset(GraphSet.from_records(kept.values()), reasons, origin.description, read)
-
-
-def _account(heading: str, dropped: dict[str, Dropped]) -> str:
-    return "\n".join([heading, *(f"  {why}: {entry}" for why, entry in dropped.items())])
+        lines = Account(origin.description, str(reading), read, 0, dropped).lines()
+        raise DataError("\n".join([*lines, *reading.advice(tally.counts, read)]))
+    return Dataset(
+        GraphSet.from_records(kept.values()), dropped, origin.description, read, stereo, str(reading)
+    )

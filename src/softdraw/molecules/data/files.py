@@ -3,30 +3,88 @@
 import csv
 import gzip
 import hashlib
-import io
+import itertools
 import os
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from rdkit import Chem, rdBase
 
+from softdraw.molecules.data.encoding import NOT_TEXT, open_text
+from softdraw.molecules.data.layout import BLANKS, ColumnError, Layout, cells_of, find_layout, shown
 from softdraw.molecules.errors import DataError
 
-__all__ = ["READERS", "digest_of", "read_rows"]
+__all__ = ["READERS", "Reading", "digest_of", "read_rows", "reading_of"]
 
-_DELIMITERS = ("\t", ",", ";")
+Row = tuple[int, str | None]
+
+READERS = {
+    ".smi": "list",
+    ".smiles": "list",
+    ".txt": "list",
+    ".csv": "table",
+    ".tsv": "table",
+    ".sdf": "SD file",
+    ".sd": "SD file",
+}
+"""How files are read, by suffix."""
+
+_SAMPLED = 100
+"""Lines by which the column of SMILES is found."""
+_LONGEST_ROW = 100
+"""Lines of a table that one row may span: more come from a quote that is never closed."""
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 
 
-def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str | None]]:
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        layout: where the SMILES stand; None for an SD file.
+        encoding: of the text; empty for UTF-8.
+        first: the first line that is no blank line, comment or heading, as it stands there.
+    """
+
+    layout: Layout | None = None
+    encoding: str = ""
+    first: str = ""
+
+    def __str__(self) -> str:
+        """For people: empty where nothing need be said."""
+        parts = [str(self.layout or ""), self.encoding and f"read as {self.encoding}"]
+        return ", ".join(part for part in parts if part)
+
+    def advice(self, counts: Mapping[str, int], read: int) -> list[str]:
+        """What to look at when none of ``read`` molecules could be read; nothing for other reasons."""
+        if not self.first or counts.get("unreadable", 0) + counts.get("no SMILES", 0) < read:
+            return []
+        return [
+            f"  the first line is {shown(self.first)}, of which {shown(self.taken)} was read as SMILES; if "
+            "they stand elsewhere, name their column with smiles_column (--smiles-column), by its heading or "
+            "its number from 1"
+        ]
+
+    @property
+    def taken(self) -> str:
+        """What was read as SMILES in that line."""
+        return self.layout.cell(cells_of(self.first, self.layout.separator)) if self.layout else ""
+
+
+def read_rows(path: str | os.PathLike[str], smiles_column: str | int | None = None) -> Iterator[Row]:
     """The molecules of a file.
 
-    The kind of the file is told by its suffix (``READERS``), after ``.gz`` if there is one.
+    The kind of the file is told by its suffix (``READERS``), after ``.gz`` if there is one; the separator,
+    the column and the encoding by its content (see ``layout.find_layout``, ``encoding.encoding_of``).
 
     Args:
         path: the file.
+        smiles_column: the column of SMILES, by its heading or its number from 1; by default it is found.
 
     Yields:
         The number of the line on which the molecule stands, from 1, and its SMILES: empty for a
@@ -34,34 +92,36 @@ def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str | None]]:
 
     Raises:
         DataError: the file is missing, unreadable, empty, not text, of an unknown kind, or a table without a
-            column of SMILES.
+            column of SMILES or without the one asked for.
     """
-    file = Path(path)
-    reader = _reader_of(file)
+    file = _local(path)
     empty = True
-    try:
-        with _open_text(file) as lines:
-            for row in reader(lines, str(file)):
-                empty = False
-                yield row
-    except UnicodeDecodeError:
-        raise DataError(f"{file}: not a text file, expected molecules as UTF-8 text") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise _refuse(file, error) from error
-    except csv.Error as error:
-        raise DataError(f"{file}: not a table ({error})") from error
-    if empty:
-        raise DataError(f"{file}: holds no molecule, the file is empty")
+    with _open(file, smiles_column) as (_, rows):
+        for row in rows:
+            empty = False
+            yield row
+        if empty:
+            raise DataError(f"{file}: holds no molecule, the file is empty")
+
+
+def reading_of(path: str | os.PathLike[str], smiles_column: str | int | None = None) -> Reading:
+    """How ``read_rows`` would read a file, told from its first lines and, for the encoding, all of its bytes.
+
+    Raises:
+        DataError: as for ``read_rows``.
+    """
+    with _open(_local(path), smiles_column) as (reading, _):
+        return reading
 
 
 def digest_of(path: str | os.PathLike[str]) -> str:
-    """The SHA-256 of a file's content, with its suffixes, since they decide how it is read.
+    """The SHA-256 of a file's content, with its kind, since that decides how it is read.
 
     Raises:
         DataError: the file is missing, unreadable, empty or of an unknown kind.
     """
-    file = Path(path)
-    kind = _reader_of(file).__name__
+    file = _local(path)
+    kind = _kind_of(file)
     try:
         if not file.stat().st_size:
             raise DataError(f"{file}: the file is empty, expected molecules")
@@ -69,6 +129,49 @@ def digest_of(path: str | os.PathLike[str]) -> str:
             return f"{hashlib.file_digest(content, 'sha256').hexdigest()}-{kind}"
     except OSError as error:
         raise _refuse(file, error) from error
+
+
+@contextmanager
+def _open(file: Path, column: str | int | None) -> Iterator[tuple[Reading, Iterator[Row]]]:
+    """How a file is read, and its rows; every failure as a ``DataError``."""
+    name, kind = str(file), _kind_of(file)
+    try:
+        with open_text(file) as (text, encoding):
+            if kind == "SD file":
+                if column is not None:
+                    raise ColumnError(f"{name}: smiles_column: got {column!r}, expected None for an SD file")
+                yield Reading(None, encoding), _sd_file(text, name)
+                return
+            head, sample = _sample(text, name, comments=kind == "list")
+            lines = itertools.chain(head, text)
+            if not sample:
+                yield (
+                    Reading(None, encoding),
+                    (_list(lines, Layout(BLANKS, 0), name) if kind == "list" else iter(())),
+                )
+                return
+            layout = find_layout(sample, table=kind == "table", column=column, name=name)
+            rows = _table(lines, layout, name) if kind == "table" else _list(lines, layout, name)
+            molecules = sample[layout.heading is not None :]
+            yield Reading(layout, encoding, molecules[0].strip() if molecules else ""), rows
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: {NOT_TEXT}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise _refuse(file, error) from error
+    except csv.Error as error:
+        raise DataError(f"{file}: not a table ({error})") from error
+
+
+def _local(path: str | os.PathLike[str]) -> Path:
+    """The path of a file here. Of an address, a Path has eaten a slash: it is shown with both."""
+    name = os.fspath(path)
+    address = _ADDRESS.match(name)
+    if address and not Path(name).exists():
+        raise DataError(
+            f"{address[1]}://{name[address.end() :]}: is an address, expected a file on this machine: "
+            "download it first, and give the path of what came"
+        )
+    return Path(name)
 
 
 def _refuse(file: Path, error: Exception) -> DataError:
@@ -83,69 +186,80 @@ def _refuse(file: Path, error: Exception) -> DataError:
     return DataError(f"{file}: cannot be read ({error})")
 
 
-@contextmanager
-def _open_text(file: Path) -> Iterator[IO[str]]:
-    with (
-        gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb") as content,
-        io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as text,
-    ):
-        yield text
-
-
-def _reader_of(file: Path) -> Callable[[IO[str], str], Iterator[tuple[int, str | None]]]:
+def _kind_of(file: Path) -> str:
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
-    kind = suffixes[-1] if suffixes else ""
-    if kind not in READERS:
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix not in READERS:
         # a missing file with an odd name is a typing error or a misspelt source: say that first
         if not file.exists():
             raise _refuse(file, FileNotFoundError())
         if file.is_dir():
             raise _refuse(file, IsADirectoryError())
         raise DataError(
-            f"{file}: unknown kind {kind or 'without a suffix'}; expected "
+            f"{file}: unknown kind {suffix or 'without a suffix'}; expected "
             f"{', '.join(READERS)}, or these with .gz"
         )
-    return READERS[kind]
+    return READERS[suffix]
 
 
-def _lines(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
-    """One molecule a line; what follows a blank is its name. Comments (``#``) and a heading are skipped."""
-    for number, line in enumerate(text, 1):
+def _sample(text: IO[str], name: str, *, comments: bool) -> tuple[list[str], list[str]]:
+    """The first lines, and those of them that say something."""
+    head: list[str] = []
+    sample: list[str] = []
+    for line in text:
         _check_text(line, name)
-        words = line.split(None, 1)
-        if not words:
+        head.append(line)
+        if line.strip() and not (comments and line.lstrip().startswith("#")):
+            sample.append(line.rstrip("\r\n"))
+            if len(sample) == _SAMPLED:
+                break
+    return head, sample
+
+
+def _list(lines: Iterable[str], layout: Layout, name: str) -> Iterator[Row]:
+    """One molecule a line; a blank one has no SMILES. Comments (``#``) and the heading are skipped."""
+    heading = layout.heading is not None
+    for number, line in enumerate(lines, 1):
+        _check_text(line, name)
+        line = line.strip("\r\n" if layout.separator == "\t" else None)
+        if not line.strip():
             yield number, ""
-        elif not (words[0].startswith("#") or (number == 1 and "smiles" in words[0].lower())):
-            yield number, words[0]
+        elif line.lstrip().startswith("#"):
+            continue
+        elif heading:
+            heading = False
+        else:
+            yield number, layout.cell(cells_of(line, layout.separator))
 
 
-def _table(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
-    """The column whose heading is, or holds, the word SMILES in any case."""
-    heading = text.readline()
-    _check_text(heading, name)
-    # a heading that holds no comma is still one cell of a table with commas: take what splits it most
-    delimiter, columns = max(
-        ((mark, _cells(heading, mark)) for mark in _DELIMITERS), key=lambda found: len(found[1])
-    )
-    named = [cell for cell in columns if "smiles" in cell]
-    if not named:
-        raise DataError(f"{name}: no column of SMILES among the headings {heading.strip()[:80]!r}")
-    place = columns.index("smiles" if "smiles" in named else named[0])
-    reader = csv.reader(text, delimiter=delimiter)
+def _table(lines: Iterable[str], layout: Layout, name: str) -> Iterator[Row]:
+    """One molecule a row; blank rows and the heading are skipped."""
+    if layout.separator == BLANKS:
+        yield from (row for row in _list(lines, layout, name) if row[1])
+        return
+    heading = layout.heading is not None
+    reader = csv.reader(lines, delimiter=layout.separator)
+    before = 0
     for row in reader:
-        if any(row):
-            cell = row[place].strip() if place < len(row) else ""
-            _check_text(cell, name)
-            yield reader.line_num + 1, cell
+        lines_of_row = reader.line_num - before
+        if lines_of_row > _LONGEST_ROW:
+            raise DataError(
+                f"{name}: the row in line {before + 1} spans {lines_of_row} lines: is a quote left open?"
+            )
+        before = reader.line_num
+        if not any(row):
+            continue
+        if heading:
+            heading = False
+            continue
+        cell = layout.cell(row)
+        _check_text(cell, name)
+        yield reader.line_num, cell
 
 
-def _cells(heading: str, delimiter: str) -> list[str]:
-    return [cell.strip().lower() for cell in next(csv.reader([heading], delimiter=delimiter), [])]
-
-
-def _sd_file(text: IO[str], name: str) -> Iterator[tuple[int, str | None]]:
+def _sd_file(text: IO[str], name: str) -> Iterator[Row]:
     """Records end with ``$$$$``; the number is that of a record's first line."""
     block: list[str] = []
     start = 1
@@ -168,16 +282,4 @@ def _smiles_of(block: list[str]) -> str | None:
 
 def _check_text(line: str, name: str) -> None:
     if "\0" in line:
-        raise DataError(f"{name}: not a text file, expected molecules as UTF-8 text")
-
-
-READERS: dict[str, Callable[[IO[str], str], Iterator[tuple[int, str | None]]]] = {
-    ".smi": _lines,
-    ".smiles": _lines,
-    ".txt": _lines,
-    ".csv": _table,
-    ".tsv": _table,
-    ".sdf": _sd_file,
-    ".sd": _sd_file,
-}
-"""How files are read, by suffix."""
+        raise DataError(f"{name}: {NOT_TEXT}")

@@ -1,32 +1,39 @@
 """Which molecules a graph of atoms and bonds can stand for, and why others are left out."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rdkit import Chem, rdBase
 
 from softdraw.molecules.chemistry.codec import Record, parse_smiles, read_molecule, write_molecule
 from softdraw.molecules.errors import DataError
 
-__all__ = ["REASONS", "MoleculeFilter", "Rules"]
+__all__ = ["REASONS", "MoleculeFilter", "Rules", "Usable"]
 
 REASONS = (
     "no SMILES",
     "unreadable",
     "no heavy atom",
+    "several fragments",
     "too many atoms",
-    "other element",
+    "dummy atom",
     "isotope",
+    "other element",
     "radical",
     "charged atom",
     "unusual bond",
-    "several fragments",
+    "unusual hydrogen",
     "does not decode to itself",
+    "stereoisomer",
     "duplicate",
 )
-"""Why a molecule is left out, in the order in which the reasons are looked at."""
+"""Why a molecule is left out, in the order in which the reasons are looked at. A stereoisomer differs from a
+molecule before it in nothing but stereo, which graphs do not hold."""
 
 _MOST_ATOMS = 255
+_STEREO = re.compile(r"[@/\\]")
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,18 @@ class Rules:
         return cls(numbers, max_atoms, charges)
 
 
+class Usable(NamedTuple):
+    """A molecule that a graph can stand for.
+
+    Attributes:
+        record: as ``codec.read_molecule`` gives it.
+        isomeric: its canonical SMILES with stereo; that of the record where it has none.
+    """
+
+    record: Record
+    isomeric: str
+
+
 class MoleculeFilter:
     """Reads one SMILES after another under the same rules. The caller mutes RDKit's log.
 
@@ -72,7 +91,7 @@ class MoleculeFilter:
 
     Example:
         >>> check = MoleculeFilter(Rules.of(["C", "O"], 9, charges=False))
-        >>> check("OC"), check("CN")
+        >>> check("OC").record, check("CN")
         (('CO', [(6, 0), (8, 0)], [(1, 0, 1)]), 'other element')
     """
 
@@ -81,8 +100,8 @@ class MoleculeFilter:
         self._allowed = None if rules.elements is None else frozenset(rules.elements)
         self._prototypes: dict[tuple[int, int], Chem.Atom] = {}
 
-    def __call__(self, smiles: str | None) -> Record | str:
-        """The molecule as ``codec.read_molecule`` gives it, or one of ``REASONS`` to leave it out."""
+    def __call__(self, smiles: str | None) -> Usable | str:
+        """The molecule, or one of ``REASONS`` to leave it out."""
         if not smiles:
             return "no SMILES" if smiles == "" else "unreadable"
         # Most of a large table is too big to keep. Without sanitisation that is told in a fifth of the time.
@@ -92,6 +111,8 @@ class MoleculeFilter:
         heavy = rough.GetNumHeavyAtoms()
         if heavy == 0:
             return "no heavy atom"
+        if "." in smiles and len(Chem.GetMolFrags(rough)) > 1:
+            return "several fragments"
         if heavy > self.rules.max_atoms:
             return "too many atoms"
         mol = parse_smiles(smiles)
@@ -104,25 +125,31 @@ class MoleculeFilter:
             record = read_molecule(mol)
         except DataError:
             return "unusual bond"
-        if "." in record[0]:
-            return "several fragments"
+        if any(number == 1 for number, _ in record[1]):
+            return "unusual hydrogen"
         atoms = [self._prototypes.get(kind) or self._prototype(kind) for kind in record[1]]
-        return record if write_molecule(atoms, record[2]) == record[0] else "does not decode to itself"
+        if write_molecule(atoms, record[2]) != record[0]:
+            return "does not decode to itself"
+        return Usable(record, _isomeric(mol) if _STEREO.search(smiles) else record[0])
 
     def _unfit(self, mol: Chem.Mol) -> str | None:
-        charged = False
+        """The first reason in order, whichever atom it is that gives it."""
+        numbers = set()
+        isotope = radical = charged = False
         for atom in mol.GetAtoms():
-            number = atom.GetAtomicNum()
-            # below 2: a dummy atom, or a hydrogen that RDKit keeps as an atom of its own
-            if number < 2 or (self._allowed is not None and number not in self._allowed):
-                return "other element"
-            if atom.GetIsotope():
-                return "isotope"
-            if atom.GetNumRadicalElectrons():
-                return "radical"
+            numbers.add(atom.GetAtomicNum())
+            isotope = isotope or atom.GetIsotope() != 0
+            radical = radical or atom.GetNumRadicalElectrons() != 0
             charged = charged or atom.GetFormalCharge() != 0
-            if atom.GetAtomMapNum():
-                atom.SetAtomMapNum(0)
+        if 0 in numbers:
+            return "dummy atom"
+        if isotope:
+            return "isotope"
+        # hydrogens that were written as atoms are looked at once those written for their stereo are gone
+        if self._allowed is not None and numbers - self._allowed - {1}:
+            return "other element"
+        if radical:
+            return "radical"
         return "charged atom" if charged and not self.rules.charges else None
 
     def _prototype(self, kind: tuple[int, int]) -> Chem.Atom:
@@ -130,6 +157,12 @@ class MoleculeFilter:
         atom.SetFormalCharge(kind[1])
         self._prototypes[kind] = atom
         return atom
+
+
+def _isomeric(mol: Chem.Mol) -> str:
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return Chem.MolToSmiles(mol)
 
 
 def _atomic_number(symbol: str) -> int:

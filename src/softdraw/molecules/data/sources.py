@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from softdraw.molecules.data.files import digest_of, read_rows
+from rdkit import Chem
+
+from softdraw.molecules.data.files import Reading, digest_of, read_rows, reading_of
+from softdraw.molecules.data.layout import ColumnError
 from softdraw.molecules.errors import DataError
 
-__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "open_source"]
+__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "has_column", "open_source"]
 
 QM9_URL = "https://ndownloader.figshare.com/files/3195389"
 """QM9 as Ramakrishnan et al. published it: 133,885 ``.xyz`` files (doi 10.6084/m9.figshare.c.978904)."""
@@ -37,44 +40,51 @@ class Source:
         digest: changes when the content does.
         rows: reads it from the start.
         embedded: whether it is the embedded set, whose rules are stricter.
+        reading: tells how a file is read: its column of SMILES, its encoding.
     """
 
     description: str
     digest: str
     rows: Callable[[], Iterator[Row]]
     embedded: bool = False
+    reading: Callable[[], Reading] = Reading
 
 
-def open_source(source: str | os.PathLike[str] | Iterable[str]) -> Source:
+def open_source(
+    source: str | os.PathLike[str] | Iterable[Any], smiles_column: str | int | None = None
+) -> Source:
     """Find out what a user means by ``source``.
 
     Args:
         source: ``"chemicals"`` (the identifier tables of the PyPI package ``chemicals``), ``"qm9"``
             (downloaded once), the path of a file (``.smi``, ``.csv``, ``.tsv``, ``.sdf``, each also with
-            ``.gz``), or SMILES themselves.
+            ``.gz``), or SMILES themselves (molecules of RDKit are taken too).
+        smiles_column: of a file with several columns, the one with the SMILES, by its heading or its number
+            from 1; by default it is found.
 
     Returns:
         The source; a file is opened for its checksum only.
 
     Raises:
-        DataError: there is no such file, it cannot be read or is empty, its kind is unknown, or the list is
-            empty.
+        DataError: there is no such file, it cannot be read or is empty, its kind is unknown, the list is
+            empty, or a column was named for what has none.
 
     Example:
         >>> source = open_source(["CCO", "C1CC1"])
         >>> source.description, list(source.rows())
         ('2 SMILES', [(1, 'CCO'), (2, 'C1CC1')])
     """
+    if isinstance(source, str | os.PathLike) and os.fspath(source) not in _SETS:
+        return _file(os.fspath(source), smiles_column)
+    if smiles_column is not None:
+        what = repr(source) if isinstance(source, str) else "a list"
+        raise ColumnError(
+            f"smiles_column: got {smiles_column!r}, expected None for {what}, which has no columns"
+        )
     if isinstance(source, str | os.PathLike):
-        name = os.fspath(source)
-        if name == "chemicals":
-            return _chemicals()
-        if name == "qm9":
-            return Source("QM9", QM9_SHA256, _qm9_rows)
-        path = Path(name)
-        return Source(str(path), digest_of(path), lambda: read_rows(path))
+        return _SETS[os.fspath(source)]()
     try:
-        smiles = [entry if isinstance(entry, str) else "" for entry in source]
+        smiles = [_written(entry) for entry in source]
     except TypeError:
         raise DataError(
             f"source: got {type(source).__name__}, expected 'chemicals', 'qm9', a path or a list of SMILES"
@@ -82,6 +92,38 @@ def open_source(source: str | os.PathLike[str] | Iterable[str]) -> Source:
     if not smiles:
         raise DataError("source: got an empty list, expected SMILES")
     return _listed(smiles)
+
+
+def has_column(source: str | os.PathLike[str], smiles_column: str | int) -> bool:
+    """Whether a source is a file with that column.
+
+    Raises:
+        DataError: the source cannot be read.
+    """
+    try:
+        open_source(source, smiles_column).reading()
+    except ColumnError:
+        return False
+    return True
+
+
+def _file(name: str, smiles_column: str | int | None) -> Source:
+    digest = digest_of(name)
+    if smiles_column is not None:
+        digest += f"-{smiles_column!r}"
+    return Source(
+        name,
+        digest,
+        lambda: read_rows(name, smiles_column),
+        reading=lambda: reading_of(name, smiles_column),
+    )
+
+
+def _written(entry: Any) -> str:
+    """A molecule of a list as SMILES; what is neither text nor a molecule of RDKit is none."""
+    if isinstance(entry, Chem.Mol):
+        return Chem.MolToSmiles(entry)
+    return entry if isinstance(entry, str) else ""
 
 
 def _listed(smiles: Sequence[str]) -> Source:
@@ -161,3 +203,11 @@ def fetch_qm9() -> str:
             f"qm9: cannot download {QM9_URL} ({type(error).__name__}). Without a network, give a "
             "file of SMILES instead: --data FILE"
         ) from error
+
+
+def _qm9() -> Source:
+    return Source("QM9", QM9_SHA256, _qm9_rows)
+
+
+_SETS: dict[str, Callable[[], Source]] = {"chemicals": _chemicals, "qm9": _qm9}
+"""What is known by name."""

@@ -79,6 +79,8 @@ class Parts:
             "read": data.read,
             "kept": len(data.graphs),
             "dropped": {reason: str(entry) for reason, entry in data.dropped.items()},
+            "stereo": data.stereo,
+            "reading": data.reading,
             "vocabulary": list(data.graphs.vocabulary.names),
             "max_atoms": data.graphs.max_atoms,
             "train": len(self.train),

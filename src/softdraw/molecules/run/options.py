@@ -29,6 +29,8 @@ class RunOptions:
         data: ``"chemicals"``, ``"qm9"``, or the path of a file of molecules.
         elements: symbols of the elements allowed; None leaves it to the data.
         max_atoms: heavy atoms of the largest molecule; None leaves it to the data.
+        smiles_column: of a file with several columns, the one with the SMILES, by its heading or its number
+            from 1; None finds it.
         minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
         steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
@@ -57,6 +59,7 @@ class RunOptions:
     data: str = "chemicals"
     elements: tuple[str, ...] | None = None
     max_atoms: int | None = None
+    smiles_column: str | None = None
     minutes: float | None = None
     steps: int | None = None
     steer_minutes: float | None = None

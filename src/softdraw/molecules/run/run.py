@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from softdraw.molecules.data.dataset import load
+from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.run.measuring import measure, summary_lines, write_measurements
@@ -54,6 +54,7 @@ class Run:
         self.seconds: dict[str, float] = {}
         self._resume = False
         self._digest = ""
+        self._data: Dataset | None = None
 
     def everything(self, *, resume: bool = False, overwrite: bool = False) -> None:
         """Fit, steer, draw, score and report. After a Ctrl-C, without further training.
@@ -109,7 +110,7 @@ class Run:
         Raises:
             MoleculeError: as ``everything``.
         """
-        self._digest = open_source(self.options.data).digest
+        self._digest = open_source(self.options.data, self.options.smiles_column).digest
         self._resume = resume and bool(self.folder.occupied)
         if is_worker():
             return
@@ -118,7 +119,7 @@ class Run:
             stored = self.folder.stages.get("fit", {}).get("options", {})
             self.options.check_same_model(stored, self._digest, self.folder.path)
         else:
-            load(self.options.data, elements=self.options.elements, max_atoms=self.options.max_atoms)
+            self._read()
         self.folder.claim(resume=self._resume, overwrite=overwrite)
         self._write_config()
 
@@ -142,13 +143,15 @@ class Run:
             folder.forget_stage("steer")
             folder.update_metrics(steer=None)
             folder.update_history(steer=None)
-        self.say(f"fit: {_budget(options.fit_budget)} on {options.data}")
+            self.say(f"fit: {_budget(options.fit_budget)} on {options.data}")
+            self.say(f"data: {self._read().summary()}")
         with self._clock("fit"):
             generator = MoleculeGenerator(seed=options.seed).fit(
                 options.data,
                 **options.fit_budget,
                 elements=options.elements,
                 max_atoms=options.max_atoms,
+                smiles_column=options.smiles_column,
                 folder=folder.fit_checkpoints,
                 resume=resume,
                 devices=options.devices,
@@ -235,6 +238,18 @@ class Run:
         self.folder.write_config(
             {"options": options.to_dict(), "command": options.command, "versions": versions()}
         )
+
+    def _read(self) -> Dataset:
+        """The molecules, read when they are first needed."""
+        if self._data is None:
+            options = self.options
+            self._data = load(
+                options.data,
+                elements=options.elements,
+                max_atoms=options.max_atoms,
+                smiles_column=options.smiles_column,
+            )
+        return self._data
 
     def _load(self, place: Path) -> "MoleculeGenerator":
         from softdraw.molecules.generator import MoleculeGenerator

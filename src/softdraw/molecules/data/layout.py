@@ -1,0 +1,205 @@
+"""Where the SMILES stand in a table or a list: which separator, which column, whether there is a heading."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rdkit import rdBase
+
+from softdraw.arguments import wrong_type
+from softdraw.molecules.chemistry.codec import parse_smiles
+from softdraw.molecules.errors import DataError
+
+__all__ = ["BLANKS", "SEPARATORS", "ColumnError", "Layout", "cells_of", "find_layout", "shown"]
+
+BLANKS = " "
+"""Any run of blanks and tabs."""
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", BLANKS: "blanks"}
+"""What may stand between columns, and its name."""
+_QUOTES = "\"'"
+_FEW = 0.2
+"""A first word that is a molecule in this share of the lines is the SMILES, whatever else reads as one: lists
+of SMILES may hold many that are none."""
+_MOST = 0.5
+"""A column is taken for the SMILES by its content if it reads as molecules in this share of the lines."""
+
+
+class ColumnError(DataError):
+    """A column was asked for that is not there."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the SMILES of a line stand.
+
+    Attributes:
+        separator: one of ``SEPARATORS``.
+        column: counted from 0; -1 is the last.
+        heading: what the first line calls the column; None where the first line is a molecule.
+        columns: of the first line.
+        plain: whether this is what anyone would expect of such a file, so that nothing need be said of it.
+    """
+
+    separator: str
+    column: int
+    heading: str | None = None
+    columns: int = 0
+    plain: bool = False
+
+    def __str__(self) -> str:
+        """For people: empty where nothing need be said."""
+        if self.plain:
+            return ""
+        place = "the last column" if self.column < 0 else f"column {self.column + 1}"
+        named = "" if self.heading is None else f" {self.heading!r}"
+        cut = f", separated by {SEPARATORS[self.separator]}" if self.columns > 1 else ""
+        return f"SMILES in {place}{named}{cut}"
+
+    def cell(self, row: Sequence[str]) -> str:
+        """The SMILES of a row, empty where it is too short."""
+        if self.column >= len(row) or not row:
+            return ""
+        return row[self.column].strip().strip(_QUOTES).strip()
+
+
+def cells_of(line: str, separator: str) -> list[str]:
+    """A line, cut into cells."""
+    if separator == BLANKS:
+        return line.split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+
+
+def find_layout(lines: Sequence[str], *, table: bool, column: str | int | None, name: str) -> Layout:
+    """Find the column of SMILES.
+
+    With ``column``, it is that one. Else it is the column whose heading is, or holds, the word SMILES in any
+    case. A table without such a heading is refused, unless its first line is a molecule too; a list
+    (``table=False``) holds SMILES in its first word, as is the custom, unless hardly any first word is a
+    molecule and another column, cut by tabs, commas, semicolons, bars or blanks, holds them.
+
+    Args:
+        lines: the first ones, without blank lines and comments; at least one.
+        table: whether a heading and separators are the rule, as in a ``.csv`` file.
+        column: a heading, or a number from 1; a number as text is one where no heading reads so.
+        name: of the file, for messages.
+
+    Raises:
+        ColumnError: there is no such column.
+        DataError: a table without a column of SMILES.
+        TypeError: ``column`` is neither text nor a number.
+
+    Example:
+        >>> str(find_layout(["id;smiles", "1;CCO"], table=True, column=None, name="a.csv"))
+        "SMILES in column 2 'smiles', separated by semicolons"
+        >>> str(find_layout(["ethanol,CCO", "propane,CCC"], table=False, column=None, name="a.smi"))
+        'SMILES in column 2, separated by commas'
+    """
+    with rdBase.BlockLogs():
+        if column is not None:
+            return _named(lines, table, column, name)
+        headed = _headed(lines[0], table)
+        if headed is not None:
+            return headed
+        return _by_content_of_table(lines, name) if table else _by_content_of_list(lines)
+
+
+def _headed(first: str, table: bool) -> Layout | None:
+    """The column whose heading says SMILES."""
+    separator = _widest(first, table)
+    cells = cells_of(first, separator)
+    columns = [cell.lower() for cell in cells]
+    named = [cell for cell in columns if "smiles" in cell]
+    # in a list, the name of a molecule may hold that word
+    if not named or not (table or "smiles" in columns or "smiles" in columns[0] or not _reads(cells[0])):
+        return None
+    place = columns.index("smiles" if "smiles" in named else named[0])
+    plain = len(columns) == 1 or (not table and separator == BLANKS and place == 0)
+    return Layout(separator, place, cells[place], len(columns), plain)
+
+
+def _widest(line: str, table: bool) -> str:
+    """What splits a heading most; a heading of one cell in a list is cut at its blanks."""
+    marks = [mark for mark in SEPARATORS if mark != BLANKS]
+    best = max(marks, key=lambda mark: len(cells_of(line, mark)))
+    return best if table or len(cells_of(line, best)) > 1 else BLANKS
+
+
+def _named(lines: Sequence[str], table: bool, column: str | int, name: str) -> Layout:
+    if isinstance(column, bool) or not isinstance(column, str | int):
+        raise wrong_type("smiles_column", column, "a heading or a number from 1")
+    wanted = str(column).strip().lower()
+    found = []
+    for mark in SEPARATORS:
+        heads = cells_of(lines[0], mark)
+        lowered = [cell.strip(_QUOTES).lower() for cell in heads]
+        if isinstance(column, str) and wanted in lowered:
+            place = lowered.index(wanted)
+            found.append(Layout(mark, place, heads[place], len(heads)))
+    if not found and wanted.isdecimal() and int(wanted) > 0:
+        place = int(wanted) - 1
+        for mark in SEPARATORS:
+            heads = cells_of(lines[0], mark)
+            if place < len(heads):
+                headed = not _reads(heads[place]) if table else "smiles" in lines[0].lower()
+                found.append(Layout(mark, place, heads[place] if headed else None, len(heads)))
+    if found:
+        # of those that give most molecules the first: blanks come last, since a name may hold them
+        return max(found, key=lambda layout: _count(lines, layout.separator, layout.column))
+    raise ColumnError(
+        f"{name}: smiles_column: got {column!r}, expected a heading or a number from 1 for the first line "
+        f"{shown(lines[0])}"
+    )
+
+
+def _by_content_of_table(lines: Sequence[str], name: str) -> Layout:
+    count, mark, place = max(
+        _counts(lines, list(SEPARATORS)), key=lambda found: found[0], default=(0, ",", 0)
+    )
+    enough = count >= _MOST * (len(lines) - 1) and count > 0
+    heads = cells_of(lines[0], mark)
+    if enough and 0 <= place < len(heads) and _reads(heads[place]):
+        return Layout(mark, place, columns=len(heads))
+    hint = f"; column {place + 1} reads like SMILES" if enough and place >= 0 else ""
+    raise DataError(
+        f"{name}: no column of SMILES among the headings {shown(lines[0])}{hint}; name it with smiles_column "
+        "(--smiles-column), by its heading or its number from 1"
+    )
+
+
+def _by_content_of_list(lines: Sequence[str]) -> Layout:
+    usual = Layout(BLANKS, 0, plain=True)
+    if _count(lines, BLANKS, 0) >= _FEW * len(lines):
+        return usual
+    found = _counts(lines, [*(mark for mark in SEPARATORS if mark != BLANKS), BLANKS])
+    count, mark, place = max(found, key=lambda entry: entry[0], default=(0, BLANKS, 0))
+    if count < _MOST * len(lines):
+        return usual
+    return Layout(mark, place, columns=len(cells_of(lines[0], mark)))
+
+
+def _counts(lines: Sequence[str], marks: Sequence[str]) -> list[tuple[int, str, int]]:
+    """How many lines hold a molecule, for every separator and column; for blanks, in the last word too."""
+    found = []
+    for mark in marks:
+        width = max(len(cells_of(line, mark)) for line in lines)
+        places = [*range(width), *([-1] if mark == BLANKS else [])]
+        found += [(_count(lines, mark, place), mark, place) for place in places]
+    return found
+
+
+def _count(lines: Sequence[str], mark: str, place: int) -> int:
+    probe = Layout(mark, place)
+    return sum(_reads(probe.cell(cells_of(line, mark))) for line in lines)
+
+
+def _reads(cell: str) -> bool:
+    if not cell or "\0" in cell:
+        return False
+    mol = parse_smiles(cell)
+    return mol is not None and mol.GetNumHeavyAtoms() > 0
+
+
+def shown(line: str) -> str:
+    """The beginning of a line, for a message."""
+    line = line.strip()
+    return repr(line if len(line) <= 80 else line[:77] + "...")
