@@ -14,6 +14,7 @@ import pytest
 from rdkit import Chem
 
 from softdraw.cli import main
+from softdraw.molecules.generator import MoleculeGenerator
 from softdraw.molecules.storage.run_folder import RunFolder
 
 # one run is shared by most tests, so they stay in one process
@@ -94,6 +95,14 @@ def test_a_run_on_two_hundred_molecules_takes_less_than_a_minute(finished):
     assert all(Chem.MolFromSmiles(one) is not None for one in drawn)
 
 
+def test_a_run_says_what_it_read(finished, data):
+    lines = finished[1].splitlines()
+    assert lines[0] == f"fit: 12 steps on {data}"
+    assert lines[1] == (
+        f"data: {data}: 200 of 202 molecules are used; left out: 1 unreadable, 1 several fragments"
+    )
+
+
 def test_the_report_is_made_again_from_the_folder(finished, capsys):
     folder = finished[0]
     before = (folder / "report.html").read_bytes()
@@ -149,6 +158,125 @@ def test_score_agrees_with_the_run(finished, capsys, data):
     assert "valid                         100.0 %  higher is better" in out
     assert "new to the data" in out
     assert "new to training" not in out
+
+
+@pytest.fixture
+def sets(tmp_path):
+    """Samples, and sets to compare them with, of which some are of little use."""
+    (tmp_path / "drawn.smi").write_text("CCO\n\nC1CC\nCCN\n")
+    (tmp_path / "good.smi").write_text("CCO\nCCC\nCC\n")
+    (tmp_path / "partly.smi").write_text("CCO\nC(\nCC.O\nCCC\n\n")
+    (tmp_path / "junk.smi").write_text("not a\nmolecule in\nit at all\n")
+    (tmp_path / "one.smi").write_text("CC\nC(\n")
+    (tmp_path / "table.csv").write_bytes("id;structure\n1;CCO\n2;CCC\n".encode("utf-16"))
+    return tmp_path
+
+
+def test_score_says_what_it_read(sets, capsys):
+    words = ["score", sets / "drawn.smi", "--no-fcd", "--json"]
+    code, out, err = here(capsys, *words, "--train", sets / "good.smi")
+    assert code == 0
+    assert err.splitlines() == [
+        f"samples: {sets / 'drawn.smi'}: 2 of 4 are molecules; invalid: 1 no SMILES, 1 unreadable",
+        f"train: {sets / 'good.smi'}: 3 of 3 molecules are used",
+    ]
+    assert json.loads(out)["novelty_train"] == 0.5
+
+
+@pytest.mark.parametrize("option", ["--train", "--whole", "--reference"])
+def test_score_warns_of_what_is_no_molecule(sets, capsys, option):
+    words = ["score", sets / "drawn.smi", "--no-fcd", "--json"]
+    code, out, err = here(capsys, *words, option, sets / "partly.smi")
+    assert code == 0
+    assert err.splitlines()[1] == (
+        f"warning: {option.removeprefix('--')}: {sets / 'partly.smi'}: 2 of 5 molecules are used; "
+        "left out: 1 no SMILES, 1 unreadable, 1 several fragments"
+    )
+    assert json.loads(out)["validity"] == 0.5
+
+
+@pytest.mark.parametrize("option", ["--train", "--whole", "--reference"])
+def test_score_refuses_a_set_without_a_molecule(sets, capsys, option):
+    """It said that everything is new."""
+    code, out, err = here(capsys, "score", sets / "drawn.smi", "--no-fcd", option, sets / "junk.smi")
+    assert (code, out) == (1, "")
+    assert f"error: {option.removeprefix('--')}: got 0 of 3, expected at least" in err
+    assert "  unreadable: 3 (lines 1, 2, 3)" in err
+    assert "the first line is 'not a', of which 'not' was read as SMILES" in err
+
+
+def test_score_refuses_a_reference_of_one_molecule(sets, capsys):
+    code, out, err = here(capsys, "score", sets / "drawn.smi", "--no-fcd", "--reference", sets / "one.smi")
+    assert (code, out) == (1, "")
+    assert "error: reference: got 1 of 2, expected at least 2 molecules" in err
+
+
+def test_score_warns_when_no_sample_is_readable(sets, capsys):
+    code, out, err = here(capsys, "score", sets / "junk.smi", "--no-fcd", "--json")
+    assert code == 0
+    assert json.loads(out)["validity"] == 0
+    assert "warning: the first line is 'not a', of which 'not' was read as SMILES" in err
+
+
+def test_score_takes_a_column_where_it_is(sets, capsys):
+    words = ["score", sets / "drawn.smi", "--no-fcd", "--json", "--train", sets / "table.csv"]
+    code, out, err = here(capsys, *words, "--smiles-column", "structure")
+    assert code == 0
+    assert (
+        f"train: {sets / 'table.csv'} (SMILES in column 2 'structure', separated by semicolons, read as "
+        "UTF-16): 2 of 2 molecules are used"
+    ) in err
+    assert json.loads(out)["novelty_train"] == 0.5
+    code, _, err = here(capsys, *words)
+    assert code == 1
+    assert "no column of SMILES among the headings 'id;structure'; column 2 reads like SMILES" in err
+    code, _, err = here(capsys, *words, "--smiles-column", "nowhere")
+    assert code == 1
+    assert "--smiles-column: got 'nowhere', expected a column of" in err
+
+
+def test_score_of_a_run_that_held_out_too_little(capsys, tmp_path):
+    generator = MoleculeGenerator(width=16, layers=1).fit([f"{'C' * n}O" for n in range(12)], steps=1)
+    generator.save(tmp_path / "model")
+    (tmp_path / "drawn.smi").write_text("CCO\n")
+    code, out, err = here(capsys, "score", tmp_path / "drawn.smi", "--run", tmp_path / "model", "--json")
+    assert code == 0
+    assert "11 training and 1 held-out molecules" in err
+    assert "warning: run: too few molecules were held out" in err
+    assert json.loads(out)["novelty_train"] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--data"],
+        ["fit", "--data"],
+        ["score"],
+        *(["score", "x.smi", f"--{n}"] for n in ("train", "whole", "reference")),
+    ],
+)
+def test_an_address_is_shown_as_it_was_typed(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.smi").write_text("CCO\n")
+    code, out, err = here(capsys, *words, "https://host.org/a//b.smi")
+    assert (code, out) == (1, "")
+    assert "error: https://host.org/a//b.smi: is an address" in err
+
+
+def test_a_column_of_the_data_is_asked_for(tmp_path, capsys):
+    file = tmp_path / "a.csv"
+    file.write_text("id,structure\n1,CCO\n")
+    words = ["fit", "--data", file, "--steps", "1", "--out", tmp_path / "run", "--smiles-column", "other"]
+    code, _, err = here(capsys, *words)
+    assert code == 1
+    assert "smiles_column: got 'other', expected a heading or a number from 1 for the first line" in err
+    assert not (tmp_path / "run").exists()
+    words[-1] = "structure"
+    ended = command(*words)
+    assert ended.returncode == 0, ended.stderr
+    assert "column 2 'structure'" in ended.stdout
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert "--smiles-column structure" in config["command"]
 
 
 def test_steering_again_needs_a_word(finished, capsys):

@@ -76,6 +76,22 @@ def test_sets_that_are_not_canonical_are_canonicalised():
     assert score(samples, train=[]).novelty_train == 1
 
 
+@pytest.mark.parametrize("name", ["train", "whole"])
+@pytest.mark.parametrize("entries", [["junk"], ["", ""], ["C.C", "C("] * 300])
+def test_a_known_set_without_a_molecule_is_refused(name, entries):
+    """All samples would count as new, whatever the set was meant to hold."""
+    with pytest.raises(ValueError, match=f"{name}: got {len(entries)} entries of which none is a molecule"):
+        score(["CCO"], **{"train": ["CCO"], name: entries})
+
+
+def test_hydrogens_and_atom_maps_are_no_difference():
+    """What the data reads as one molecule is one molecule to the scores."""
+    writings = [r"[H]/N=C(\C)F", "CC(=N)F", "[CH3:1]C(=N)F"]
+    assert canonical_smiles(writings) == ["CC(=N)F"] * 3
+    for known in writings:
+        assert score(["CC(=N)F"], train=[known]).novelty_train == 0
+
+
 @given(st.sampled_from(sorted(DRUGS.values())))
 def test_canonical_smiles_of_canonical_smiles_is_itself(smiles):
     once = canonical_smiles([smiles])

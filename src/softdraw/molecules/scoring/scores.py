@@ -11,17 +11,19 @@ from numpy.typing import NDArray
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
-from softdraw.molecules.chemistry.codec import parse_smiles
+from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
 from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
-__all__ = ["Scores", "canonical_smiles", "score", "score_file"]
+__all__ = ["INVALID", "Scores", "canonical_smiles", "read_sample", "score", "score_file"]
 
 Item = TypeVar("Item")
 
 COMPARED_PROPERTIES = tuple(one.name for one in PROPERTIES.values() if one.compared)
+INVALID = ("no SMILES", "unreadable", "several fragments")
+"""Why a sample is no valid molecule."""
 _SAMPLED = 2000
 """Molecules for the slow scores: drug-likeness takes 0.6 ms each, and diversity grows with their square."""
 
@@ -80,13 +82,13 @@ class Scores:
 
 
 def canonical_smiles(smiles: Iterable[str | None]) -> list[str]:
-    """Canonical SMILES without stereo of every valid molecule, ``""`` for the others.
+    """Canonical SMILES of every valid molecule, ``""`` for the others; without stereo and atom maps.
 
     Args:
         smiles: samples; None and ``""`` are invalid.
 
     Returns:
-        One entry for each. Isotopes and atom maps are left as they are.
+        One entry for each. Isotopes are left as they are.
 
     Example:
         >>> canonical_smiles(["OCC", "C1CC", "CC.O", "", "N[C@@H](C)C(=O)O"])
@@ -127,7 +129,8 @@ def score(
         The scores.
 
     Raises:
-        ValueError: ``reference`` holds fewer than two valid molecules.
+        ValueError: ``reference`` holds fewer than two valid molecules, or ``train`` or ``whole`` has
+            entries of which none is valid: everything would be new.
 
     Example:
         >>> scores = score(["CCO", "OCC", "CCN", "C1CC"], train=["CCO"])
@@ -137,8 +140,8 @@ def score(
     valid = [pair for pair in _valid(samples) if pair is not None]
     smiles = [pair[0] for pair in valid]
     unique = set(smiles)
-    new_train = unique - _known(train)
-    new_whole = None if whole is None else unique - _known(whole)
+    new_train = unique - _known("train", train)
+    new_whole = None if whole is None else unique - _known("whole", whole)
     count = len(samples)
     novel = new_train if new_whole is None else new_whole
     rng = np.random.default_rng(seed)
@@ -181,6 +184,7 @@ def score_file(
     fcd: bool = True,
     seed: int = 0,
     cache: str | os.PathLike[str] | None = "user",
+    smiles_column: str | int | None = None,
 ) -> Scores:
     """``score`` for a file of samples.
 
@@ -193,15 +197,17 @@ def score_file(
         fcd: as for ``score``.
         seed: as for ``score``.
         cache: as for ``score``.
+        smiles_column: the column of SMILES in a file with several, by its heading or its number from 1; by
+            default it is found.
 
     Returns:
         The scores.
 
     Raises:
         DataError: the file cannot be read (see ``files.read_rows``).
-        ValueError: ``reference`` holds fewer than two valid molecules.
+        ValueError: as for ``score``.
     """
-    samples = [smiles or "" for _, smiles in read_rows(path)]
+    samples = [smiles or "" for _, smiles in read_rows(path, smiles_column)]
     return score(samples, train=train, whole=whole, reference=reference, fcd=fcd, seed=seed, cache=cache)
 
 
@@ -231,24 +237,31 @@ def _valid(smiles: Iterable[str | None]) -> list[tuple[str, Chem.Mol] | None]:
     with rdBase.BlockLogs():
         for one in smiles:
             if one and one not in seen:
-                seen[one] = _read(one)
+                entry = read_sample(one)
+                seen[one] = None if isinstance(entry, str) else entry
             found.append(seen[one])
     return found
 
 
-def _read(smiles: str) -> tuple[str, Chem.Mol] | None:
+def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
+    """Canonical SMILES and molecule of a sample, or one of ``INVALID``. The caller mutes RDKit."""
     mol = parse_smiles(smiles)
-    if mol is None or not mol.GetNumAtoms():
-        return None
-    Chem.RemoveStereochemistry(mol)
+    if mol is None:
+        return "unreadable"
+    if not mol.GetNumAtoms():
+        return "no SMILES"
+    mol = plain(mol)
     canonical = Chem.MolToSmiles(mol)
-    return None if "." in canonical else (canonical, mol)
+    return "several fragments" if "." in canonical else (canonical, mol)
 
 
-def _known(smiles: Collection[str]) -> set[str]:
+def _known(name: str, smiles: Collection[str]) -> set[str]:
     listed = list(smiles)
     probe = listed[:: max(1, len(listed) // 200)]
-    return set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed)) - {""}
+    known = set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed))
+    if listed and not known - {""}:
+        raise ValueError(f"{name}: got {len(listed)} entries of which none is a molecule, expected SMILES")
+    return known
 
 
 def _some(items: list[Item], rng: np.random.Generator) -> list[Item]:
