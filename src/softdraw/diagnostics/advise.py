@@ -34,8 +34,12 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Advice:
-    """What ``advise`` found, the least error first; ``untried`` gives the reason for each estimator left
-    out.
+    """What ``advise`` found.
+
+    Attributes:
+        ranked: the recommendations, the least error first; iterating gives these.
+        untried: name of each estimator that was left out, with the reason.
+        budget: what one gradient may cost, in words.
     """
 
     ranked: tuple[Recommendation, ...]

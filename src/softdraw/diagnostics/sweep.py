@@ -17,7 +17,13 @@ __all__ = ["Sweep", "temperature_sweep"]
 
 @dataclass(frozen=True)
 class Sweep:
-    """What ``temperature_sweep`` found: one row per temperature, in the order given."""
+    """What ``temperature_sweep`` found.
+
+    Attributes:
+        estimator: name of the estimator.
+        rows: one ``Measures`` per temperature, in the order given; iterating gives these.
+        exact: the gradient they were measured against, ``[*batch, D, C]``.
+    """
 
     estimator: str
     rows: tuple[Measures, ...]

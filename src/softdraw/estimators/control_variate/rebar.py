@@ -32,7 +32,7 @@ class REBAR(Estimator):
     ``expectation`` leaves in them the gradient of the mean squared norm of the estimate, whose minimum is
     that of the variance, since the mean is fixed.
 
-    References:
+    Reference:
         Tucker, Mnih, Maddison, Lawson, Sohl-Dickstein, "REBAR: Low-variance, Unbiased Gradient Estimates for
         Discrete Latent Variable Models", NeurIPS 2017, equations 3 to 6 and appendix A (coupled noise).
 

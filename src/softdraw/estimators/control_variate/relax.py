@@ -18,7 +18,7 @@ class RELAX(REBAR):
     as ``rebar``. With ``relaxed_f=False`` c is r alone and f may be a black box. All of it is trained by the
     gradient of the estimate's squared norm that a backward leaves in ``parameters()``.
 
-    References:
+    Reference:
         Grathwohl, Choi, Wu, Roeder, Duvenaud, "Backpropagation through the Void", ICLR 2018, equation 10 and
         appendix B.
 

@@ -20,7 +20,7 @@ class IndeCateR(Estimator):
     in S shared samples. Unbiased without a score function or a baseline; S D C evaluations of f. With one
     variable it is exact.
 
-    References:
+    Reference:
         De Smet, Sansone, Zuidberg Dos Martires, "Differentiable Sampling of Categorical Distributions Using
         the CatLog-Derivative Trick", NeurIPS 2023, section 3 (IndeCateR).
 

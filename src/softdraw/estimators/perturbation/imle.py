@@ -79,7 +79,7 @@ class IMLE(TensorEstimator):
     state of the module and stands still in ``eval`` mode. The adaptive step runs eagerly, outside compiled
     graphs.
 
-    References:
+    Reference:
         Niepert, Minervini, Franceschi, "Implicit MLE: Backpropagating Through Discrete Exponential Family
         Distributions", NeurIPS 2021, algorithm 1; Minervini, Franceschi, Niepert, "Adaptive
         Perturbation-Based Gradient Estimation for Discrete Latent Variable Models", AAAI 2023, algorithm 1.

@@ -46,7 +46,7 @@ class PerturbedArgmax(TensorEstimator):
     E[argmax] is softmax(logits), so the mean of the gradient is that of ``st`` at tau = 1 for every f.
     It needs no softmax: the recipe serves any linear maximiser.
 
-    References:
+    Reference:
         Berthet et al., "Learning with Differentiable Perturbed Optimizers", NeurIPS 2020, proposition 3.1;
         Abernethy et al., "Perturbation Techniques in Online Learning and Optimization", 2016.
 

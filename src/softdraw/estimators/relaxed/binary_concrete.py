@@ -21,7 +21,7 @@ class BinaryConcrete(TemperedEstimator):
     Two classes only. Equal in law to ``gumbel-softmax`` with C = 2 (the difference of two Gumbels is
     logistic) at half the noise.
 
-    References:
+    Reference:
         Maddison, Mnih, Teh, "The Concrete Distribution", ICLR 2017, section 2.3 and appendix B.
 
     Args:

@@ -18,7 +18,7 @@ class GumbelSoftmax(TemperedEstimator):
     f sees points inside the simplex. Value and gradient are unbiased for E[f(y)] at this tau (``target`` is
     ``"relaxed"``), which tends to E[f(z)] as tau falls while the variance grows.
 
-    References:
+    Reference:
         Jang, Gu, Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017, equation 2;
         Maddison, Mnih, Teh, "The Concrete Distribution", ICLR 2017, equation 10.
 

@@ -19,7 +19,7 @@ class ARM(Estimator):
     u is uniform; both vectors are samples of the law, mirrored at u = 1/2, and are pairs of classes whose
     class 0 is the event. Binary only, two evaluations of f for each of S uniforms.
 
-    References:
+    Reference:
         Yin, Zhou, "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks", ICLR 2019,
         theorem 1.
 

@@ -20,7 +20,7 @@ class ARSM(Estimator):
     swapped, in all D variables at once. Unbiased without any baseline; C (C - 1) / 2 + 1 evaluations of f for
     each of S vectors, whatever D is. With two classes it is ARM.
 
-    References:
+    Reference:
         Yin, Yue, Zhou, "ARSM: Augment-REINFORCE-Swap-Merge Estimator for Gradient Backpropagation Through
         Categorical Variables", ICML 2019, theorem 1 and equation 10.
 

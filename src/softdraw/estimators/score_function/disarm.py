@@ -17,7 +17,7 @@ class DisARM(ARM):
     The conditional expectation of ARM given the two samples, so its variance is never larger. Binary only,
     two evaluations of f for each of S uniforms; phi = logits[..., 0] - logits[..., 1].
 
-    References:
+    Reference:
         Dong, Mnih, Tucker, "DisARM: An Antithetic Gradient Estimator for Binary Latent Variables", NeurIPS
         2020, equation 6; Yin, Ho, Yan, Qian, Zhou, "Probabilistic Best Subset Selection via Gradient-Based
         Optimization", 2020 (U2G).

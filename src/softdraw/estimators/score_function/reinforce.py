@@ -23,7 +23,7 @@ class Reinforce(Estimator):
     probabilities, shaped at the first call; the backward leaves in its parameters the gradient of the mean
     squared error (f(z) - b)^2, so one optimiser can train it with everything else.
 
-    References:
+    Reference:
         Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
         1992, equation 5; Mnih, Gregor, "Neural Variational Inference and Learning in Belief Networks", ICML
         2014, section 2.3 (learned baseline).

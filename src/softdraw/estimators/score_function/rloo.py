@@ -17,7 +17,7 @@ class RLOO(Estimator):
 
     The baseline does not depend on z_s, so the estimate is unbiased; f may be a black box.
 
-    References:
+    Reference:
         Kool, van Hoof, Welling, "Buy 4 REINFORCE Samples, Get a Baseline for Free!", 2019, equation 7;
         Salimans, Knowles, "On Using Control Variates with Stochastic Approximation", 2014.
 

@@ -27,7 +27,7 @@ class RODEO(Estimator):
     alpha and beta start at zero, so it starts as ``rloo``. The backward leaves in ``parameters()`` the
     gradient of the estimate's mean squared norm.
 
-    References:
+    Reference:
         Shi, Zhou, Hwang, Titsias, Mackey, "Gradient Estimation with Discrete Stein Operators", NeurIPS 2022,
         sections 3 and 4.
 

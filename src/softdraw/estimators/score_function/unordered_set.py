@@ -23,7 +23,7 @@ class UnorderedSet(Estimator):
     leave-one-out ratio P(S without s, in a world without s) / P(S). The inner sum is a built-in baseline.
     Rao-Blackwellised over the order of the draw, and exact once k is the number of states, where k is capped.
 
-    References:
+    Reference:
         Kool, van Hoof, Welling, "Estimating Gradients for Discrete Random Variables by Sampling without
         Replacement", ICLR 2020, equations 10 and 15.
 

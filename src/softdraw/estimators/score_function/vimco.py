@@ -23,7 +23,7 @@ class VIMCO(Estimator):
     is ``"bound"``); the dependence of f on its own parameters, and on the logits where f uses them, goes
     through the graph of L.
 
-    References:
+    Reference:
         Mnih, Rezende, "Variational Inference for Monte Carlo Objectives", ICML 2016, equations 9 and 10.
 
     Args:

@@ -21,7 +21,7 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
     softmax((logits / forward_tau + G) / tau). The forward temperature divides the logits before the noise
     comes in: dividing afterwards could not move an argmax. At forward_tau = 1 it is ``st-gumbel-softmax``.
 
-    References:
+    Reference:
         Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Gumbel-Softmax", 2024
         (arXiv:2410.13331).
 

@@ -29,7 +29,7 @@ class GappedST(TemperedEstimator):
     m_j = logits_j - relu(logits_j - max + gap). The moves carry no gradient. What ST Gumbel-Softmax gets from
     noise conditioned on z, in one deterministic step.
 
-    References:
+    Reference:
         Fan, Chi, Rudnicky, Ramadge, "Training Discrete Deep Generative Models via Gapped Straight-Through
         Estimator", ICML 2022.
 

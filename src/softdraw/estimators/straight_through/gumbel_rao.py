@@ -30,7 +30,7 @@ class GumbelRao(TemperedEstimator):
     the noise that does not change z is integrated out (Rao-Blackwell); K = 1 is ``st-gumbel-softmax`` in law.
     The conditional noise carries no gradient. As tau falls it tends to ``reinmax`` at tau = 1.
 
-    References:
+    Reference:
         Paulus, Maddison, Krause, "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient Estimator",
         ICLR 2021, equations 6 and 9.
 

@@ -30,7 +30,7 @@ class ReDGE(TensorEstimator):
     ``target`` is ``"tempered"`` and the difference shrinks with more steps and with t1 near 1. With
     ``steps=1`` and ``t1=1`` it is ``st``.
 
-    References:
+    Reference:
         Gourevitch, Durmus, Moulines, Olsson, Janati, "Categorical Reparameterization with Denoising Diffusion
         models", 2026 (arXiv:2601.00781).
 

@@ -66,7 +66,7 @@ class ReinMax(TemperedEstimator):
     sample by sample. The temperature smooths the backward only; published settings lie at 1.1 to 1.5, never
     below 1.
 
-    References:
+    Reference:
         Liu et al., "Bridging Discrete and Backpropagation: Straight-Through and Beyond", NeurIPS 2023,
         algorithm 2; Shekhovtsov, "Cold Analysis of Rao-Blackwellized Straight-Through Gumbel-Softmax Gradient
         Estimator", ICML 2023 (ZGR).

@@ -21,7 +21,7 @@ class ReinMaxRao(GumbelRao):
     M is the mean over K draws of G given argmax(log((p + z) / 2) + G) = z of J(y) / tau with
     y = softmax((log((p + z) / 2) + G) / tau); ``reinmax`` has J((p + z) / 2) in its place.
 
-    References:
+    Reference:
         Wang, Bui, "Beyond ReinMax: Low-Variance Gradient Estimators for Discrete Latent Variables", 2026
         (arXiv:2603.08257).
 

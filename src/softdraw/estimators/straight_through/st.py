@@ -19,7 +19,7 @@ class StraightThrough(TemperedEstimator):
     At tau = 1 it is exact for linear f: a first-order (Euler) approximation of the true gradient. Lower
     variance than every estimator that relaxes, at the price of a bias that no tau removes.
 
-    References:
+    Reference:
         Bengio, Léonard, Courville, "Estimating or Propagating Gradients Through Stochastic Neurons", 2013;
         Liu et al., "Bridging Discrete and Backpropagation", NeurIPS 2023, section 3 (the Euler view).
 

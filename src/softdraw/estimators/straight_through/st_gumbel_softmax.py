@@ -18,7 +18,7 @@ class STGumbelSoftmax(TemperedEstimator):
     The gradient for an upstream g is J(y) g / tau at the soft sample y. Its bias is O(tau) for linear f and
     does not vanish with tau in general; its variance grows as tau falls.
 
-    References:
+    Reference:
         Jang, Gu, Poole, "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017, section 2.2.
 
     Args:

@@ -1,0 +1,70 @@
+"""Docstrings of one form: sections of one name everywhere, and every public name explained."""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import softdraw as sd
+
+SOURCE = Path(sd.__file__).parent
+SECTIONS = {"Args", "Attributes", "Example", "Raises", "Reference", "Returns", "Shapes", "Yields"}
+#: rooms whose names a user may import
+ROOMS = (
+    "distributions",
+    "estimators",
+    "functional",
+    "kernels",
+    "nn",
+    "random",
+    "schedules",
+    "diagnostics",
+    "molecules",
+)
+#: classes that are there to be derived from
+BASES = {"Estimator", "Resumable", "Schedule", "TensorEstimator"}
+
+
+def docstrings(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text:
+                yield getattr(node, "name", path.name), text
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE).with_suffix(""))
+)
+def test_sections_have_one_name_each(path):
+    for name, text in docstrings(path):
+        found = re.findall(r"^([A-Z][a-z]+):\s*$", text, re.MULTILINE)
+        assert set(found) <= SECTIONS, name
+        assert len(found) == len(set(found)), name
+
+
+def public(room):
+    module = importlib.import_module(f"softdraw.{room}")
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isclass(value) or inspect.isroutine(value):
+            yield pytest.param(value, id=f"{room}.{name}")
+
+
+@pytest.mark.parametrize("value", [value for room in ROOMS for value in public(room)])
+def test_a_public_name_is_explained(value):
+    """What a user calls has an example; what he is given says what is in it."""
+    text = value.__doc__ or ""
+    assert text
+    if inspect.isclass(value) and issubclass(value, Exception):
+        return
+    if inspect.isclass(value) and (dataclasses.is_dataclass(value) or issubclass(value, tuple)):
+        assert "Attributes:" in text or "Example:" in text
+    elif value.__name__ not in BASES:
+        assert "Example:" in text
+        assert ">>> " in text
