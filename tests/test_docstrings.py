@@ -43,7 +43,7 @@ def docstrings(path):
 )
 def test_sections_have_one_name_each(path):
     for name, text in docstrings(path):
-        found = re.findall(r"^([A-Z][a-z]+):\s*$", text, re.MULTILINE)
+        found = re.findall(r"^([A-Z][a-z]+):(?:\s*$| [A-Z])", text, re.MULTILINE)
         assert set(found) <= SECTIONS, name
         assert len(found) == len(set(found)), name
 

@@ -1,7 +1,8 @@
 """Which estimator, at which temperature: exact gradients, bias and variance, advice, and a training monitor.
 
-May import every room up to ``estimators`` (and ``nn``, ``structured``). To add a measure, add a field with
-its standard error to ``Measures``; every table, CSV file and report takes its columns from there.
+What lives here: measurements, and their tables, figures and report. May import: ``nn``, ``estimators`` and
+the rooms above them, and ``softdraw.pages``. To add a measure, add a field with its standard error to
+``Measures``; every table and CSV file takes its columns from there, the report from ``report.py``.
 """
 
 from softdraw.diagnostics.advise import Advice, Recommendation, advise

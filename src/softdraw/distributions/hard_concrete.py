@@ -19,8 +19,9 @@ class HardConcrete(RelaxedBinary):
     0, an atom at 1, and a density between; ``log_prob`` is the log probability on the atoms and the log
     density between.
 
-    Source: Louizos, Welling and Kingma, Learning Sparse Neural Networks through L0 Regularization, ICLR 2018,
-    equations 10 to 12 and appendix B (whose defaults are temperature 2/3, gamma -0.1, zeta 1.1).
+    Reference:
+        Louizos, Welling and Kingma, Learning Sparse Neural Networks through L0 Regularization, ICLR 2018,
+        equations 10 to 12 and appendix B (whose defaults are temperature 2/3, gamma -0.1, zeta 1.1).
 
     Args:
         temperature: a number > 0, one value a row, or one an element.

@@ -16,15 +16,20 @@ from softdraw.schedules import Schedule
 
 
 class CategoricalLatentOutput(NamedTuple):
-    """What ``CategoricalLatent`` returns."""
+    """What ``CategoricalLatent`` returns.
 
-    #: ``[*batch, variables, classes]``: the drawn rows
+    Attributes:
+        sample: ``[*batch, variables, classes]``: the drawn rows.
+        log_probs: ``[*batch, variables, classes]``: log probabilities, ``-inf`` where masked; float32 or
+            wider.
+        kl: ``[*batch]``: KL divergence to the prior in nats, summed over the variables.
+        perplexity: ``[]``: exp of the entropy of the mean probabilities over the batch, averaged over the
+            variables.
+    """
+
     sample: Tensor
-    #: ``[*batch, variables, classes]``: log probabilities, ``-inf`` where masked; float32 or wider
     log_probs: Tensor
-    #: ``[*batch]``: KL divergence to the prior in nats, summed over the variables
     kl: Tensor
-    #: ``[]``: exp of the entropy of the mean probabilities over the batch, averaged over the variables
     perplexity: Tensor
 
 

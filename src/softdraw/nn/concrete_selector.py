@@ -13,10 +13,12 @@ from softdraw.schedules import Schedule
 class ConcreteSelector(nn.Module):
     """Picks ``selected`` of ``features`` inputs, each by a categorical choice over all of them.
 
-    Source: Abid, Balin and Zou, Concrete Autoencoders for Differentiable Feature Selection and
-    Reconstruction, ICML 2019. The paper relaxes (``estimator="gumbel-softmax"``) and lowers the temperature
-    from 10 to 0.01
+    The paper relaxes (``estimator="gumbel-softmax"``) and lowers the temperature from 10 to 0.01
     exponentially: ``tau=Exponential(10.0, 0.01, rate=math.log(1000) / steps)``.
+
+    Reference:
+        Abid, Balin and Zou, Concrete Autoencoders for Differentiable Feature Selection and Reconstruction,
+        ICML 2019.
 
     Args:
         features: number of inputs, >= 1.

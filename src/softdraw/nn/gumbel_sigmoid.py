@@ -18,7 +18,8 @@ class GumbelSigmoid(nn.Module):
     The two Gumbel-Softmax estimators draw by ``softdraw.gumbel_sigmoid``, which needs half the noise of two
     classes; every other estimator sees the two classes ``[logit, 0]``.
 
-    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
+    Reference:
+        Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
 
     Args:
         tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.

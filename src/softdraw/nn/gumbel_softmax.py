@@ -12,7 +12,8 @@ from softdraw.schedules import Learned, Schedule
 class GumbelSoftmax(nn.Module):
     """A categorical choice: noisy and differentiable in training, ``argmax`` in eval mode.
 
-    Source: Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017.
+    Reference:
+        Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017.
 
     Args:
         tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.

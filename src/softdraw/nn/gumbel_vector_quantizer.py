@@ -15,26 +15,33 @@ from softdraw.schedules import Multiplicative, Schedule
 
 
 class GumbelVectorQuantizerOutput(NamedTuple):
-    """What ``GumbelVectorQuantizer`` returns."""
+    """What ``GumbelVectorQuantizer`` returns.
 
-    #: ``[*batch, code_dim]``: the chosen vectors of all groups, side by side
+    Attributes:
+        quantized: ``[*batch, code_dim]``: the chosen vectors of all groups, side by side.
+        indices: int64 ``[*batch, groups]``: which entry was drawn (the largest one of a soft row); -1 for
+            padding.
+        perplexity: ``[groups]``: exp of the entropy of the mean probabilities.
+        code_perplexity: ``[groups]``: the same of the most probable entries, without a gradient.
+        diversity_loss: ``[]``: ``(groups · entries - Σ perplexity) / (groups · entries)``, to be added to the
+            loss.
+    """
+
     quantized: Tensor
-    #: int64 ``[*batch, groups]``: which entry was drawn (the largest one of a soft row); -1 for padding
     indices: Tensor
-    #: ``[groups]``: exp of the entropy of the mean probabilities
     perplexity: Tensor
-    #: ``[groups]``: the same of the most probable entries, without a gradient
     code_perplexity: Tensor
-    #: ``[]``: ``(groups · entries - Σ perplexity) / (groups · entries)``, to be added to the loss
     diversity_loss: Tensor
 
 
 class GumbelVectorQuantizer(nn.Module):
     """Projects to logits, draws one entry in each of ``groups`` codebooks, and joins the chosen vectors.
 
-    Source: Baevski, Zhou, Mohamed and Auli, wav2vec 2.0, NeurIPS 2020, section 2; the diversity loss
-    (equation 4) in the form of perplexities that its published code uses. Noise and softmax are computed in
-    float32 whatever the dtype.
+    The diversity loss has the form of perplexities that the published code of wav2vec 2.0 uses. Noise and
+    softmax are computed in float32 whatever the dtype.
+
+    Reference:
+        Baevski, Zhou, Mohamed and Auli, wav2vec 2.0, NeurIPS 2020, section 2 and equation 4.
 
     Args:
         input_dim: size of the vectors to quantize.

@@ -20,8 +20,9 @@ class HardConcreteGate(nn.Module):
     ``loss = task + weight * gate.penalty()`` prunes what the task does not need. In eval mode a gate is
     ``clip(sigmoid(logits) · (zeta - gamma) + gamma, 0, 1)``, as in the paper, and many are exactly 0.
 
-    Source: Louizos, Welling and Kingma, Learning Sparse Neural Networks through L0 Regularization, ICLR 2018,
-    equations 10 to 13.
+    Reference:
+        Louizos, Welling and Kingma, Learning Sparse Neural Networks through L0 Regularization, ICLR 2018,
+        equations 10 to 13.
 
     Args:
         shape: shape of the gates, broadcast against the last dimensions of the input.

@@ -88,7 +88,8 @@ class RelaxedBinary(Relaxed):
     ) -> Tensor:
         """Draw samples given on which side of 1/2 they lie, differentiable in the logits.
 
-        Source: Tucker et al., REBAR, NeurIPS 2017, appendix A.
+        Reference:
+            Tucker et al., REBAR, NeurIPS 2017, appendix A.
 
         Args:
             index: ``[*sample_shape, *batch_shape]``: 1 (or True) for samples above 1/2, 0 for those below.

@@ -13,7 +13,8 @@ from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
 class ExpRelaxedCategorical(RelaxedCategorical):
     """The distribution of ``log y`` for ``y`` of ``RelaxedOneHotCategorical``: log-space twin, no underflow.
 
-    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix C.3.
+    Reference:
+        Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix C.3.
 
     Args:
         temperature: a number > 0, or one value a row, as for ``RelaxedOneHotCategorical``.

@@ -13,7 +13,8 @@ from softdraw.distributions.relaxed.binary_base import RelaxedBinary
 class LogitRelaxedBernoulli(RelaxedBinary):
     """The distribution of ``(logits + L) / temperature`` with logistic noise ``L``: log-space twin.
 
-    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
+    Reference:
+        Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
 
     Args:
         temperature: a number > 0, one value a row, or one an element.

@@ -19,7 +19,8 @@ class RelaxedBernoulli(RelaxedBinary):
     The density is taken from the logit that a sample carries, so ``log_prob(rsample())`` is right where ``y``
     has been rounded to 0 or 1.
 
-    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
+    Reference:
+        Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, appendix B.
 
     Args:
         temperature: a number > 0, one value a row, or one an element.

@@ -13,7 +13,8 @@ class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
     does. A plain 0 or 1 is an error in ``log_prob`` when arguments are validated, and gives the limit
     otherwise.
 
-    Source: Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017, section 2.2.
+    Reference:
+        Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017, section 2.2.
 
     Args:
         temperature: as for ``RelaxedBernoulli``.

@@ -20,8 +20,9 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
     The density is taken from the log-space value that a sample carries, so ``log_prob(rsample())`` is right
     at every temperature, where ``log y`` has underflowed or drowned in rounding.
 
-    Source: Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, equation 10; Jang, Gu and Poole,
-    Categorical Reparameterization with Gumbel-Softmax, ICLR 2017.
+    Reference:
+        Maddison, Mnih and Teh, The Concrete Distribution, ICLR 2017, equation 10; Jang, Gu and Poole,
+        Categorical Reparameterization with Gumbel-Softmax, ICLR 2017.
 
     Args:
         temperature: a number > 0, or one value a row: a tensor that broadcasts against ``batch_shape``, with

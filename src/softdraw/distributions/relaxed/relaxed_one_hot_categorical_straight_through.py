@@ -13,7 +13,8 @@ class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
     ``reshape``, ``stack`` and conversions. A one-hot row without it lies on the boundary of the simplex:
     ``log_prob`` says so in a ValueError when arguments are validated, and gives the limit otherwise.
 
-    Source: Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017, section 2.2.
+    Reference:
+        Jang, Gu and Poole, Categorical Reparameterization with Gumbel-Softmax, ICLR 2017, section 2.2.
 
     Args:
         temperature: as for ``RelaxedOneHotCategorical``.
