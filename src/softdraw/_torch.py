@@ -3,11 +3,14 @@
 May import: torch. What torch offers publicly is called where it is needed.
 """
 
+import sys
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.utils import checkpoint
 
 __all__ = [
     "activation_memory_budget",
@@ -15,6 +18,7 @@ __all__ = [
     "forward_mode_level",
     "innermost_transform",
     "is_batched",
+    "is_checkpointed",
     "is_tracing",
     "move_averages",
     "multiplies_bfloat16",
@@ -46,6 +50,23 @@ def is_batched(value: Tensor) -> bool:
         if functorch.is_batchedtensor(value):
             return True
         value = functorch.get_unwrapped(value)
+    return False
+
+
+def is_checkpointed() -> bool:
+    """Whether ``torch.utils.checkpoint`` runs the caller, the first time or again, for a gradient.
+
+    Nothing public tells; its frames on the stack do. Without gradients the function runs once, except that
+    the reentrant variant switches them off by itself and runs it again later.
+    """
+    if torch.compiler.is_compiling():
+        # The compiler then leaves this function alone and runs it; a traced stack has no frames of torch.
+        raise RuntimeError("a compiled graph does not know its stack")
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == checkpoint.__file__:
+            return torch.is_grad_enabled() or frame.f_code.co_name == "forward"
+        frame = frame.f_back
     return False
 
 

@@ -36,6 +36,8 @@ __all__ = [
 
 #: dtypes of logits and all other values that gradients reach
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+#: what a graph of dynamic shapes has for sizes must not be read, or it would be fixed
+_SIZES = (int, torch.SymInt)
 _FLOATING = "a tensor of float16, bfloat16, float32 or float64"
 
 
@@ -55,7 +57,7 @@ def described(value: object) -> str:
         kind = "jagged " if value.is_nested else "" if value.layout is torch.strided else "sparse "
         shape = "" if value.is_nested else f" of shape {tuple(value.shape)}"
         return f"a {kind}tensor{shape} of {str(value.dtype).removeprefix('torch.')}"
-    if value is None or isinstance(value, bool | int | float | str | tuple):
+    if value is None or isinstance(value, bool | int | float | str | tuple | torch.dtype | torch.device):
         return repr(value)
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} of type {type(value).__name__}"
@@ -115,18 +117,20 @@ def check_samples(samples: int) -> None:
         raise ValueError(f"sample_shape: got {samples} samples in all, expected at most 2^32")
 
 
-def read_sample_shape(sample_shape: Sequence[int]) -> tuple[int, ...]:
-    """``sample_shape`` as a tuple of sizes.
+def read_sample_shape(sample_shape: Sequence[int], name: str = "sample_shape") -> tuple[int, ...]:
+    """A shape as a tuple of sizes.
 
     Raises:
         TypeError: no sequence of ints.
         ValueError: a negative size.
     """
-    if isinstance(sample_shape, int) or not isinstance(sample_shape, Sequence):
-        raise wrong_type("sample_shape", sample_shape, "a tuple of sizes, such as (5,)")
-    shape = tuple(_index("sample_shape", size, "sizes that are ints") for size in sample_shape)
+    if not isinstance(sample_shape, Sequence):
+        raise wrong_type(name, sample_shape, "a tuple of sizes, such as (5,)")
+    shape = tuple(
+        size if type(size) in _SIZES else _index(name, size, "sizes that are ints") for size in sample_shape
+    )
     if shape and min(shape) < 0:
-        raise wrong_value("sample_shape", shape, "sizes of 0 or more")
+        raise wrong_value(name, shape, "sizes of 0 or more")
     return shape
 
 

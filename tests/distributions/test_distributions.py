@@ -56,7 +56,7 @@ def test_generators_and_manual_seed_repeat_a_draw(name):
     with torch.random.fork_rng():
         draws = [(torch.manual_seed(5), d.sample((20,)))[1] for _ in range(2)]
     assert torch.equal(draws[0], draws[1])
-    with pytest.raises(ValueError, match="key and generator exclude each other"):
+    with pytest.raises(ValueError, match="key and generator: got both"):
         d.sample(key=sd.Key(0), generator=torch.Generator())
 
 

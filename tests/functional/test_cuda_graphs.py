@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.functional.arguments import key_numbers
+from softdraw.random import source
 
 
 def test_a_fresh_seed_is_refused_during_capture(monkeypatch):
@@ -15,12 +15,12 @@ def test_a_fresh_seed_is_refused_during_capture(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
     logits = SimpleNamespace(is_cuda=True)
     with pytest.raises(RuntimeError, match="replay the seed"):
-        key_numbers(None, None, logits)
+        source.numbers(None, None, logits)
     with pytest.raises(RuntimeError, match="replay the seed"):
         sd.random.gumbel((2, 3))
     with pytest.raises(RuntimeError, match="replay the seed"):
         sd.estimators.get("gumbel-rao")(torch.zeros(2, 3, requires_grad=True))
-    assert key_numbers(sd.Key(3), None, logits) == (3, 0)
+    assert source.numbers(sd.Key(3), None, logits) == (3, 0)
 
 
 @pytest.mark.gpu

@@ -39,7 +39,7 @@ def test_key_generator_and_seed_reproduce(draw):
 @pytest.mark.parametrize("given", [("key", "generator"), ("key", "noise"), ("generator", "noise")])
 def test_sources_exclude_each_other(draw, given):
     sources = {"key": KEY, "generator": torch.Generator(), "noise": torch.zeros(3, 4)}
-    with pytest.raises(ValueError, match=f"{given[0]} and {given[1]} exclude each other"):
+    with pytest.raises(ValueError, match=f"{given[0]} and {given[1]}: got both"):
         draw(torch.zeros(3, 4), **{name: sources[name] for name in given})
 
 
@@ -57,7 +57,7 @@ def test_errors_name_the_argument(draw):
         draw(logits, noise=torch.ones(5))
     with pytest.raises(ValueError, match=r"noise must be a floating tensor, got torch\.int64"):
         draw(logits, noise=torch.ones(4, dtype=torch.int64))
-    with pytest.raises(TypeError, match=r"key must be a softdraw\.Key, got 3"):
+    with pytest.raises(TypeError, match=r"key: got 3, expected a softdraw\.Key"):
         draw(logits, key=3)
 
 

@@ -46,7 +46,7 @@ def test_generators_and_manual_seed_repeat_a_training_pass(name):
     with torch.random.fork_rng():
         draws = [(torch.manual_seed(5), first(layer(x)))[1] for _ in range(2)]
     assert torch.equal(*draws)
-    with pytest.raises(ValueError, match="key and generator exclude each other"):
+    with pytest.raises(ValueError, match="key and generator: got both"):
         layer(x, key=sd.Key(0), generator=torch.Generator())
 
 

@@ -97,10 +97,10 @@ def test_copies_and_pickles():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sd.Key(1.5), "seed must be an int, got 1.5"),
-        (lambda: sd.Key(0, "a"), "offset must be an int, got 'a'"),
-        (lambda: sd.Key(0).fold_in(0.5), "data must be an int, got 0.5"),
-        (lambda: sd.Key(0).rows(None), "start must be an int, got None"),
+        (lambda: sd.Key(1.5), "seed: got 1.5, expected an int"),
+        (lambda: sd.Key(0, "a"), "offset: got 'a', expected an int"),
+        (lambda: sd.Key(0).fold_in(0.5), "data: got 0.5, expected an int"),
+        (lambda: sd.Key(0).rows(None), "start: got None, expected an int"),
     ],
 )
 def test_only_integers(call, message):
@@ -109,7 +109,7 @@ def test_only_integers(call, message):
 
 
 def test_split_refuses_a_negative_count():
-    with pytest.raises(ValueError, match="n must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match="n: got -1, expected an int >= 0"):
         sd.Key(0).split(-1)
 
 

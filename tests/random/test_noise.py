@@ -86,8 +86,8 @@ def test_shapes():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sd.random.gumbel((3,), dtype=torch.int64), "dtype must be a floating type, got torch.int64"),
-        (lambda: sd.random.uniform((-1,)), "sizes must be 0 or more"),
+        (lambda: sd.random.gumbel((3,), dtype=torch.int64), "dtype: got torch.int64, expected float16"),
+        (lambda: sd.random.uniform((-1,)), r"shape: got \(-1,\), expected sizes of 0 or more"),
         (lambda: sd.random.gumbel((2,), sample_shape=(2**33,)), "at most 2\\^32"),
     ],
 )

@@ -7,9 +7,6 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import is_batched
-from softdraw.kernels import ops
-from softdraw.random import Key
-from softdraw.random.key import _traced
 
 
 def wide(device: torch.device) -> torch.dtype:
@@ -27,13 +24,6 @@ def readable(*tensors: Tensor | None) -> bool:
     if torch.compiler.is_compiling():
         return False
     return not any(t is not None and is_batched(t) for t in tensors)
-
-
-def draw_key(key: Key | None, generator: torch.Generator | None, like: Tensor) -> Key | None:
-    """``key``; without one, under ``vmap``, a fresh key that follows its ``randomness=``."""
-    if key is None and generator is None and not torch.compiler.is_compiling() and is_batched(like):
-        return _traced(ops.random_state())
-    return key
 
 
 def broadcast(*shapes: torch.Size) -> torch.Size:

@@ -5,20 +5,13 @@ import operator
 import torch
 from torch import Tensor
 
-from softdraw.kernels import ops
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.kernels.layout import MAX_CLASSES
-from softdraw.random import Key
-from softdraw.random.fresh import check_not_captured
-from softdraw.random.noise import check_sizes
 
 __all__ = [
     "check_logits",
     "class_dim",
     "is_usual",
-    "key_numbers",
-    "key_state",
-    "one_source",
     "read_mask",
     "read_tau",
 ]
@@ -49,40 +42,9 @@ def class_dim(logits: Tensor, dim: int) -> int:
         raise ValueError(
             f"logits of shape {tuple(logits.shape)} have no classes in dim={dim}: expected 1 or more"
         )
-    check_sizes(1, logits.shape[dim])
+    if logits.shape[dim] > MAX_CLASSES:
+        raise ValueError(f"logits: got {logits.shape[dim]} classes, expected at most 2^33")
     return dim % dims
-
-
-def one_source(key: Key | None, generator: torch.Generator | None, noise: Tensor | None) -> None:
-    """Refuse more than one source of noise."""
-    given = [
-        name
-        for name, value in (("key", key), ("generator", generator), ("noise", noise))
-        if value is not None
-    ]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(given)} exclude each other: expected at most one source of noise")
-    if key is not None and not isinstance(key, Key):
-        raise TypeError(f"key must be a softdraw.Key, got {key!r}: expected for example softdraw.Key(0)")
-
-
-def key_numbers(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> tuple[int, int]:
-    """Signed seed and offset of ``key`` or of a fresh one."""
-    if key is not None:
-        return key._numbers()
-    check_not_captured(logits.is_cuda)
-    return ops.random_seed(generator), 0
-
-
-def key_state(key: Key | None, generator: torch.Generator | None, logits: Tensor) -> Tensor:
-    """The key as a tensor, for graphs and transforms; a fresh one follows vmap's ``randomness``."""
-    if key is not None:
-        return key.state
-    if generator is not None:
-        return ops.random_state((), generator)
-    if torch.compiler.is_compiling():
-        return ops.fresh_state(logits.detach())
-    return ops.random_state()
 
 
 def read_mask(mask: Tensor | None, shape: torch.Size) -> Tensor | None:

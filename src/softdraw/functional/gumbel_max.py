@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from softdraw.functional.arguments import check_logits, class_dim, key_numbers, one_source, read_mask
-from softdraw.functional.perturbed import noise_like, perturbed
+from softdraw.arguments import check_samples
+from softdraw.functional.arguments import check_logits, class_dim, read_mask
+from softdraw.functional.perturbed import perturbed
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
-from softdraw.random import Key
-from softdraw.random.noise import check_sizes
+from softdraw.random import Key, source
 
 __all__ = ["gumbel_max"]
 
@@ -61,12 +61,12 @@ def gumbel_max(
     check_logits(logits)
     dim = class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
-        one_source(key, generator, noise)
+        source.one_source(key, generator, noise)
     shape = () if sample_shape == () else tuple(int(size) for size in sample_shape)
     if shape and min(shape) < 0:
         raise ValueError(f"sample_shape={shape}: expected sizes of 0 or more")
     samples = math.prod(shape)
-    check_sizes(samples, 1)
+    check_samples(samples)
     if mask is not None:
         mask = read_mask(mask, logits.shape)
     if dim != logits.dim() - 1:
@@ -78,11 +78,11 @@ def gumbel_max(
         noise = noise.detach().movedim(len(shape) + dim, -1)
         return perturbed(logits.detach(), mask, noise).winner()
     if is_plain(logits):
-        seed, offset = key_numbers(key, generator, logits)
+        seed, offset = source.numbers(key, generator, logits)
         index = autograd.index(logits.contiguous(), mask, seed, offset, samples)
     else:
         x = logits.detach()
-        index = perturbed(x, mask, noise_like("gumbel", x, samples, key, generator, False)).winner()
+        index = perturbed(x, mask, source.noise("gumbel", x, samples, key, generator, False)).winner()
     return index.view((*shape, *batch))
 
 

@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor
 
-from softdraw.functional.arguments import check_logits, one_source, read_mask, read_tau
+from softdraw.functional.arguments import check_logits, read_mask, read_tau
 from softdraw.functional.gumbel_softmax import read_noise
-from softdraw.functional.perturbed import noise_like
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
-from softdraw.random import Key
+from softdraw.random import Key, source
 
 __all__ = ["gumbel_sigmoid"]
 
@@ -56,7 +55,7 @@ def gumbel_sigmoid(
     """
     check_logits(logits, classes_needed=False)
     if key is not None or generator is not None or noise is not None:
-        one_source(key, generator, noise)
+        source.one_source(key, generator, noise)
     shape = logits.shape
     x = logits.reshape(1) if logits.dim() == 0 else logits
     eager = is_plain(logits)
@@ -65,7 +64,7 @@ def gumbel_sigmoid(
         mask = read_mask(mask, shape)
         mask = mask if mask is None else mask.reshape(x.shape)
     if noise is None:
-        noise = noise_like("logistic", x, 1, key, generator, eager)[0]
+        noise = source.noise("logistic", x, 1, key, generator, eager)[0]
     else:
         noise = read_noise(noise, logits).reshape(x.shape)
     y = _relaxed(x, mask, noise, tau, hard)

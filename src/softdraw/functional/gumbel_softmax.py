@@ -7,15 +7,13 @@ from softdraw.functional.arguments import (
     check_logits,
     class_dim,
     is_usual,
-    key_numbers,
-    one_source,
     read_mask,
     read_tau,
 )
-from softdraw.functional.perturbed import noise_like, perturbed, relax
+from softdraw.functional.perturbed import perturbed, relax
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
-from softdraw.random import Key
+from softdraw.random import Key, source
 
 __all__ = ["gumbel_softmax"]
 
@@ -87,7 +85,7 @@ def gumbel_softmax(
         check_logits(logits)
         dim = class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
-        one_source(key, generator, noise)
+        source.one_source(key, generator, noise)
     if type(tau) is not float or not tau >= 0.0:
         tau = read_tau(tau, logits, dim, eager)
     if mask is not None:
@@ -98,7 +96,7 @@ def gumbel_softmax(
         mask = mask.movedim(dim, -1)
     learned_tau = isinstance(tau, Tensor) and tau.requires_grad
     if eager and noise is None and not learned_tau:
-        seed, offset = key_numbers(key, generator, logits)
+        seed, offset = source.numbers(key, generator, logits)
         if isinstance(tau, Tensor):
             # A copy in full: a schedule may step before the backward.
             tau = tau.expand(x.shape[:-1]).clone(memory_format=torch.contiguous_format)
@@ -106,7 +104,7 @@ def gumbel_softmax(
         y = draw(x.contiguous(), mask, tau, seed, offset)
         return y if last else y.movedim(-1, dim)
     if noise is None:
-        noise = noise_like("gumbel", x, 1, key, generator, eager)[0]
+        noise = source.noise("gumbel", x, 1, key, generator, eager)[0]
     else:
         noise = read_noise(noise, logits)
         noise = noise if last else noise.movedim(dim, -1)

@@ -25,7 +25,7 @@ def _mix(word: Tensor) -> Tensor:
 
 
 def _derived(state: Tensor, data: int, constant: int) -> Tensor:
-    number = torch.tensor(data, dtype=torch.int64)
+    number = torch.tensor(data, dtype=torch.int64, device="cpu")
     seed = _mix(_mix(state[0] + constant) + number * constant + constant)
     return torch.stack((seed, state[1]))
 
@@ -42,4 +42,4 @@ def split(state: Tensor, number: int) -> Tensor:
 
 def advance(state: Tensor, start: int) -> Tensor:
     """The state with ``start`` added to its offset, modulo 2^64."""
-    return torch.stack((state[0], state[1] + torch.tensor(start, dtype=torch.int64)))
+    return torch.stack((state[0], state[1] + torch.tensor(start, dtype=torch.int64, device="cpu")))

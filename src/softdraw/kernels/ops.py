@@ -22,7 +22,7 @@ _library.define(  # type: ignore[no-untyped-call]
 )
 # The tag forbids a partitioner to call it a second time in the backward (pytorch#190758).
 _library.define(  # type: ignore[no-untyped-call]
-    "fresh_state(Tensor like) -> Tensor", tags=(torch.Tag.nondeterministic_seeded,)
+    "fresh_state(Tensor like, SymInt[] count=[]) -> Tensor", tags=(torch.Tag.nondeterministic_seeded,)
 )
 
 
@@ -72,11 +72,11 @@ def random_state(count: tuple[int, ...] = (), generator: torch.Generator | None 
     return torch.stack((seed, torch.zeros_like(seed)), -1)
 
 
-def _fresh_state(like: Tensor) -> Tensor:
-    return random_state()
+def _fresh_state(like: Tensor, count: tuple[int, ...] = ()) -> Tensor:
+    return random_state(count)
 
 
-def _fresh_state_fake(like: Tensor) -> Tensor:
+def _fresh_state_fake(like: Tensor, count: tuple[int, ...] = ()) -> Tensor:
     # pytorch#190758: such a graph draws again in its backward, whatever the tag says, and nothing would tell.
     if torch.is_grad_enabled() and (budget := activation_memory_budget()) < 1:
         raise RuntimeError(
@@ -84,18 +84,16 @@ def _fresh_state_fake(like: Tensor) -> Tensor:
             "and below 1 torch.compile may draw a new seed in the backward, whose gradient is then that of "
             "other noise; pass key= (or noise=), which is recomputed exactly"
         )
-    return torch.empty((2,), dtype=torch.int64)
+    return torch.empty((*count, 2), dtype=torch.int64, device="cpu")
 
 
-def _fresh_state_vmap(info: Any, in_dims: tuple[int | None, ...], like: Tensor) -> tuple[Tensor, int | None]:
-    if info.randomness == "error":
-        raise RuntimeError(
-            "vmap: a random draw without key= inside vmap needs randomness='different' or randomness='same', "
-            "got randomness='error'"
-        )
-    if info.randomness == "same":
-        return torch.ops.softdraw.fresh_state(like.select(in_dims[0] or 0, 0)), None
-    return random_state((info.batch_size,)), 0
+def _fresh_state_vmap(
+    info: Any, in_dims: tuple[int | None, ...], like: Tensor, count: tuple[int, ...] = ()
+) -> tuple[Tensor, int | None]:
+    like = like.select(in_dims[0] or 0, 0)
+    if info.randomness == "different":
+        return torch.ops.softdraw.fresh_state(like, (info.batch_size, *count)), 0
+    return torch.ops.softdraw.fresh_state(like, count), None
 
 
 _key = "CompositeExplicitAutograd"
@@ -116,6 +114,8 @@ def noise(
 
 
 def fresh_state(like: Tensor) -> Tensor:
-    """The state of a fresh key, as an operation of the graph."""
+    """The state of a fresh key, as an operation of the graph: one for each example where ``vmap`` batches
+    ``like``.
+    """
     state: Tensor = torch.ops.softdraw.fresh_state(like)
     return state

@@ -31,6 +31,7 @@ from softdraw.molecules.steering.stage import run_steering
 from softdraw.molecules.steering.steering import Steering, SteerOptions
 from softdraw.molecules.steering.targets import Target, default_target, targets_from
 from softdraw.random import Key
+from softdraw.random.source import call_key
 
 __all__ = ["MoleculeGenerator"]
 
@@ -335,8 +336,7 @@ class MoleculeGenerator:
         """
         if count < 0:
             raise ValueError(f"count: got {count}, expected 0 or more")
-        if key is None:
-            key = Key(int(torch.randint(2**62, ())))
+        key = call_key(key, None)
         with threads_for(self.options.width):
             return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from softdraw import estimators
 from softdraw.functional import gumbel_max
-from softdraw.nn.keys import layer_key
 from softdraw.random import Key
+from softdraw.random.source import layer_key
 from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
 from softdraw.schedules.saved import SavedSchedule
 

@@ -7,8 +7,8 @@ from softdraw.estimators import Estimator, GumbelSoftmax, STGumbelSoftmax
 from softdraw.functional import gumbel_sigmoid
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.gumbel_softmax import reset_schedule
-from softdraw.nn.keys import layer_key
 from softdraw.random import Key
+from softdraw.random.source import layer_key
 from softdraw.schedules import Schedule
 
 

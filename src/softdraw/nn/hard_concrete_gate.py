@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from softdraw.distributions import HardConcrete
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
-from softdraw.nn.keys import layer_key
 from softdraw.random import Key
+from softdraw.random.source import layer_key
 from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
 from softdraw.schedules.saved import SavedSchedule
 

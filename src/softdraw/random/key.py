@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count, wrong_type
 from softdraw.kernels import key_state
 from softdraw.kernels.hashing import MASK64, fold, signed, split_seed
 
-__all__ = ["Key"]
+__all__ = ["Key", "key_from_numbers", "key_from_state"]
 
 
 class Key:
@@ -75,7 +76,7 @@ class Key:
         """The key as an int64 tensor ``[seed, offset]`` on the CPU: what a compiled graph computes with."""
         if self._state is not None:
             return self._state
-        return torch.tensor([self._seed, self._offset], dtype=torch.int64)
+        return torch.tensor([self._seed, self._offset], dtype=torch.int64, device="cpu")
 
     def _numbers(self) -> tuple[int, int]:
         """Signed seed and signed offset."""
@@ -93,15 +94,16 @@ class Key:
             False
         """
         if torch.compiler.is_compiling() or self._state is not None:
-            return _traced(key_state.fold_in(self.state, data))
+            return key_from_state(key_state.fold_in(self.state, data))
         if type(data) is not int:
             data = _integer("data", data)
-        return _made(fold(self._seed, data), self._offset)
+        return key_from_numbers(fold(self._seed, data), self._offset)
 
     def split(self, n: int = 2) -> "tuple[Key, ...]":
         """``n`` keys, none of them equal to ``self``, to each other, or to ``fold_in`` of a small number.
 
         Raises:
+            TypeError: ``n`` is no int.
             ValueError: ``n`` is negative.
 
         Example:
@@ -109,12 +111,10 @@ class Key:
             >>> len(set(sd.Key(0).split(3)))
             3
         """
-        n = operator.index(n)
-        if n < 0:
-            raise ValueError(f"n must be 0 or more, got {n}")
+        n = read_count("n", n)
         if torch.compiler.is_compiling() or self._state is not None:
-            return tuple(_traced(key_state.split(self.state, i)) for i in range(n))
-        return tuple(_made(split_seed(self._seed, i), self._offset) for i in range(n))
+            return tuple(key_from_state(key_state.split(self.state, i)) for i in range(n))
+        return tuple(key_from_numbers(split_seed(self._seed, i), self._offset) for i in range(n))
 
     def rows(self, start: int) -> "Key":
         """The key for a chunk that begins at row ``start`` of the batch this key is for.
@@ -125,10 +125,10 @@ class Key:
             True
         """
         if torch.compiler.is_compiling() or self._state is not None:
-            return _traced(key_state.advance(self.state, start))
+            return key_from_state(key_state.advance(self.state, start))
         if type(start) is not int:
             start = _integer("start", start)
-        return _made(self._seed, signed(self._offset + start))
+        return key_from_numbers(self._seed, signed(self._offset + start))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Key) and self._numbers() == other._numbers()
@@ -153,10 +153,10 @@ def _integer(name: str, value: object) -> int:
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r} of type {type(value).__name__}") from None
+        raise wrong_type(name, value, "an int") from None
 
 
-def _made(seed: int, offset: int) -> Key:
+def key_from_numbers(seed: int, offset: int) -> Key:
     """A key of a signed seed and a signed offset, unchecked."""
     key = Key.__new__(Key)
     key._seed = seed
@@ -165,8 +165,8 @@ def _made(seed: int, offset: int) -> Key:
     return key
 
 
-def _traced(state: Tensor) -> Key:
-    """A key inside a compiled graph, where its numbers are a tensor."""
+def key_from_state(state: Tensor) -> Key:
+    """A key whose numbers are a tensor ``[seed, offset]``: inside graphs and transforms."""
     key = Key.__new__(Key)
     key._seed = 0
     key._offset = 0

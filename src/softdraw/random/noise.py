@@ -2,17 +2,27 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 import torch
 from torch import Tensor
 
-from softdraw._torch import innermost_transform
-from softdraw.kernels import autograd, ops
-from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
-from softdraw.random.fresh import fresh_key
+from softdraw.arguments import DTYPES, check_samples, read_sample_shape, wrong_type, wrong_value
+from softdraw.kernels.layout import MAX_CLASSES
 from softdraw.random.key import Key
+from softdraw.random.source import noise_of_shape
 
-__all__ = ["exponential", "gumbel", "logistic", "uniform"]
+__all__ = ["Options", "exponential", "gumbel", "logistic", "uniform"]
+
+
+class Options(TypedDict, total=False):
+    """What every law takes beside the shape; :func:`gumbel` says what each is."""
+
+    sample_shape: Sequence[int]
+    key: Key | None
+    generator: torch.Generator | None
+    dtype: torch.dtype
+    device: torch.device | str | None
 
 
 def gumbel(
@@ -38,8 +48,10 @@ def gumbel(
         Noise ``(*sample_shape, *shape)``.
 
     Raises:
-        ValueError: ``key`` and ``generator`` are both given, a size is negative, or ``dtype`` is not
-            floating.
+        TypeError: ``shape`` or ``sample_shape`` is no sequence of ints, ``key`` no ``Key``, ``generator`` no
+            ``torch.Generator``, or ``dtype`` no dtype.
+        ValueError: ``key`` and ``generator`` are both given, a size is negative or more than the counter can
+            number, or ``dtype`` is not float16, bfloat16, float32 or float64.
 
     Example:
         >>> import softdraw as sd
@@ -58,54 +70,31 @@ def gumbel(
     return _noise("gumbel", shape, sample_shape, key, generator, dtype, device)
 
 
-def logistic(
-    shape: Sequence[int],
-    *,
-    sample_shape: Sequence[int] = (),
-    key: Key | None = None,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """Logistic(0, 1) noise, log u - log(1 - u), exact at both ends. Arguments as for :func:`gumbel`.
+def logistic(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
+    """Logistic(0, 1) noise, log u - log(1 - u), exact at both ends. Options as for
+    :func:`gumbel`.
 
     Example:
         >>> import softdraw as sd
         >>> sd.random.logistic((3,), key=sd.Key(0)).shape
         torch.Size([3])
     """
-    return _noise("logistic", shape, sample_shape, key, generator, dtype, device)
+    return _noise("logistic", shape, **options)
 
 
-def exponential(
-    shape: Sequence[int],
-    *,
-    sample_shape: Sequence[int] = (),
-    key: Key | None = None,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """Exponential(1) noise E, never 0; ``-log(E)`` is :func:`gumbel` at the same key. Arguments as there.
+def exponential(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
+    """Exponential(1) noise E, never 0; ``-log(E)`` is :func:`gumbel` at the same key. Options as there.
 
     Example:
         >>> import softdraw as sd
         >>> bool((sd.random.exponential((1000,), key=sd.Key(0)) > 0).all())
         True
     """
-    return _noise("exponential", shape, sample_shape, key, generator, dtype, device)
+    return _noise("exponential", shape, **options)
 
 
-def uniform(
-    shape: Sequence[int],
-    *,
-    sample_shape: Sequence[int] = (),
-    key: Key | None = None,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
-) -> Tensor:
-    """Uniform noise in the open interval (0, 1), fine near 0. Arguments as for :func:`gumbel`.
+def uniform(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
+    """Uniform noise in the open interval (0, 1), fine near 0. Options as for :func:`gumbel`.
 
     Example:
         >>> import softdraw as sd
@@ -113,46 +102,27 @@ def uniform(
         >>> bool(((u > 0) & (u < 1)).all())
         True
     """
-    return _noise("uniform", shape, sample_shape, key, generator, dtype, device)
+    return _noise("uniform", shape, **options)
 
 
 def _noise(
     law: str,
     shape: Sequence[int],
-    sample_shape: Sequence[int],
-    key: Key | None,
-    generator: torch.Generator | None,
-    dtype: torch.dtype,
-    device: torch.device | str | None,
+    sample_shape: Sequence[int] = (),
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
 ) -> Tensor:
-    if key is not None and generator is not None:
-        raise ValueError("key and generator exclude each other, got both")
-    if not dtype.is_floating_point:
-        raise ValueError(f"dtype must be a floating type, got {dtype}")
-    shape, sample_shape = tuple(shape), tuple(sample_shape)
-    classes = shape[-1] if shape else 1
-    samples, rows = math.prod(sample_shape), math.prod(shape[:-1])
-    if min((*shape, *sample_shape), default=0) < 0:
-        raise ValueError(f"sizes must be 0 or more, got shape={shape} and sample_shape={sample_shape}")
-    check_sizes(samples, classes)
-    # The default device as a compiled graph can read it, too.
+    if not isinstance(dtype, torch.dtype):
+        raise wrong_type("dtype", dtype, "a torch.dtype, such as torch.float32")
+    if dtype not in DTYPES:
+        raise wrong_value("dtype", dtype, "float16, bfloat16, float32 or float64")
+    shape = read_sample_shape(shape, "shape")
+    sample_shape = read_sample_shape(sample_shape)
+    check_samples(math.prod(sample_shape))
+    if shape and shape[-1] > MAX_CLASSES:
+        raise wrong_value("shape", shape, "at most 2^33 classes in the last dim")
+    # A new tensor's device is the default device, as a compiled graph can read it, too.
     place = torch.empty(0).device if device is None else torch.device(device)
-    wide = torch.float64 if dtype == torch.float64 else torch.float32
-    full = (*sample_shape, *shape)
-    if torch.compiler.is_compiling() or place.type == "meta" or (key is not None and key._state is not None):
-        state = ops.fresh_state(torch.empty(0)) if key is None else key.state
-        return ops.noise(state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
-    key = fresh_key(generator) if key is None else key
-    if innermost_transform() is not None:
-        # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operator unwraps it.
-        return ops.noise(key.state, law, samples, rows, classes, wide, place).reshape(full).to(dtype)
-    seed, offset = key._numbers()
-    return autograd.noise(law, samples, rows, classes, seed, offset, wide, place).view(full).to(dtype)
-
-
-def check_sizes(samples: int, classes: int) -> None:
-    """Refuse what the counter cannot number."""
-    if samples > MAX_SAMPLES:
-        raise ValueError(f"sample_shape asks for {samples} samples: expected at most 2^32")
-    if classes > MAX_CLASSES:
-        raise ValueError(f"the last dim has {classes} classes: expected at most 2^33")
+    return noise_of_shape(law, shape, sample_shape, key, generator, dtype, place)

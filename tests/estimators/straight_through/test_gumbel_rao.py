@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.estimators._core import conditional
 from softdraw.estimators._core.conditional import race_weights
+from softdraw.random import source
 
 from ...statistics import assert_same_law, assert_same_mean
 
@@ -127,7 +127,7 @@ def test_memory_under_transforms_does_not_hold_k_soft_samples(monkeypatch):
     logits = torch.zeros(256, 1024, requires_grad=True)
     y = sd.estimators.get("gumbel-rao", draws=60)(logits, key=sd.Key(0))
     largest = 0
-    original = conditional.noise_like
+    original = source.noise
 
     def spy(*args, **options):
         nonlocal largest
@@ -136,6 +136,6 @@ def test_memory_under_transforms_does_not_hold_k_soft_samples(monkeypatch):
         return noise
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conditional, "noise_like", spy)
+        patch.setattr(source, "noise", spy)
         (y * y.detach()).sum().backward()
     assert 0 < largest <= 8 << 20

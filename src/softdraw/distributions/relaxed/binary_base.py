@@ -15,7 +15,6 @@ from softdraw.distributions.parameters import (
     check_values,
     choose,
     computed,
-    draw_key,
     log_of,
     wide,
 )
@@ -143,7 +142,7 @@ class RelaxedBinary(Relaxed):
         return random.logistic(
             tuple(self._scores.shape),
             sample_shape=tuple(sample_shape),
-            key=draw_key(key, generator, self._scores),
+            key=key,
             generator=generator,
             dtype=computed(self._dtype),
             device=self._scores.device,

@@ -7,11 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw.functional.perturbed import noise_like
-from softdraw.kernels import key_state, ops
 from softdraw.kernels.estimator_gradients import add_draws, draws_sharing_a_key, race_weights, rao_gradient
 from softdraw.kernels.fast_path import is_plain
-from softdraw.random import Key
+from softdraw.random import Key, source
 
 __all__ = ["averaged_jacobian", "race_weights"]
 
@@ -37,13 +35,8 @@ def _group_noise(q: Tensor, key: Key | Tensor, number: int, count: int, lead: in
     shape = q.shape
     samples = count * math.prod(shape[:lead])
     rows = q.reshape(math.prod(shape[:lead]), *shape[lead:])[0]
-    if isinstance(key, Key):
-        drawn: Tensor = noise_like("exponential", rows, samples, key.fold_in(number), None, is_plain(q))
-    else:
-        state = key_state.fold_in(key, number)
-        classes = shape[-1]
-        size = math.prod(rows.shape[:-1])
-        drawn = ops.noise(state, "exponential", samples, size, classes, q.dtype, q.device)
+    own = source.as_key(key).fold_in(number)
+    drawn: Tensor = source.noise("exponential", rows, samples, own, plain=is_plain(q))
     return drawn.reshape(count, *shape)
 
 

@@ -7,10 +7,8 @@ from torch import Tensor
 
 from softdraw.estimators._core.categorical import allowed_classes, as_tau, one_hot
 from softdraw.functional import gumbel_max, gumbel_softmax
-from softdraw.functional.arguments import key_numbers, key_state
-from softdraw.functional.perturbed import noise_like
 from softdraw.kernels.fast_path import is_plain
-from softdraw.random import Key, fresh_key
+from softdraw.random import Key, source
 
 __all__ = ["Draws"]
 
@@ -24,8 +22,8 @@ class Draws:
     """
 
     def __init__(self, key: Key | None, generator: torch.Generator | None, samples: int | None) -> None:
-        if key is not None and generator is not None:
-            raise ValueError("key= and generator= were both given: expected at most one of them")
+        if key is not None or generator is not None:
+            source.one_source(key, generator)
         self._key = key
         self._generator = generator
         self.samples = samples
@@ -42,7 +40,7 @@ class Draws:
     def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
         """Seed and offset of a stream, for a fused kernel."""
         key = self.key if stream == 0 else self.key.fold_in(stream)
-        return key_numbers(key, None, logits)
+        return source.numbers(key, None, logits)
 
     def fused(
         self, logits: Tensor, mask: Tensor | None, tau: float | Tensor
@@ -74,15 +72,12 @@ class Draws:
     def key(self) -> Key:
         """The key; without one, a fresh key is made at the first use and kept."""
         if self._key is None:
-            self._key = fresh_key(self._generator)
+            self._key = source.fresh_key(self._generator)
         return self._key
 
     def index(self, logits: Tensor, mask: Tensor | None = None) -> Tensor:
         """Gumbel-Max indices ``[*shape, *rows]`` of stream 0."""
-        generator = self._generator if self._key is None else None
-        return gumbel_max(
-            logits.detach(), sample_shape=self.shape, mask=mask, key=self._key, generator=generator
-        )
+        return gumbel_max(logits.detach(), sample_shape=self.shape, mask=mask, key=self.key)
 
     def hard(self, logits: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """One-hot samples ``[*shape, *logits.shape]`` of stream 0 and their indices, without gradient.
@@ -122,8 +117,7 @@ class Draws:
         if isinstance(tau, Tensor) and tau.dim():
             tau = as_tau(tau, logits)
         if self.samples is None:
-            generator = self._generator if self._key is None else None
-            return gumbel_softmax(logits, tau, hard, mask=mask, key=self._key, generator=generator)
+            return gumbel_softmax(logits, tau, hard, mask=mask, key=self.key)
         noise = self.gumbel(logits)
         if isinstance(tau, Tensor) and tau.dim():
             tau = tau.unsqueeze(0)
@@ -139,20 +133,13 @@ class Draws:
 
     def _noise(self, law: str, logits: Tensor, stream: int, extra: int | None) -> Tensor:
         lead = self.shape if extra is None else (extra, *self.shape)
-        values, plain = logits.detach(), is_plain(logits)
-        if plain or self._key is not None:
-            key, generator = self.key if stream == 0 else self.key.fold_in(stream), None
-        else:
-            # inside a transform a fresh key is drawn by the graph, one for each stream
-            key, generator = None, self._generator
-        drawn: Tensor = noise_like(law, values, math.prod(lead), key, generator, plain)
-        return drawn.reshape(*lead, *values.shape)
+        key = self.key if stream == 0 else self.key.fold_in(stream)
+        drawn: Tensor = source.noise(law, logits.detach(), math.prod(lead), key, plain=is_plain(logits))
+        return drawn.reshape(*lead, *logits.shape)
 
-    def source(self, logits: Tensor) -> Key | Tensor:
-        """A key for noise that is drawn later, in the backward; its state where a graph has to carry it."""
-        if is_plain(logits) or self._key is not None:
-            return self.key.fold_in(1)
-        return key_state(None, self._generator, logits)
+    def later(self) -> Key | Tensor:
+        """A key for noise that is drawn in the backward, as an autograd function keeps it."""
+        return source.kept(self.key.fold_in(1))
 
     def normal(self, logits: Tensor, stream: int = 0) -> Tensor:
         """Standard normal noise by inversion of two one-sided uniforms, so that both tails are fine."""

@@ -75,7 +75,7 @@ class GumbelRao(TemperedEstimator):
             p.expand(hard.shape),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
-            key=draws.source(logits),
+            key=draws.later(),
             draws=self.draws,
             lead=len(draws.shape),
         )

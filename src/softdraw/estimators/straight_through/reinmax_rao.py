@@ -58,7 +58,7 @@ class ReinMaxRao(GumbelRao):
             0.5 * (p + hard.to(p.dtype)),
             index,
             tau=tau.detach() if isinstance(tau, Tensor) else tau,
-            key=draws.source(logits),
+            key=draws.later(),
             draws=self.draws,
             lead=len(draws.shape),
             p=p.expand(hard.shape),
