@@ -118,6 +118,15 @@ def test_figures_in_the_page_are_those_of_the_metrics(folder, page):
     assert "duplicate" in page.text
 
 
+def test_the_page_says_how_the_data_was_read(tmp_path):
+    folder = make(tmp_path / "run", steered=False, data="a.csv", count=4)
+    data = folder.metrics["data"] | {"reading": "SMILES in column 2", "stereo": 7}
+    folder.update_metrics(data=data)
+    text = " ".join(Page(render(folder)).text.split())
+    assert "a.csv (SMILES in column 2): 10 of 12 molecules are used" in text
+    assert "7 had stereo marks, which are dropped" in text
+
+
 def test_the_page_says_that_a_model_is_under_trained(page):
     assert "under-trained: it saw the data 2 times" in page.text
 
@@ -141,6 +150,7 @@ def test_what_came_from_outside_is_text(tmp_path, steered):
             folder.write_smiles(name, [EVIL, "C<svg onload=alert(3)>", "C", "CC"])
     metrics = folder.metrics
     metrics["data"] |= {"vocabulary": [EVIL], "dropped": {EVIL: EVIL}, "description": EVIL}
+    metrics["data"] |= {"reading": EVIL, "stereo": 2}
     if steered:
         metrics["steer"] |= {"estimator": EVIL, "schedule": EVIL}
         metrics["steer"]["targets"] = [
