@@ -68,3 +68,49 @@ def test_a_public_name_is_explained(value):
     elif value.__name__ not in BASES:
         assert "Example:" in text
         assert ">>> " in text
+
+
+def entries(text, section):
+    """Names that a section explains: ``name: ...``, or ``first, second: ...``."""
+    found = re.search(rf"^{section}:\s*\n((?:[ ]{{4}}.*\n|\s*\n)*)", text + "\n", re.MULTILINE)
+    lines = found[1].splitlines() if found else []
+    heads = [re.match(r" {4}(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: \([^)]*\))?:", line) for line in lines]
+    return [name.strip("* ") for head in heads if head for name in head[1].split(",")]
+
+
+def explained_and_real(path):
+    """For each docstring with a section of names: where it stands, what it explains, what there is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        text = ast.get_docstring(node) if isinstance(node, ast.ClassDef | ast.FunctionDef) else None
+        if not text:
+            continue
+        if isinstance(node, ast.FunctionDef):
+            function = node
+        else:
+            function = next(
+                (one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == "__init__"),
+                None,
+            )
+            fields = [
+                one.target.id
+                for one in node.body
+                if isinstance(one, ast.AnnAssign) and "ClassVar" not in ast.unparse(one.annotation)
+            ]
+            if re.search(r"^Attributes:", text, re.MULTILINE) and function is None and fields:
+                yield node.name, entries(text, "Attributes"), [f for f in fields if not f.startswith("_")]
+        if function is not None and re.search(r"^Args:", text, re.MULTILINE):
+            arguments = function.args
+            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+            names += [a.arg for a in (arguments.vararg, arguments.kwarg) if a is not None]
+            yield node.name, entries(text, "Args"), [n for n in names if n not in ("self", "cls")]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE).with_suffix(""))
+)
+def test_arguments_and_attributes_are_explained_one_an_entry(path):
+    for name, explained, real in explained_and_real(path):
+        # the standard error of a figure is explained once for all of them
+        own = [one for one in real if one.removesuffix("_error") not in explained or one in explained]
+        assert sorted(explained) == sorted(own), name

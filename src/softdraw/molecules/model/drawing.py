@@ -34,8 +34,9 @@ class Drawn:
         types: ``[B, N]`` int64, -1 after `stop`.
         bonds: ``[B, N, N]`` int64, symmetric.
         kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw
-        does. orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where there was no
-        decision. type_logits: ``[B, N, K + 1]``.
+            does.
+        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where there was no decision.
+        type_logits: ``[B, N, K + 1]``.
         bond_logits: ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
     """
 

@@ -19,13 +19,12 @@ class PrefixFeatures:
 
     Attributes:
         open_valence: ``[B, N + 1, N]``, open valence of atom ``c`` in prefix ``i`` (may be negative when a
-        graph
-            breaks the valence rules).
+            graph breaks the valence rules).
         distance: ``[B, N, N]``, bonds between atom ``i`` and the earlier atom ``j`` once the row of ``i`` is
-        drawn. open_new: ``[B, N, N]``, open valence of the new atom ``i`` before its bond to ``j`` is drawn.
-        distance_new: ``[B, N, N]``, bonds between the new atom ``i`` and ``j`` before that bond is drawn:
-        one more
-            than this is the size of the smallest ring that the bond would close.
+            drawn.
+        open_new: ``[B, N, N]``, open valence of the new atom ``i`` before its bond to ``j`` is drawn.
+        distance_new: ``[B, N, N]``, bonds between the new atom ``i`` and ``j`` before that bond is drawn: one
+            more than this is the size of the smallest ring that the bond would close.
     """
 
     open_valence: Tensor
