@@ -4,35 +4,13 @@ Without a compiler the package installs all the same, and its reference backend 
 """
 
 import os
+from pathlib import Path
 
 from setuptools import Extension, setup
 
 _FOLDER = "src/softdraw/kernels/cpu/src"
 _SOURCES = ["module.c", "pool.c", "loops_generic.c", "loops_avx2.c", "loops_avx512.c"]
-_HEADERS = [
-    "job.h",
-    "pages.h",
-    "unroll.h",
-    "loops.h",
-    "dtypes.h",
-    "template.h",
-    "tensors.h",
-    "search.h",
-    "weights.h",
-    "narrow.h",
-    "jacobians.h",
-    "reinmax.h",
-    "rao.h",
-    "transpose.h",
-    "rows.h",
-    "words.h",
-    "noise.h",
-    "elementary.h",
-    "elementary_avx512.h",
-    "vector_avx512.h",
-    "vector_avx2.h",
-    "vector_generic.h",
-]
+_HEADERS = sorted(str(path) for path in Path(_FOLDER).rglob("*.h"))
 # -ffp-contract=off: a*b+c is fused where the code says so and nowhere else, so that compilers agree.
 _FLAGS = [
     "-O3",
@@ -49,10 +27,10 @@ setup(
         Extension(
             "softdraw.kernels.cpu._native",
             [f"{_FOLDER}/{name}" for name in _SOURCES],
-            depends=[f"{_FOLDER}/{name}" for name in _HEADERS],
+            depends=_HEADERS,
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=_FLAGS + os.environ.get("SOFTDRAW_CFLAGS", "").split(),
-            extra_link_args=["-pthread", *os.environ.get("SOFTDRAW_LDFLAGS", "").split()],
+            extra_link_args=["-pthread", "-lm", *os.environ.get("SOFTDRAW_LDFLAGS", "").split()],
             py_limited_api=True,
             optional=True,
         )

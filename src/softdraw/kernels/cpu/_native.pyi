@@ -20,6 +20,24 @@ def run(
     group: int,
     /,
 ) -> None: ...
+def run_structure(
+    operation: int,
+    rows: int,
+    items: int,
+    size: int,
+    samples: int,
+    most: int,
+    tolerance: float,
+    logits: int,
+    other: int,
+    value: int,
+    out: int,
+    more: int,
+    piece: int,
+    helpers: int,
+    threads: int,
+    /,
+) -> None: ...
 def instructions() -> str: ...
 def use_instructions(name: str, /) -> bool: ...
 def use_team(address: int, /) -> None: ...

@@ -12,8 +12,11 @@ enum operation {
     OP_SOFT_BACKWARD,
     OP_HARD_BACKWARD,
     OP_REINMAX_BACKWARD,
-    OP_RAO_BACKWARD
+    OP_RAO_BACKWARD,
+    OP_TOP_K
 };
+/* The most classes that OP_TOP_K keeps in order. */
+#define MOST_TOP 256
 enum law { LAW_GUMBEL, LAW_LOGISTIC, LAW_EXPONENTIAL, LAW_UNIFORM };
 enum dtype { DT_FLOAT32, DT_FLOAT64, DT_BFLOAT16, DT_FLOAT16 };
 
@@ -22,7 +25,7 @@ struct job {
     int64_t operation, dtype;
     int64_t law;          /* of the noise; for OP_RAO_BACKWARD 0 is Gumbel-Rao, 1 ReinMax-Rao */
     char *out;            /* samples, noise or gradient, in dtype */
-    int64_t *index;       /* int64 [samples, rows]; the last two operations read it */
+    int64_t *index;       /* int64 [samples, rows]; the backwards read it; of OP_TOP_K [samples, rows, draws] */
     const char *grad;     /* upstream gradient, in dtype */
     const char *logits;   /* logits, or for OP_SOFT_BACKWARD the soft sample */
     const uint8_t *mask;  /* one byte an element */
@@ -31,7 +34,7 @@ struct job {
     double tau;
     const char *row_tau;  /* one number a row, in the dtype that is computed in, or NULL for tau */
     uint64_t seed, offset;
-    int64_t draws, group; /* of OP_RAO_BACKWARD: K, and how many draws share a key; 1 elsewhere */
+    int64_t draws, group; /* of OP_RAO_BACKWARD: K, and how many draws share a key; of OP_TOP_K: k; 1 elsewhere */
 };
 
 /* The seed of sub-stream `data`, as softdraw.kernels.hashing.fold has it. */
@@ -45,13 +48,14 @@ static inline uint64_t softdraw_fold(uint64_t seed, uint64_t data) {
     return softdraw_mix(softdraw_mix(seed + golden) + data * golden + golden);
 }
 
-/* Work on rows [begin, end) of the samples * rows. Returns 0, or -1 without memory for scratch. */
-typedef int (*loops)(const struct job *, int64_t begin, int64_t end);
+/* Work on rows [begin, end) of a job; for a `struct job` they are the samples * rows. Returns 0, or -1 without memory for
+   scratch. */
+typedef int (*softdraw_work)(const void *job, int64_t begin, int64_t end);
 
-int softdraw_loops_generic(const struct job *, int64_t, int64_t);
+int softdraw_loops_generic(const void *, int64_t, int64_t);
 #if defined(__x86_64__)
-int softdraw_loops_avx2(const struct job *, int64_t, int64_t);
-int softdraw_loops_avx512(const struct job *, int64_t, int64_t);
+int softdraw_loops_avx2(const void *, int64_t, int64_t);
+int softdraw_loops_avx512(const void *, int64_t, int64_t);
 #endif
 
 /* How GNU OpenMP starts a team of threads: GOMP_parallel(function, argument, threads, flags). */
@@ -59,6 +63,8 @@ typedef void (*softdraw_team)(void (*)(void *), void *, unsigned, unsigned);
 /* Once at the start: the team to work with, or NULL for threads of our own. */
 void softdraw_threads(softdraw_team);
 /* Share the rows of a job between threads. */
-int softdraw_share(loops, const struct job *, int64_t threads);
+int softdraw_share(softdraw_work, const struct job *, int64_t threads);
+/* The same for any job: `piece` rows at a time, by as many threads as `helpers` says that it is worth. */
+int softdraw_divide(softdraw_work, const void *job, int64_t rows, int64_t piece, int64_t helpers, int64_t threads);
 
 #endif

@@ -14,7 +14,8 @@ INLINE void to_bfloat(uint16_t *to, vf x) {
 
 #include "dtypes.h"
 
-int NAME(softdraw_loops)(const struct job *job, int64_t begin, int64_t end) {
+int NAME(softdraw_loops)(const void *argument, int64_t begin, int64_t end) {
+    const struct job *job = argument;
     switch (job->dtype) {
     case DT_FLOAT32: return run_f32(job, begin, end);
     case DT_FLOAT64: return run_f64(job, begin, end);
@@ -22,3 +23,5 @@ int NAME(softdraw_loops)(const struct job *job, int64_t begin, int64_t end) {
     default: return run_f16(job, begin, end);
     }
 }
+
+#include "structures/loops.h"

@@ -1,6 +1,7 @@
 /* The loops for AVX2; chosen at run time. */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

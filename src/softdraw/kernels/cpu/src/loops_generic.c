@@ -1,4 +1,5 @@
 /* The loops for any processor. */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,9 @@
 
 #include "job.h"
 #include "pages.h"
+#include "structures/structures.h"
 
-static loops chosen;
+static softdraw_work chosen, chosen_structures;
 static const char *chosen_name;
 
 static int choose(const char *wanted) {
@@ -17,16 +18,16 @@ static int choose(const char *wanted) {
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (!wanted || !strcmp(wanted, "avx512"))) {
-        chosen = softdraw_loops_avx512, chosen_name = "avx512";
+        chosen = softdraw_loops_avx512, chosen_structures = softdraw_structures_avx512, chosen_name = "avx512";
         return 1;
     }
     if (avx2 && (!wanted || !strcmp(wanted, "avx2"))) {
-        chosen = softdraw_loops_avx2, chosen_name = "avx2";
+        chosen = softdraw_loops_avx2, chosen_structures = softdraw_structures_avx2, chosen_name = "avx2";
         return 1;
     }
 #endif
     if (!wanted || !strcmp(wanted, "generic")) {
-        chosen = softdraw_loops_generic, chosen_name = "generic";
+        chosen = softdraw_loops_generic, chosen_structures = softdraw_structures_generic, chosen_name = "generic";
         return 1;
     }
     return 0;
@@ -88,10 +89,40 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) 
     int status = 0;
     if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
         static const size_t widths[] = {4, 8, 2, 2};
-        loops work = chosen;
+        softdraw_work work = chosen;
         Py_BEGIN_ALLOW_THREADS
         if (job.out) ask_for_huge_pages(job.out, (size_t)(job.samples * job.rows * job.classes) * widths[job.dtype]);
         status = softdraw_share(work, &job, (int64_t)n[16]);
+        Py_END_ALLOW_THREADS
+    }
+    if (status) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+#define STRUCTURE_ARGUMENTS 15
+
+static PyObject *run_structure(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    struct structure s;
+    uint64_t n[STRUCTURE_ARGUMENTS];
+    (void)module;
+    if (count != STRUCTURE_ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "run_structure takes %d arguments, got %zd", STRUCTURE_ARGUMENTS, count);
+        return NULL;
+    }
+    s.tolerance = PyFloat_AsDouble(args[6]);
+    for (int i = 0; i < STRUCTURE_ARGUMENTS; i++)
+        if (i != 6) n[i] = PyLong_AsUnsignedLongLongMask(args[i]);
+    if (PyErr_Occurred()) return NULL;
+    s.operation = (int64_t)n[0];
+    s.rows = (int64_t)n[1], s.items = (int64_t)n[2], s.size = (int64_t)n[3];
+    s.samples = (int64_t)n[4], s.most = (int64_t)n[5];
+    s.logits = (const double *)(uintptr_t)n[7], s.other = (const double *)(uintptr_t)n[8];
+    s.value = (double *)(uintptr_t)n[9], s.out = (double *)(uintptr_t)n[10], s.more = (double *)(uintptr_t)n[11];
+    int status = 0;
+    if (s.rows > 0) {
+        Py_BEGIN_ALLOW_THREADS
+        status = softdraw_divide(chosen_structures, &s, s.rows, (int64_t)n[12], (int64_t)n[13],
+                                 (int64_t)n[14]);
         Py_END_ALLOW_THREADS
     }
     if (status) return PyErr_NoMemory();
@@ -102,6 +133,9 @@ static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
      "run(operation, law, dtype, out, index, grad, logits, mask, mask_stride, samples, rows, classes, tau, row_tau, "
      "seed, offset, threads, draws, group): one operation on contiguous memory; see job.h."},
+    {"run_structure", (PyCFunction)(void (*)(void))run_structure, METH_FASTCALL,
+     "run_structure(operation, rows, items, size, samples, most, tolerance, logits, other, value, out, more, piece, helpers, "
+     "threads): one operation on contiguous float64 memory; see structures/structures.h."},
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},

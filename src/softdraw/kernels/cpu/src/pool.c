@@ -13,8 +13,8 @@
 #define ELEMENTS_IN_A_PIECE 32768
 
 struct share {
-    loops work;
-    const struct job *job;
+    softdraw_work work;
+    const void *job;
     int64_t piece, rows;
     atomic_llong next_row;
     atomic_int failed;
@@ -101,10 +101,7 @@ static void share_in_pool(struct share *share, int helpers) {
     pthread_mutex_unlock(&lock);
 }
 
-int softdraw_share(loops work, const struct job *job, int64_t threads) {
-    int64_t rows = job->samples * job->rows, helpers = rows * job->classes * job->draws / ELEMENTS_FOR_A_THREAD;
-    int64_t piece = ELEMENTS_IN_A_PIECE / (job->classes * job->draws), least = 512 / job->classes;
-    if (piece < least) piece = least; /* rows of few classes are worked on together */
+int softdraw_divide(softdraw_work work, const void *job, int64_t rows, int64_t piece, int64_t helpers, int64_t threads) {
     struct share share = {work, job, piece > 1 ? piece : 1, rows, 0, 0};
     if (helpers > threads) helpers = threads;
     if (helpers > MOST_THREADS) helpers = MOST_THREADS;
@@ -120,4 +117,11 @@ int softdraw_share(loops work, const struct job *job, int64_t threads) {
         pthread_mutex_unlock(&turn);
     }
     return atomic_load(&share.failed) ? -1 : 0;
+}
+
+int softdraw_share(softdraw_work work, const struct job *job, int64_t threads) {
+    const int64_t rows = job->samples * job->rows;
+    int64_t piece = ELEMENTS_IN_A_PIECE / (job->classes * job->draws), least = 512 / job->classes;
+    if (piece < least) piece = least; /* rows of few classes are worked on together */
+    return softdraw_divide(work, job, rows, piece, rows * job->classes * job->draws / ELEMENTS_FOR_A_THREAD, threads);
 }

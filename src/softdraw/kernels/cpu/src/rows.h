@@ -59,6 +59,12 @@ INLINE void F(draw_row)(struct F(scratch) *s, int64_t ready, const struct job *j
     const REAL tau = F(tau_of)(job, number);
     const int empty = row.top == -INFINITE, bad = row.top != row.top, operation = (int)job->operation;
     STORED *out = (STORED *)job->out + place * classes;
+    if (operation == OP_TOP_K) {
+        int64_t *best = job->index + place * job->draws;
+        if (!bad && !empty) F(best_of)(s, ready, job, sample, number, &row, best);
+        else for (int64_t i = 0; i < job->draws; i++) best[i] = -1;
+        return;
+    }
     if (operation == OP_HARD_BACKWARD) {
         if (bad || empty || tau == 0) F(fill)(out, classes, 0);
         else {
@@ -85,7 +91,7 @@ static int F(draw)(const struct job *job, int64_t begin, int64_t end) {
     const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
     struct F(scratch) s;
     s.z = s.small;
-    if (classes > TILE && !searching) {
+    if (classes > TILE && !searching && job->operation != OP_TOP_K) {
         s.z = malloc((size_t)(classes + SPARE) * sizeof(REAL));
         if (!s.z) return -1;
     }
@@ -98,7 +104,7 @@ static int F(draw)(const struct job *job, int64_t begin, int64_t end) {
             F(make)(&s.tile, job, sample, row, rows, 0, classes);
             if (!searching || !F(bounded)(classes)) F(noise_into)(&s.tile, s.noise, F(law_of)(job));
         }
-        if (F(is_narrow)(classes))
+        if (F(is_narrow)(classes) && job->operation != OP_TOP_K)
             for (int64_t r = 0; r < rows; r += N)
                 F(draw_narrow)(job, sample, row + r, rows - r < N ? rows - r : N, s.noise + r * 4 * blocks);
         else for (int64_t r = 0; r < rows; r++)

@@ -152,7 +152,7 @@ INLINE int64_t F(rows_in_tile)(int64_t classes) {
 /* The law of the noise that a draw starts from. At tau = 1 its weights are exp(logit) / E, E the exponential noise,
    which spares the logarithm of Gumbel noise. Rows with temperatures of their own decide one by one. */
 INLINE int F(law_of)(const struct job *job) {
-    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
+    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD || job->operation == OP_TOP_K;
     const int at_one = job->row_tau || job->tau == 1;
     return !searching && at_one && job->classes > N ? LAW_EXPONENTIAL : LAW_GUMBEL;
 }

@@ -1,0 +1,155 @@
+"""Fused recursions over structures: trees, k-subsets, entropic top-k, Sinkhorn.
+
+One function each, and no gradient.
+
+All tensors are float64 on the CPU with the rows of the batch first; ``softdraw.structured`` defines what is
+computed here in PyTorch, differentiates it, and takes these where it can.
+"""
+
+import torch
+from torch import Tensor
+
+import softdraw.kernels.cpu._native as _native
+
+__all__ = ["entropic", "entropic_backward", "sinkhorn", "subset_draws", "subsets", "trees"]
+
+#: as ``enum structure_operation`` in ``src/structures/structures.h`` has them
+_TREES, _SUBSETS, _SUBSET_DRAWS, _ENTROPIC, _ENTROPIC_BACKWARD, _SINKHORN = range(6)
+#: elements that a thread should have to work on before another one is woken for more
+_ELEMENTS_FOR_A_THREAD = 4096
+
+
+def _run(
+    operation: int,
+    logits: Tensor,
+    items: int,
+    work: int,
+    *,
+    size: int = 0,
+    samples: int = 1,
+    most: int = 0,
+    tolerance: float = 0.0,
+    other: Tensor | None = None,
+    value: Tensor | None = None,
+    out: Tensor | None = None,
+    more: Tensor | None = None,
+) -> None:
+    """One operation, named as in ``struct structure``; ``work`` is about how many numbers a row costs."""
+    rows = logits.shape[0]
+    for tensor in (logits, other, value, out, more):
+        if tensor is not None and not (
+            tensor.dtype == torch.float64 and tensor.is_contiguous() and tensor.device.type == "cpu"
+        ):
+            raise ValueError("a kernel takes contiguous float64 tensors on the CPU")
+    read, direction, results, written, further = (
+        0 if tensor is None else tensor.data_ptr() for tensor in (logits, other, value, out, more)
+    )
+    piece, helpers = max(1, _ELEMENTS_FOR_A_THREAD // max(1, work)), rows * work // _ELEMENTS_FOR_A_THREAD
+    _native.run_structure(
+        operation, rows, items, size, samples, most, tolerance, read, direction, results, written, further,
+        piece, helpers, torch.get_num_threads(),
+    )  # fmt: skip
+
+
+def _new(*shape: int) -> Tensor:
+    return torch.empty(shape, dtype=torch.float64, device="cpu")
+
+
+def trees(logits: Tensor, marginals: bool = True) -> tuple[Tensor, Tensor | None]:
+    """Log of the sum over arborescences rooted at vertex 0, ``[rows]``, and the marginals of the edges.
+
+    Args:
+        logits: ``[rows, n, n]``, the edge i -> j at ``[i, j]``, ``-inf`` where there is none; the diagonal
+            and the edges into the root are not read.
+        marginals: whether they are wanted.
+
+    Returns:
+        ``-inf`` and zeros for a graph without an arborescence, NaN for a row with NaN or ``+inf``.
+    """
+    rows, n, _ = logits.shape
+    value, out = _new(rows), _new(rows, n, n) if marginals else None
+    _run(_TREES, logits, n, n * n * n, value=value, out=out)
+    return value, out
+
+
+def subsets(
+    logits: Tensor, k: int, direction: Tensor | None = None, marginals: bool = True
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Log e_k of the odds ``[rows]``, the marginals ``[rows, n]``, and their derivative in a direction.
+
+    Args:
+        logits: ``[rows, n]``; ``-inf`` for an item that is never taken.
+        k: how many are taken.
+        direction: ``[rows, n]``; the derivative is the covariance matrix times it.
+        marginals: whether they are wanted; a direction implies it.
+
+    Returns:
+        ``-inf`` and zeros where fewer than k items may be taken, NaN for a row with NaN or ``+inf``.
+    """
+    rows, n = logits.shape
+    value = _new(rows)
+    out = _new(rows, n) if marginals or direction is not None else None
+    more = None if direction is None else _new(rows, n)
+    _run(_SUBSETS, logits, n, n * (k + 1), size=k, other=direction, value=value, out=out, more=more)
+    return value, out, more
+
+
+def subset_draws(logits: Tensor, k: int, uniforms: Tensor) -> Tensor:
+    """Exact draws ``[samples, rows, n]``, zeros and ones, from uniforms of that shape."""
+    samples, rows, n = uniforms.shape
+    out = _new(samples, rows, n)
+    _run(_SUBSET_DRAWS, logits, n, n * (k + 1), size=k, samples=samples, other=uniforms, out=out)
+    return out
+
+
+def entropic(x: Tensor, k: int, tau: Tensor) -> Tensor:
+    """sigmoid((x - nu) / tau) ``[rows, n]`` with the nu of each row for which the sum is k; tau ``[rows]``.
+
+    ``-inf`` in x gives 0; a row of fewer than k items zeros, of k items ones, with NaN or ``+inf`` NaN.
+    """
+    rows, n = x.shape
+    out = _new(rows, n)
+    _run(_ENTROPIC, x, n, 8 * n, size=k, other=tau, out=out)
+    return out
+
+
+def entropic_backward(grad: Tensor, y: Tensor, tau: Tensor) -> Tensor:
+    """The gradient of x in ``entropic`` for the upstream gradient ``grad`` of its result ``y``."""
+    rows, n = y.shape
+    out = _new(rows, n)
+    _run(_ENTROPIC_BACKWARD, y, n, n, other=tau, out=out, more=grad)
+    return out
+
+
+def sinkhorn(
+    x: Tensor, most: int, tolerance: float, last_mass: int = 1
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """exp(x_ij + u_i + v_j) whose columns sum to 1 and whose rows do so within ``tolerance``.
+
+    Args:
+        x: ``[rows, n, m]``, ``-inf`` where an entry is 0. Rows and columns with nothing else are padding.
+        most: the number of iterations (of rows, then columns) at the most.
+        tolerance: the error of a row's sum at which they end.
+        last_mass: the sum of the last row, where it stands for several.
+
+    Returns:
+        The matrices ``[rows, n, m]``, u ``[rows, n]``, v ``[rows, m]``, the errors ``[rows]``, and the
+        numbers of iterations ``[rows]``. NaN for a row with NaN or ``+inf``.
+    """
+    rows, n, m = x.shape
+    out, more, value = _new(rows, n, m), _new(rows, n + m + 1), _new(rows)
+    work = n * m * max(1, min(most, 64))
+    _run(
+        _SINKHORN,
+        x,
+        n,
+        work,
+        size=m,
+        samples=last_mass,
+        most=most,
+        tolerance=tolerance,
+        value=value,
+        out=out,
+        more=more,
+    )
+    return out, more[:, :n], more[:, n : n + m], value, more[:, n + m]

@@ -1,0 +1,194 @@
+"""The fused recursions over structures against enumeration of all structures, on each instruction set."""
+
+import importlib
+import itertools
+import math
+
+import pytest
+import torch
+
+from .backends import INSTRUCTIONS, instructions
+
+SCALES = (1.0, 10.0, 80.0, 1000.0)
+WIDE = torch.float64
+
+
+@pytest.fixture(params=INSTRUCTIONS)
+def loops(request):
+    with instructions(request.param):
+        yield importlib.import_module("softdraw.kernels.cpu.structures")
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=WIDE)
+
+
+def arborescences(n):
+    """Indicators ``[count, n, n]`` of all arborescences rooted at 0."""
+    found = []
+    for parents in itertools.product(range(n), repeat=n - 1):
+        seen = {0}
+        for _ in range(n):
+            seen |= {v for v in range(1, n) if parents[v - 1] in seen and parents[v - 1] != v}
+        if len(seen) == n:
+            edges = torch.zeros(n, n, dtype=WIDE)
+            edges[list(parents), list(range(1, n))] = 1
+            found.append(edges)
+    return torch.stack(found)
+
+
+def subsets(n, k):
+    """Indicators ``[count, n]`` of all k-subsets."""
+    chosen = itertools.combinations(range(n), k)
+    return torch.tensor([[float(i in one) for i in range(n)] for one in chosen], dtype=WIDE)
+
+
+def law(indicators, logits):
+    """Log partition, marginals and probabilities of structures with the scores ``indicators . logits``."""
+    scores = torch.where(indicators.bool(), logits.unsqueeze(1), 0.0).flatten(2).sum(-1)
+    p = scores.softmax(-1)
+    return scores.logsumexp(-1), torch.tensordot(p, indicators, 1), p
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("forbidden", [0.0, 0.4])
+def test_trees(loops, scale, forbidden):
+    trees = arborescences(5)
+    assert len(trees) == 125  # Cayley
+    logits = normal(64, 5, 5) * scale
+    logits[torch.rand(logits.shape, generator=torch.Generator().manual_seed(1)) < forbidden] = -math.inf
+    value, marginals = loops.trees(logits)
+    expected, means, _ = law(trees, logits)
+    some = expected > -math.inf
+    assert some.any()
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(marginals[some], means[some], rtol=0, atol=1e-10)
+    assert not marginals[~some].any()
+
+
+def test_trees_of_one_vertex_and_of_many(loops):
+    value, marginals = loops.trees(normal(3, 1, 1))
+    assert value.tolist() == [0.0] * 3
+    assert not marginals.any()
+    # All weights 1: n^(n-2) trees for each root, every edge alike.
+    value, marginals = loops.trees(torch.zeros(2, 40, 40, dtype=WIDE))
+    torch.testing.assert_close(value, torch.full((2,), 38 * math.log(40), dtype=WIDE))
+    torch.testing.assert_close(marginals.sum(1)[:, 1:], torch.ones(2, 39, dtype=WIDE))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize(("n", "k"), [(1, 0), (1, 1), (6, 3), (9, 2), (8, 7), (8, 8), (8, 0)])
+def test_subsets(loops, n, k, scale):
+    sets = torch.tensor(
+        [[float(i in s) for i in range(n)] for s in itertools.combinations(range(n), k)], dtype=WIDE
+    )
+    logits, direction = normal(30, n) * scale, normal(30, n, seed=1)
+    value, marginals, slope = loops.subsets(logits, k, direction)
+    expected, means, p = law(sets, logits)
+    covariance = torch.einsum("bs,si,sj->bij", p, sets, sets) - means.unsqueeze(-1) * means.unsqueeze(-2)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(marginals, means, rtol=0, atol=1e-12)
+    torch.testing.assert_close(slope, (covariance @ direction.unsqueeze(-1)).squeeze(-1), rtol=0, atol=1e-12)
+
+
+def test_subsets_of_many_items_and_with_few_allowed(loops):
+    value, marginals, _ = loops.subsets(torch.zeros(1, 5000, dtype=WIDE), 70)
+    expected = math.lgamma(5001) - math.lgamma(71) - math.lgamma(4931)
+    torch.testing.assert_close(value, torch.tensor([expected], dtype=WIDE), rtol=1e-11, atol=0)
+    torch.testing.assert_close(marginals, torch.full((1, 5000), 70 / 5000, dtype=WIDE))
+    logits = torch.tensor(
+        [[0.0, -math.inf, 1.0], [0.0, -math.inf, -math.inf], [0.0, math.nan, 1.0]], dtype=WIDE
+    )
+    value, marginals, _ = loops.subsets(logits, 2)
+    assert value[:2].tolist() == [1.0, -math.inf]
+    assert value[2].isnan()
+    assert marginals[:2].tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+
+
+def test_subset_draws_follow_the_law(loops):
+    """Chi-square of 40,000 draws over the 56 subsets; false alarm 1e-6."""
+    from scipy.stats import chi2
+
+    n, k, draws = 8, 3, 40_000
+    logits = normal(1, n)
+    uniforms = torch.rand(draws, 1, n, generator=torch.Generator().manual_seed(2), dtype=WIDE)
+    drawn = loops.subset_draws(logits, k, uniforms)
+    sets = torch.tensor(
+        [[float(i in s) for i in range(n)] for s in itertools.combinations(range(n), k)], dtype=WIDE
+    )
+    counts = (drawn.squeeze(1).unsqueeze(1) == sets).all(-1).double().sum(0)
+    assert counts.sum() == draws
+    expected = law(sets, logits)[2][0] * draws
+    assert ((counts - expected).square() / expected).sum() < chi2.isf(1e-6, len(sets) - 1)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("tau", [0.0, 1e-8, 0.01, 0.3, 1.0, 30.0, math.inf])
+@pytest.mark.parametrize("k", [0, 1, 5, 29, 30])
+def test_entropic_sums_to_k(loops, scale, tau, k):
+    x = normal(40, 30) * scale
+    y = loops.entropic(x, k, torch.full((40,), tau, dtype=WIDE))
+    assert ((y >= 0) & (y <= 1)).all()
+    torch.testing.assert_close(y.sum(-1), torch.full((40,), float(k), dtype=WIDE), rtol=0, atol=1e-9)
+    if tau <= 1e-8:
+        torch.testing.assert_close(
+            y, torch.zeros_like(y).scatter(-1, x.topk(k).indices, 1.0), rtol=0, atol=1e-5
+        )
+    if tau == math.inf:
+        torch.testing.assert_close(y, torch.full_like(y, k / 30))
+
+
+def test_entropic_backward(loops):
+    tau = torch.tensor([0.1, 0.5, 1.0, 3.0], dtype=WIDE)
+    x, grad = normal(4, 7), normal(4, 7, seed=1)
+    x[1, 2] = -math.inf
+    out = loops.entropic_backward(grad, loops.entropic(x, 3, tau), tau)
+    for i in range(7):
+        step = torch.zeros_like(x)
+        step[:, i] = 1e-6
+        change = loops.entropic(x + step, 3, tau) - loops.entropic(x - step, 3, tau)
+        torch.testing.assert_close(out[:, i], (change * grad).sum(-1) / 2e-6, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("tau", [1.0, 0.1, 0.02])
+@pytest.mark.parametrize("n", [1, 3, 9, 40])
+def test_sinkhorn_is_the_iteration_in_log_space(loops, n, tau):
+    x = normal(10, n, n) / tau
+    expected = x
+    for _ in range(25):
+        expected = expected - expected.logsumexp(-1, keepdim=True)
+        expected = expected - expected.logsumexp(-2, keepdim=True)
+    y, u, v, error, steps = loops.sinkhorn(x, 25, -1.0)
+    torch.testing.assert_close(y, expected.exp(), rtol=0, atol=1e-12)
+    torch.testing.assert_close((x + u.unsqueeze(-1) + v.unsqueeze(-2)).exp(), y, rtol=0, atol=1e-11)
+    torch.testing.assert_close(error, (y.sum(-1) - 1).abs().amax(-1), rtol=0, atol=1e-12)
+    assert (steps == 25).all()
+
+
+def test_sinkhorn_stops_at_its_tolerance_with_padding_and_a_row_for_many(loops):
+    x = normal(5, 4, 6)
+    x[:, 3] = 0.0  # stands for three rows
+    y, _, _, error, steps = loops.sinkhorn(x, 1000, 1e-9, 3)
+    torch.testing.assert_close(y.sum(-1), torch.tensor([1.0, 1.0, 1.0, 3.0], dtype=WIDE).expand(5, 4))
+    torch.testing.assert_close(y.sum(-2), torch.ones(5, 6, dtype=WIDE))
+    assert (error <= 1e-9).all()
+    assert (steps < 1000).all()
+    x = normal(5, 4, 4)
+    x[:, 3], x[:, :, 3] = -math.inf, -math.inf
+    y, *_ = loops.sinkhorn(x, 1000, 1e-9)
+    inner, *_ = loops.sinkhorn(x[:, :3, :3].contiguous(), 1000, 1e-9)
+    torch.testing.assert_close(y[:, :3, :3], inner)
+    assert not y[:, 3].any()
+    assert not y[:, :, 3].any()
+
+
+def test_threads_share_the_rows(loops):
+    before = torch.get_num_threads()
+    logits = normal(300, 12, 12)
+    one = loops.trees(logits)
+    try:
+        torch.set_num_threads(2)
+        two = loops.trees(logits)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
