@@ -22,6 +22,7 @@ __all__ = [
     "check_samples",
     "class_dim",
     "described",
+    "is_usual",
     "read_choice",
     "read_count",
     "read_mask",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 #: dtypes of logits and all other values that gradients reach
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 #: what a graph of dynamic shapes has for sizes must not be read, or it would be fixed
 _SIZES = (int, torch.SymInt)
 _FLOATING = "a tensor of float16, bfloat16, float32 or float64"
@@ -79,6 +80,17 @@ def check_floating(name: str, value: Tensor) -> None:
         )
 
 
+def is_usual(logits: Tensor) -> bool:
+    """Whether a tensor passes ``class_dim`` at dim -1: at a glance, for small layers."""
+    return (
+        logits.dtype in DTYPES
+        and logits.layout is torch.strided
+        and not logits.is_nested
+        and logits.dim() > 0
+        and 0 < logits.shape[-1] <= MAX_CLASSES
+    )
+
+
 def check_classes(name: str, value: Tensor, dims: str = "[*batch, classes]") -> None:
     """Refuse a tensor without the dims that ``dims`` names (those without a star), or with no classes.
 
@@ -94,12 +106,13 @@ def check_classes(name: str, value: Tensor, dims: str = "[*batch, classes]") -> 
 
 
 def class_dim(logits: Tensor, dim: int) -> int:
-    """``dim`` counted from the front.
+    """``dim`` counted from the front, for logits that are checked.
 
     Raises:
-        TypeError: ``dim`` is no int.
-        ValueError: a dim that is not there, has no classes, or more than the counter can number.
+        TypeError: logits as ``check_floating`` refuses them, or ``dim`` is no int.
+        ValueError: no dims, a dim that is not there, has no classes, or more than the counter can number.
     """
+    check_floating("logits", logits)
     dims = logits.dim()
     if dims == 0:
         raise wrong_value("logits", logits, "a dim of classes")

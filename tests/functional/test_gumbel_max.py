@@ -81,9 +81,9 @@ def test_noise_with_sample_dims():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"sample_shape=\(-1,\): expected sizes of 0 or more"):
+    with pytest.raises(ValueError, match=r"sample_shape: got \(-1,\), expected sizes of 0 or more"):
         sd.gumbel_max(torch.zeros(3), sample_shape=(-1,))
-    with pytest.raises(ValueError, match="have no classes"):
+    with pytest.raises(ValueError, match="expected from 1 to 2\\^33 classes in dim"):
         sd.gumbel_max(torch.zeros(3, 0))
 
 

@@ -88,7 +88,7 @@ def test_scalars_rows_and_temperatures():
     for tau in (torch.rand(3) + 0.1, torch.rand(3, 1) + 0.1, torch.tensor(0.5)):
         column = tau.unsqueeze(-1) if tau.dim() == 1 else tau
         torch.testing.assert_close(sd.gumbel_sigmoid(logits, tau, key=KEY), formula(logits, column, KEY))
-    with pytest.raises(ValueError, match="tau of shape"):
+    with pytest.raises(ValueError, match="tau: got a tensor of shape"):
         sd.gumbel_sigmoid(logits, torch.ones(4))
     assert sd.gumbel_sigmoid(torch.zeros(0, 3)).shape == (0, 3)
     assert sd.gumbel_sigmoid(torch.zeros(3, 0)).shape == (3, 0)

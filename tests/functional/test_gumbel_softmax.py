@@ -120,24 +120,24 @@ def test_a_schedule_that_steps_between_the_passes_changes_no_gradient():
 
 @pytest.mark.parametrize("tau", [-1.0, math.nan, torch.tensor(-0.5), torch.tensor([0.5, math.nan])])
 def test_temperatures_that_are_none(tau):
-    with pytest.raises(ValueError, match=r"tau.*expected (a )?temperatures? >= 0"):
+    with pytest.raises(ValueError, match=r"tau: got .*, expected (a number|temperatures) >= 0"):
         sd.gumbel_softmax(torch.zeros(2, 3), tau)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 2), (1, 1, 1)])
 def test_temperatures_of_classes_are_refused(shape):
-    with pytest.raises(ValueError, match=r"tau of shape .* does not fit logits of shape \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"tau: got .*for logits of shape \(2, 3\)"):
         sd.gumbel_softmax(torch.zeros(2, 3), torch.ones(shape))
 
 
 @pytest.mark.parametrize("shape", [(3, 0), (0,), (2, 0, 0)])
 def test_no_classes(shape):
-    with pytest.raises(ValueError, match="have no classes in dim=-1"):
+    with pytest.raises(ValueError, match="expected from 1 to 2\\^33 classes in dim -1"):
         sd.gumbel_softmax(torch.zeros(shape))
 
 
 def test_dims_that_are_none():
-    with pytest.raises(ValueError, match="dim=2: expected a number from -2 to 1"):
+    with pytest.raises(ValueError, match="dim: got 2, expected a number from -2 to 1"):
         sd.gumbel_softmax(torch.zeros(2, 3), dim=2)
     with pytest.raises(ValueError, match=r"got a tensor of shape \(\)"):
         sd.gumbel_softmax(torch.tensor(1.0))

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from softdraw.arguments import check_samples
-from softdraw.functional.arguments import check_logits, class_dim, read_mask
+from softdraw.arguments import check_samples, class_dim, read_mask, read_noise, read_sample_shape
 from softdraw.functional.perturbed import perturbed
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
@@ -42,9 +41,12 @@ def gumbel_max(
         for a row with no allowed class or with NaN or ``+inf``. They carry no gradient.
 
     Raises:
-        ValueError: ``mask`` or ``noise`` does not broadcast, there are no classes, ``logits`` is not
-            floating, a sample size is negative, or more than one of key, generator and noise is given.
-        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+        TypeError: ``logits`` or ``noise`` is no dense tensor of float16, bfloat16, float32 or float64,
+            ``mask`` none of bool, ``sample_shape`` no sequence of ints, or ``dim``, ``key`` or ``generator``
+            of another type.
+        ValueError: ``mask`` or ``noise`` does not broadcast or is on another device, there is no dim ``dim``
+            or no class in it, a sample size is negative, or more than one of key, generator and noise is
+            given.
 
     Example:
         >>> import softdraw as sd, torch
@@ -58,23 +60,20 @@ def gumbel_max(
     Reference:
         Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014, section 2, for the trick and its proof.
     """
-    check_logits(logits)
     dim = class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
-    shape = () if sample_shape == () else tuple(int(size) for size in sample_shape)
-    if shape and min(shape) < 0:
-        raise ValueError(f"sample_shape={shape}: expected sizes of 0 or more")
+    shape = read_sample_shape(sample_shape)
     samples = math.prod(shape)
     check_samples(samples)
     if mask is not None:
-        mask = read_mask(mask, logits.shape)
+        mask = read_mask(mask, logits)
     if dim != logits.dim() - 1:
         logits = logits.movedim(dim, -1)
         mask = None if mask is None else mask.movedim(dim, -1)
     batch = logits.shape[:-1]
     if noise is not None:
-        noise = _sample_noise(noise, (*shape, *_unmoved(logits.shape, dim)))
+        noise = read_noise(noise, (*shape, *_unmoved(logits.shape, dim)), logits)
         noise = noise.detach().movedim(len(shape) + dim, -1)
         return perturbed(logits.detach(), mask, noise).winner()
     if is_plain(logits):
@@ -89,13 +88,3 @@ def gumbel_max(
 def _unmoved(shape: torch.Size, dim: int) -> tuple[int, ...]:
     """The shape before the classes of ``dim`` were moved to the end."""
     return (*shape[:dim], shape[-1], *shape[dim:-1])
-
-
-def _sample_noise(noise: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if not isinstance(noise, Tensor) or not noise.is_floating_point():
-        got = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
-        raise ValueError(f"noise must be a floating tensor, got {got}")
-    try:
-        return noise.expand(shape)
-    except RuntimeError:
-        raise ValueError(f"noise of shape {tuple(noise.shape)} must broadcast to {shape}") from None

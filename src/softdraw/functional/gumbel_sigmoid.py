@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from softdraw.functional.arguments import check_logits, read_mask, read_tau
-from softdraw.functional.gumbel_softmax import read_noise
+from softdraw.arguments import check_floating, read_mask, read_noise, read_tau
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key, source
@@ -39,9 +38,11 @@ def gumbel_sigmoid(
         Samples in the shape and dtype of ``logits``: 0 for a logit of ``-inf``, 1 for ``+inf``, NaN for NaN.
 
     Raises:
-        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast,
-            ``logits`` is not floating, or more than one of key, generator and noise is given.
-        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+        TypeError: ``logits`` or ``noise`` is no dense tensor of float16, bfloat16, float32 or float64,
+            ``mask`` none of bool, ``tau`` no number and no such tensor, or ``key`` or ``generator`` of
+            another type.
+        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast or
+            is on another device, or more than one of key, generator and noise is given.
 
     Example:
         >>> import softdraw as sd, torch
@@ -53,20 +54,20 @@ def gumbel_sigmoid(
     Reference:
         Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, appendix B (binary case).
     """
-    check_logits(logits, classes_needed=False)
+    check_floating("logits", logits)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
     shape = logits.shape
     x = logits.reshape(1) if logits.dim() == 0 else logits
     eager = is_plain(logits)
-    tau = read_tau(tau, x, x.dim() - 1, eager)
+    tau = read_tau(tau, x, eager=eager)
     if mask is not None:
-        mask = read_mask(mask, shape)
+        mask = read_mask(mask, logits)
         mask = mask if mask is None else mask.reshape(x.shape)
     if noise is None:
         noise = source.noise("logistic", x, 1, key, generator, eager)[0]
     else:
-        noise = read_noise(noise, logits).reshape(x.shape)
+        noise = read_noise(noise, shape, logits).reshape(x.shape)
     y = _relaxed(x, mask, noise, tau, hard)
     return y.to(logits.dtype).reshape(shape)
 

@@ -3,13 +3,7 @@
 import torch
 from torch import Tensor
 
-from softdraw.functional.arguments import (
-    check_logits,
-    class_dim,
-    is_usual,
-    read_mask,
-    read_tau,
-)
+from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
 from softdraw.functional.perturbed import perturbed, relax
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
@@ -56,10 +50,12 @@ def gumbel_softmax(
         Samples in the shape and dtype of ``logits``. Gradients reach ``logits``, ``tau`` and ``noise``.
 
     Raises:
-        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast,
-            there are no classes, ``logits`` is not floating, or more than one of key, generator and noise is
-            given.
-        TypeError: ``logits`` is no tensor, or ``key`` no ``Key``.
+        TypeError: ``logits`` or ``noise`` is no dense tensor of float16, bfloat16, float32 or float64,
+            ``mask`` none of bool, ``tau`` no number and no such tensor, or ``dim``, ``key`` or ``generator``
+            of another type.
+        ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast or
+            is on another device, there is no dim ``dim`` or no class in it, or more than one of key,
+            generator and noise is given.
 
     Example:
         >>> import softdraw as sd, torch
@@ -79,17 +75,13 @@ def gumbel_softmax(
         Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, eq. 10.
     """
     eager = is_plain(logits)
-    if eager and dim == -1 and is_usual(logits):
-        dim = logits.dim() - 1
-    else:
-        check_logits(logits)
-        dim = class_dim(logits, dim)
+    dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
     if type(tau) is not float or not tau >= 0.0:
-        tau = read_tau(tau, logits, dim, eager)
+        tau = read_tau(tau, logits, dim, eager=eager)
     if mask is not None:
-        mask = read_mask(mask, logits.shape)
+        mask = read_mask(mask, logits)
     last = dim == logits.dim() - 1
     x = logits if last else logits.movedim(dim, -1)
     if mask is not None and not last:
@@ -106,20 +98,7 @@ def gumbel_softmax(
     if noise is None:
         noise = source.noise("gumbel", x, 1, key, generator, eager)[0]
     else:
-        noise = read_noise(noise, logits)
+        noise = read_noise(noise, logits.shape, logits)
         noise = noise if last else noise.movedim(dim, -1)
     y = relax(perturbed(x, mask, noise), tau, hard, logits.dtype)
     return y if last else y.movedim(-1, dim)
-
-
-def read_noise(noise: Tensor, logits: Tensor) -> Tensor:
-    """The caller's noise in the shape of the logits."""
-    if not isinstance(noise, Tensor) or not noise.is_floating_point():
-        got = noise.dtype if isinstance(noise, Tensor) else type(noise).__name__
-        raise ValueError(f"noise must be a floating tensor, got {got}")
-    try:
-        return noise.expand(logits.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"noise of shape {tuple(noise.shape)} must broadcast to logits of shape {tuple(logits.shape)}"
-        ) from None

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from softdraw.arguments import check_floating, wrong_type, wrong_value
+
 __all__ = ["straight_through"]
 
 
@@ -16,7 +18,8 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
         The values of ``hard``, exactly, with the upstream gradient passed to ``soft`` unchanged.
 
     Raises:
-        ValueError: the shapes differ, or ``soft`` is not floating.
+        TypeError: ``hard`` is no tensor, or ``soft`` no dense one of float16, bfloat16, float32 or float64.
+        ValueError: the shapes differ.
 
     Example:
         >>> import softdraw as sd, torch
@@ -31,12 +34,11 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
         Bengio, Léonard, Courville, "Estimating or propagating gradients through stochastic neurons for
         conditional computation", 2013.
     """
+    if not isinstance(hard, Tensor):
+        raise wrong_type("hard", hard, "a tensor")
+    check_floating("soft", soft)
     if hard.shape != soft.shape:
-        raise ValueError(
-            f"hard and soft must have one shape, got {tuple(hard.shape)} and {tuple(soft.shape)}"
-        )
-    if not soft.is_floating_point():
-        raise ValueError(f"soft must be floating to carry a gradient, got {soft.dtype}")
+        raise wrong_value("soft", soft, f"the shape of hard, {tuple(hard.shape)}")
     # x - x is exactly 0 for a finite x, so the value is exact, which `hard - soft.detach() + soft` is not.
     carrier = (soft - soft.detach()).nan_to_num(0.0)
     return hard.detach().to(soft.dtype) + carrier
