@@ -86,7 +86,7 @@ def test_half_precision_counts_in_float32():
 def test_wrong_values_are_refused():
     d = D.Categorical(logits=LOGITS, mask=MASK)
     for value in ([4, -1], [-1, -1], [0, 0], [0.5, -1.0]):
-        with pytest.raises(ValueError, match="value must hold class indices from 0 to 3"):
+        with pytest.raises(ValueError, match=r"value: got indices such as .*expected classes from 0 to 3"):
             d.log_prob(torch.tensor(value))
     h = D.OneHotCategorical(logits=LOGITS)
     for value in (
@@ -94,14 +94,14 @@ def test_wrong_values_are_refused():
         [[0.5, 0.5, 0, 0], [0, 0, 0, 1]],
         [[0.0] * 4, [0, 0, 0, 1]],
     ):
-        with pytest.raises(ValueError, match="value must be one-hot rows"):
+        with pytest.raises(ValueError, match="value: got 1 of 2 rows that are not one-hot"):
             h.log_prob(torch.tensor(value))
-    with pytest.raises(ValueError, match=r"value must have the event shape \(4,\)"):
+    with pytest.raises(ValueError, match=r"value: got .*expected the event shape \(4,\)"):
         h.log_prob(torch.ones(3))
     for cls in (D.Categorical, D.OneHotCategorical):
-        with pytest.raises(ValueError, match="at least one class"):
+        with pytest.raises(ValueError, match=r"logits: got .* with 1 class or more"):
             cls(logits=torch.zeros(3, 0))
-        with pytest.raises(ValueError, match="at least one class"):
+        with pytest.raises(ValueError, match=r"logits: got .* with 1 class or more"):
             cls(logits=torch.tensor(0.0))
 
 

@@ -169,13 +169,13 @@ class TestEstimate:
         normal = torch.distributions.Normal(torch.zeros(2), torch.ones(2))
         value, error = D.kl_estimate(normal, torch.distributions.Normal(torch.ones(2), torch.ones(2)), 10_000)
         assert_estimate(value, error, 0.5)
-        with pytest.raises(ValueError, match="need a relaxed p of softdraw, got Normal"):
+        with pytest.raises(ValueError, match="key: got one with p of type Normal, expected None"):
             D.kl_estimate(normal, normal, 10, key=sd.Key(0))
 
     @pytest.mark.parametrize("draws", [0, 1, -5])
     def test_too_few_draws(self, draws):
         p = D.RelaxedBernoulli(0.5, logits=0.0)
-        with pytest.raises(ValueError, match=f"draws must be at least 2 .*got {draws}"):
+        with pytest.raises(ValueError, match=f"draws: got {draws}, expected an int >= 2"):
             D.kl_estimate(p, p, draws)
-        with pytest.raises(TypeError, match="draws must be an int"):
+        with pytest.raises(TypeError, match=r"draws: got 2.0, expected an int"):
             D.kl_estimate(p, p, 2.0)

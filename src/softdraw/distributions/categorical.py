@@ -8,16 +8,17 @@ from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
+from softdraw.arguments import wrong_type
 from softdraw.distributions.parameters import (
     allowed_classes,
     broadcast,
     check_values,
     choose,
-    computed,
     log_of,
     readable,
 )
 from softdraw.functional import gumbel_max
+from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
 
 
@@ -34,8 +35,10 @@ class Categorical(TorchCategorical):
         mask: boolean, broadcastable to the logits, True where a class is allowed.
 
     Raises:
-        ValueError: both or neither of ``probs`` and ``logits``, no classes, a mask that does not fit, values
-            that are NaN or ``+inf``.
+        TypeError: ``probs`` or ``logits`` is no dense tensor of float16, bfloat16, float32 or float64, or
+            ``mask`` none of bool.
+        ValueError: both or neither of ``probs`` and ``logits``, no classes, a mask that does not broadcast or
+            is on another device, values that are NaN or ``+inf``.
 
     Shapes:
         ``sample(s)``: int64 ``[*s, *batch_shape]``; ``log_prob``: ``[*s, *batch_shape]``.
@@ -59,19 +62,15 @@ class Categorical(TorchCategorical):
         *,
         mask: Tensor | None = None,
     ) -> None:
-        owner = type(self).__name__
-        given, is_probs = choose(owner, probs, logits)
-        if given.dim() == 0 or given.shape[-1] == 0:
-            name, shape = "probs" if is_probs else "logits", tuple(given.shape)
-            raise ValueError(f"{owner}: {name} must have a last dimension of at least one class, got {shape}")
+        given, is_probs = choose(probs, logits)
         if self._validate_args if validate_args is None else validate_args:
             if is_probs:
-                check_values(owner, "probs", given, (given >= 0) & (given < math.inf), "finite and >= 0")
+                check_values("probs", given, (given >= 0) & (given < math.inf), "finite and >= 0")
             else:
-                check_values(owner, "logits", given, given < math.inf, "finite or -inf")
+                check_values("logits", given, given < math.inf, "finite or -inf")
         scores = log_of(given) if is_probs else given
         self._dtype = given.dtype
-        self._set(scores, allowed_classes(owner, scores, mask), scores.shape[:-1], validate_args)
+        self._set(scores, allowed_classes(scores, mask), scores.shape[:-1], validate_args)
 
     def _set(
         self, scores: Tensor, allowed: Tensor, batch_shape: torch.Size, validate_args: bool | None
@@ -80,7 +79,7 @@ class Categorical(TorchCategorical):
         self._scores = scores.expand(shape)
         self._allowed = allowed.expand(shape)
         some = self._allowed.any(-1, keepdim=True)
-        masked = self._scores.to(computed(self._dtype)).masked_fill(~self._allowed, -math.inf)
+        masked = self._scores.to(compute_dtype(self._dtype)).masked_fill(~self._allowed, -math.inf)
         # A row of -inf would make NaN of its gradient: it is replaced before, and masked after.
         normal = torch.where(some, masked, 0.0).log_softmax(-1)
         self._log_probs = normal.masked_fill(~self._allowed, -math.inf)
@@ -116,7 +115,7 @@ class Categorical(TorchCategorical):
         """Draw indices, int64 ``[*sample_shape, *batch_shape]``; see ``softdraw.gumbel_max``."""
         return gumbel_max(
             self._scores.detach(),
-            sample_shape=tuple(torch.Size(sample_shape)),
+            sample_shape=sample_shape,
             mask=self._allowed,
             key=key,
             generator=generator,
@@ -126,8 +125,11 @@ class Categorical(TorchCategorical):
         """Log probability ``[*batch]`` of indices ``[*batch]``; ``-inf`` for a masked class.
 
         Raises:
+            TypeError: no tensor.
             ValueError: an index that is no class (only when arguments are validated).
         """
+        if not isinstance(value, Tensor):
+            raise wrong_type("value", value, "a tensor of class indices")
         if self._validate_args:
             self._check_index(value)
         shape = broadcast(value.shape, self.batch_shape)
@@ -156,6 +158,6 @@ class Categorical(TorchCategorical):
         if not known.all():
             wrong = value.expand(known.shape)[~known].flatten()[:3].tolist()
             raise ValueError(
-                f"{type(self).__name__}: value must hold class indices from 0 to {self._num_events - 1} "
-                f"(-1 in rows without a class), got {wrong}"
+                f"value: got indices such as {wrong}, expected classes from 0 to {self._num_events - 1} "
+                "(-1 in rows without a class)"
             )

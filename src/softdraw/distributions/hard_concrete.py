@@ -8,8 +8,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli, constraints
 from torch.nn.functional import logsigmoid
 
-from softdraw.distributions.parameters import computed, log_of, wide
+from softdraw.arguments import read_number
+from softdraw.distributions.parameters import log_of, wide
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
+from softdraw.kernels.formulas import compute_dtype
 
 
 class HardConcrete(RelaxedBinary):
@@ -33,6 +35,7 @@ class HardConcrete(RelaxedBinary):
         zeta: upper end of the stretch, > 1.
 
     Raises:
+        TypeError: as ``RelaxedBernoulli``, or ``gamma`` or ``zeta`` is no number.
         ValueError: as ``RelaxedBernoulli``, or not ``gamma < 0 < 1 < zeta``.
 
     Shapes:
@@ -60,11 +63,8 @@ class HardConcrete(RelaxedBinary):
         gamma: float = -0.1,
         zeta: float = 1.1,
     ) -> None:
-        if not (-math.inf < gamma < 0.0 and 1.0 < zeta < math.inf):
-            raise ValueError(
-                f"HardConcrete: gamma must be < 0 and zeta > 1, got gamma={gamma!r}, zeta={zeta!r}"
-            )
-        self.gamma, self.zeta = float(gamma), float(zeta)
+        self.gamma = read_number("gamma", gamma, above=-math.inf, below=0.0)
+        self.zeta = read_number("zeta", zeta, above=1.0, below=math.inf)
         super().__init__(temperature, probs, logits, validate_args, mask=mask)
 
     def _copy_options(self, other: Self) -> None:
@@ -84,14 +84,14 @@ class HardConcrete(RelaxedBinary):
         """``P(z != 0) = sigmoid(logits - temperature · log(-gamma / zeta))``: equation 12."""
         dtype = wide(self._scores.device)
         at = self._scores.to(dtype) - self.temperature.to(dtype) * self._ends[0]
-        return torch.sigmoid(at).to(computed(self._dtype))
+        return torch.sigmoid(at).to(compute_dtype(self._dtype))
 
     @property
     def gate(self) -> Bernoulli:
         """Whether the gate is open (``z != 0``), as a Bernoulli distribution."""
         dtype = wide(self._scores.device)
         at = self._scores.to(dtype) - self.temperature.to(dtype) * self._ends[0]
-        return Bernoulli(logits=at.to(computed(self._dtype)), validate_args=False)
+        return Bernoulli(logits=at.to(compute_dtype(self._dtype)), validate_args=False)
 
     @property
     def median(self) -> Tensor:

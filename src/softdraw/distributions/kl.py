@@ -10,8 +10,9 @@ from torch.nn.functional import logsigmoid
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.hard_concrete import HardConcrete
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
-from softdraw.distributions.parameters import computed, readable, wide
+from softdraw.distributions.parameters import readable, wide
 from softdraw.distributions.relaxed.base import Relaxed
+from softdraw.kernels.formulas import compute_dtype
 
 
 @register_kl(Categorical, Categorical)  # type: ignore[no-untyped-call, untyped-decorator]
@@ -84,7 +85,7 @@ def kl_hard_concrete(p: HardConcrete, q: HardConcrete) -> Tensor:
     certain = torch.where(wide_open, -logsigmoid(b - x1), -logsigmoid(x0 - b))
     value = torch.where(shut | wide_open, certain, value)
     value = torch.where(q._allowed, value, torch.where(p._scores == q._scores, 0.0, math.inf).to(dtype))
-    return value.to(computed(torch.promote_types(p._dtype, q._dtype)))
+    return value.to(compute_dtype(torch.promote_types(p._dtype, q._dtype)))
 
 
 def _log_line_integral(distance: Tensor, s0: Tensor, s1: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from softdraw.arguments import read_count
 from softdraw.distributions.relaxed.base import Relaxed
 from softdraw.random import Key
 
@@ -37,7 +38,7 @@ def kl_estimate(
 
     Raises:
         TypeError: ``draws`` is no int.
-        ValueError: ``draws`` < 2, or both ``key`` and ``generator``.
+        ValueError: ``draws`` < 2, both ``key`` and ``generator``, or one of them for a ``p`` that takes none.
 
     Example:
         >>> import torch, softdraw as sd
@@ -47,10 +48,7 @@ def kl_estimate(
         >>> value > 1.0, error < 0.1
         (tensor(True), tensor(True))
     """
-    if isinstance(draws, bool) or not isinstance(draws, int):
-        raise TypeError(f"draws must be an int, got {draws!r}")
-    if draws < 2:
-        raise ValueError(f"draws must be at least 2 (the standard error needs two), got {draws}")
+    draws = read_count("draws", draws, least=2)  # the standard error needs two
     terms = _log_ratio(p, q, draws, key, generator)
     value = terms.mean(0)
     error = terms.detach().std(0) / math.sqrt(draws)
@@ -67,7 +65,10 @@ def _log_ratio(
     if isinstance(p, Relaxed):
         value = p.rsample(shape, key=key, generator=generator)
     elif key is not None or generator is not None:
-        raise ValueError(f"key and generator need a relaxed p of softdraw, got {type(p).__name__}")
+        name = "key" if generator is None else "generator"
+        raise ValueError(
+            f"{name}: got one with p of type {type(p).__name__}, expected None, or a relaxed p of softdraw"
+        )
     else:
         value = p.rsample(shape)
     return p.log_prob(value) - q.log_prob(value)

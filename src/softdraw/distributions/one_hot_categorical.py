@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.distributions import OneHotCategorical as TorchOneHotCategorical
 
+from softdraw.arguments import wrong_type, wrong_value
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.parameters import readable
 from softdraw.random import Key
@@ -24,7 +25,7 @@ class OneHotCategorical(TorchOneHotCategorical):
         mask: boolean, broadcastable to the logits, True where a class is allowed.
 
     Raises:
-        ValueError: as ``Categorical``.
+        TypeError, ValueError: as ``Categorical``.
 
     Shapes:
         ``sample(s)``: ``[*s, *batch_shape, classes]`` in the dtype of the parameters; ``log_prob``:
@@ -81,9 +82,12 @@ class OneHotCategorical(TorchOneHotCategorical):
         """Log probability ``[*batch]`` of one-hot rows ``[*batch, classes]``.
 
         Raises:
+            TypeError: no tensor.
             ValueError: rows that are not one-hot, or not zero where no class is allowed (only when arguments
                 are validated).
         """
+        if not isinstance(value, Tensor):
+            raise wrong_type("value", value, "a tensor of one-hot rows")
         if self._validate_args:
             self._check_rows(value)
         index = value.argmax(-1)
@@ -100,14 +104,11 @@ class OneHotCategorical(TorchOneHotCategorical):
     def _check_rows(self, value: Tensor) -> None:
         event = self.event_shape
         if value.shape[-1:] != event:
-            raise ValueError(
-                f"{type(self).__name__}: value must have the event shape {tuple(event)}, "
-                f"got shape {tuple(value.shape)}"
-            )
+            raise wrong_value("value", value, f"the event shape {tuple(event)} in its last dim")
         if not readable(value, self._categorical._scores):
             return
         some = self._categorical._allowed.any(-1)
         right = ((value == 0) | (value == 1)).all(-1) & (value.sum(-1) == some.to(value.dtype))
         if not right.all():
             count = f"{int((~right).sum())} of {right.numel()}"
-            raise ValueError(f"{type(self).__name__}: value must be one-hot rows, {count} rows are not")
+            raise ValueError(f"value: got {count} rows that are not one-hot, expected one-hot rows alone")

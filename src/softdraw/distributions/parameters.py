@@ -7,16 +7,20 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import is_batched
+from softdraw.arguments import (
+    check_classes,
+    check_floating,
+    read_mask,
+    read_number,
+    read_temperature,
+    wrong_value,
+)
+from softdraw.kernels.formulas import compute_dtype
 
 
 def wide(device: torch.device) -> torch.dtype:
     """The dtype of log-space values and densities: float64 wherever the device has it."""
     return torch.float32 if device.type == "mps" else torch.float64
-
-
-def computed(dtype: torch.dtype) -> torch.dtype:
-    """float64 for float64, else float32: noise and densities are never in half precision."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def readable(*tensors: Tensor | None) -> bool:
@@ -31,74 +35,112 @@ def broadcast(*shapes: torch.Size) -> torch.Size:
     return torch.broadcast_shapes(*shapes)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def choose(owner: str, probs: Any, logits: Any) -> tuple[Tensor, bool]:
-    """Return which of ``probs`` and ``logits`` was given, as a tensor, and whether it was ``probs``."""
+def choose(probs: Any, logits: Any, *, numbers: bool = False) -> tuple[Tensor, bool]:
+    """Which of ``probs`` and ``logits`` was given, as a tensor, and whether it was ``probs``.
+
+    ``numbers`` allows a number, as torch's distributions without a dim of classes do.
+
+    Raises:
+        TypeError: it is no dense tensor of float16, bfloat16, float32 or float64, and no number.
+        ValueError: both are given, or neither; no classes, where there is a dim of them.
+    """
     if (probs is None) == (logits is None):
-        given = "both" if probs is not None else "neither"
-        raise ValueError(f"{owner}: exactly one of probs and logits must be given, got {given}")
+        count = "both" if probs is not None else "neither"
+        raise ValueError(f"probs and logits: got {count}, expected exactly one of them")
     name, value = ("logits", logits) if probs is None else ("probs", probs)
-    tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.get_default_dtype())
-    if not tensor.is_floating_point():
-        raise ValueError(f"{owner}: {name} must be of a floating-point dtype, got {tensor.dtype}")
-    return tensor, logits is None
+    if numbers and not isinstance(value, Tensor):
+        value = torch.tensor(read_number(name, value), dtype=torch.get_default_dtype())
+    if numbers:
+        check_floating(name, value)
+    else:
+        check_classes(name, value)
+    return value, logits is None
 
 
-def check_values(owner: str, name: str, value: Tensor, right: Tensor, expected: str) -> None:
-    """Raise a ValueError that names the argument unless ``right`` holds everywhere."""
+def check_values(name: str, value: Tensor, right: Tensor, expected: str) -> None:
+    """Refuse values that are not ``right``, where they may be looked at.
+
+    Raises:
+        ValueError: with the first of the wrong values.
+    """
     if readable(value, right) and not right.all():
         wrong = value.detach()[~right.expand(value.shape)].flatten()[:3].tolist()
-        shape = tuple(value.shape)
-        raise ValueError(f"{owner}: {name} must be {expected}, got values such as {wrong} in shape {shape}")
+        raise ValueError(f"{name}: got values such as {wrong}, expected all {expected}")
 
 
 def log_of(value: Tensor) -> Tensor:
     """``log`` in float32 or wider: ``-inf`` with gradient 0 at 0 (where torch's chain rule makes NaN)."""
-    value = value.to(computed(value.dtype))
+    value = value.to(compute_dtype(value.dtype))
     positive = value > 0
     return torch.where(positive, torch.where(positive, value, 1.0).log(), -math.inf)
 
 
-def allowed_classes(owner: str, scores: Tensor, mask: Tensor | None) -> Tensor:
-    """Where a class is allowed: the mask is True and the logit is not ``-inf``; shape of ``scores``."""
+def allowed_classes(scores: Tensor, mask: Tensor | None) -> Tensor:
+    """Where a class is allowed: the mask is True and the logit is not ``-inf``; shape of ``scores``.
+
+    Raises:
+        TypeError: the mask is no tensor of bool.
+        ValueError: the mask is on another device or does not broadcast.
+    """
     allowed = scores.detach() != -math.inf
-    if mask is None:
-        return allowed
-    if mask.dtype != torch.bool:
-        raise ValueError(f"{owner}: mask must be boolean (True = allowed), got dtype {mask.dtype}")
-    try:
-        return allowed & mask.expand(scores.shape)
-    except RuntimeError:
-        shapes = f"mask of shape {tuple(mask.shape)} and logits of shape {tuple(scores.shape)}"
-        raise ValueError(f"{owner}: mask must be broadcastable to the logits, got {shapes}") from None
+    mask = read_mask(mask, scores)
+    return allowed if mask is None else allowed & mask
 
 
-def as_temperature(owner: str, temperature: Any, like: Tensor, validate: bool) -> Tensor:
-    """The temperature as a tensor on the device of ``like``, checked to be positive if ``validate``."""
+def as_temperature(temperature: Any, like: Tensor, validate: bool) -> Tensor:
+    """The temperature as a tensor on the device of ``like``, checked to be positive if ``validate``.
+
+    Raises:
+        TypeError: no number and no dense tensor of float16, bfloat16, float32 or float64.
+        ValueError: a negative or NaN number; a 0 or such an entry of a tensor, if ``validate``.
+    """
     if isinstance(temperature, Tensor):
+        check_floating("temperature", temperature)
         # A copy: a schedule that steps before `backward` must not change what this sample was drawn with.
         tau = temperature.to(like.device, copy=True)
     else:
-        tau = torch.tensor(temperature, dtype=computed(like.dtype), device=like.device)
-    if not tau.is_floating_point():
-        tau = tau.to(computed(like.dtype))
+        number = read_temperature("temperature", temperature)
+        tau = torch.tensor(number, dtype=compute_dtype(like.dtype), device=like.device)
     if validate:
-        check_values(owner, "temperature", tau, tau > 0, "> 0 (the density has no limit at 0)")
+        check_values("temperature", tau, tau > 0, "> 0 (the density has no limit at 0)")
     return tau
 
 
-def row_temperature(owner: str, tau: Tensor, logits: Tensor) -> Tensor:
-    """One temperature a row: shape ``[]``, or one that broadcasts against ``logits.shape[:-1]``."""
+def row_temperature(tau: Tensor, logits: Tensor) -> Tensor:
+    """One temperature a row: shape ``[]``, or one that broadcasts with ``logits.shape[:-1]``.
+
+    Raises:
+        ValueError: another shape.
+    """
     if tau.dim() == logits.dim() and tau.shape[-1] == 1:
         return tau.squeeze(-1)
-    if tau.dim() < logits.dim():
-        try:
-            broadcast(tau.shape, logits.shape[:-1])
-        except RuntimeError:
-            pass
-        else:
-            return tau
-    raise ValueError(
-        f"{owner}: temperature must be a number or have one value a row (shape {tuple(logits.shape[:-1])} or "
-        f"{(*logits.shape[:-1], 1)} or broadcastable to it) for logits of shape {tuple(logits.shape)}, "
-        f"got shape {tuple(tau.shape)}"
+    rows = logits.shape[:-1]
+    if tau.dim() < logits.dim() and _fit(tau.shape, rows):
+        return tau
+    raise wrong_value(
+        "temperature",
+        tau,
+        f"a number or one value a row, of shape {tuple(rows)} or {(*rows, 1)} or one that broadcasts with "
+        f"it, for logits of shape {tuple(logits.shape)}",
     )
+
+
+def element_temperature(tau: Tensor, logits: Tensor) -> Tensor:
+    """A temperature that broadcasts with ``logits``: one value a row, or one an element.
+
+    Raises:
+        ValueError: another shape.
+    """
+    column = tau.unsqueeze(-1) if 0 < tau.dim() < logits.dim() else tau
+    if not _fit(column.shape, logits.shape):
+        raise wrong_value(
+            "temperature",
+            tau,
+            f"a number, one value a row or one an element of logits of shape {tuple(logits.shape)}",
+        )
+    return column
+
+
+def _fit(one: torch.Size, other: torch.Size) -> bool:
+    """Whether two shapes broadcast."""
+    return all(a == b or 1 in (a, b) for a, b in zip(reversed(one), reversed(other), strict=False))

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from softdraw.distributions.parameters import computed, readable
+from softdraw.arguments import check_floating, read_sample_shape
+from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.log_space_sample import carry, log_space_of
+from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
 
 
@@ -117,7 +119,9 @@ class Relaxed(Distribution):
             ``torch.compile`` it is a plain tensor: use ``rsample_and_log_prob`` there.
 
         Raises:
-            ValueError: both ``key`` and ``generator``.
+            TypeError: ``sample_shape`` is no sequence of ints, ``key`` no ``Key`` or ``generator`` no
+                ``torch.Generator``.
+            ValueError: both ``key`` and ``generator``, or a negative size.
         """
         value, log_space = self._draw(sample_shape, key, generator)
         return carry(value, log_space, self._space)
@@ -142,23 +146,26 @@ class Relaxed(Distribution):
             gradients too.
 
         Raises:
-            ValueError: both ``key`` and ``generator``.
+            TypeError: ``sample_shape`` is no sequence of ints, ``key`` no ``Key`` or ``generator`` no
+                ``torch.Generator``.
+            ValueError: both ``key`` and ``generator``, or a negative size.
         """
         value, log_space = self._draw(sample_shape, key, generator)
-        return value, self._density(log_space).to(computed(self._dtype))
+        return value, self._density(log_space).to(compute_dtype(self._dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density ``[*batch]`` of values ``[*batch, *event_shape]``; float32, or float64 for float64.
 
         A sample of ``rsample`` is evaluated at the log-space value that it carries. A plain value is taken as
-        it
-        is: on the boundary of the support, where the density is 0 or infinite, that is an error when
+        it is: on the boundary of the support, where the density is 0 or infinite, that is an error when
         arguments are validated, and the limit of the density otherwise.
 
         Raises:
+            TypeError: the value is no dense tensor of float16, bfloat16, float32 or float64.
             ValueError: the value has a wrong shape, lies outside the support, or is a plain value on its
                 boundary (only when arguments are validated).
         """
+        check_floating("value", value)
         log_space = log_space_of(value, self._space)
         if self._validate_args:
             self._validate_sample(value)
@@ -166,7 +173,7 @@ class Relaxed(Distribution):
             if self._check_edges:
                 self._check_interior(value)
             log_space = self._invert(value)
-        wider = torch.promote_types(computed(self._dtype), computed(value.dtype))
+        wider = torch.promote_types(compute_dtype(self._dtype), compute_dtype(value.dtype))
         return self._density(log_space).to(wider)
 
     def _validate_sample(self, value: Tensor) -> None:
@@ -176,7 +183,7 @@ class Relaxed(Distribution):
     def _draw(
         self, sample_shape: Any, key: Key | None, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        noise = self._noise(torch.Size(sample_shape), key, generator)
+        noise = self._noise(torch.Size(read_sample_shape(sample_shape)), key, generator)
         log_space = self._log_space(noise)
         return self._value(noise, log_space), log_space
 

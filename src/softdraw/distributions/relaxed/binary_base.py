@@ -8,34 +8,21 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from softdraw import random
+from softdraw.arguments import wrong_value
 from softdraw.distributions.parameters import (
     allowed_classes,
     as_temperature,
     broadcast,
     check_values,
     choose,
-    computed,
+    element_temperature,
     log_of,
     wide,
 )
 from softdraw.distributions.relaxed.base import Relaxed
 from softdraw.distributions.relaxed.log_space_sample import carry
+from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
-
-
-def element_temperature(owner: str, tau: Tensor, logits: Tensor) -> Tensor:
-    """A temperature that broadcasts against ``logits``: one value a row, or one an element."""
-    given = tuple(tau.shape)
-    if tau.dim() and tau.dim() < logits.dim():
-        tau = tau.unsqueeze(-1)
-    try:
-        broadcast(tau.shape, logits.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"{owner}: temperature must be a number, one value a row or one an element of logits of shape "
-            f"{tuple(logits.shape)}, got shape {given}"
-        ) from None
-    return tau
 
 
 class RelaxedBinary(Relaxed):
@@ -58,17 +45,16 @@ class RelaxedBinary(Relaxed):
         *,
         mask: Tensor | None = None,
     ) -> None:
-        owner = type(self).__name__
-        given, is_probs = choose(owner, probs, logits)
+        given, is_probs = choose(probs, logits, numbers=True)
         validate = self._validate_args if validate_args is None else validate_args
         if validate and is_probs:
-            check_values(owner, "probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
+            check_values("probs", given, (given >= 0) & (given <= 1), "between 0 and 1")
         elif validate:
-            check_values(owner, "logits", given, ~given.isnan(), "no NaN")
+            check_values("logits", given, ~given.isnan(), "no NaN")
         scores = log_of(given) - log_of(1.0 - given) if is_probs else given
         # An element of logit -inf is off with certainty, so its value is what a mask makes of it.
-        scores = scores.masked_fill(~allowed_classes(owner, scores, mask), -math.inf)
-        tau = element_temperature(owner, as_temperature(owner, temperature, scores, validate), scores)
+        scores = scores.masked_fill(~allowed_classes(scores, mask), -math.inf)
+        tau = element_temperature(as_temperature(temperature, scores, validate), scores)
         batch_shape = broadcast(tau.shape, scores.shape)
         self._initialise(scores, ~scores.isinf(), tau, given.dtype, batch_shape, validate_args)
 
@@ -80,7 +66,7 @@ class RelaxedBinary(Relaxed):
     @property
     def probs(self) -> Tensor:
         """Probability that the logit is above 0, ``[*batch_shape]``."""
-        return torch.sigmoid(self._scores.to(computed(self._dtype))).to(self._dtype)
+        return torch.sigmoid(self._scores.to(compute_dtype(self._dtype))).to(self._dtype)
 
     def conditional_rsample(
         self, index: Tensor, *, key: Key | None = None, generator: torch.Generator | None = None
@@ -103,9 +89,7 @@ class RelaxedBinary(Relaxed):
         """
         batch = len(self.batch_shape)
         if index.shape[max(0, index.dim() - batch) :] != self.batch_shape:
-            raise ValueError(
-                f"index must have shape [*sample_shape, *{list(self.batch_shape)}], got {tuple(index.shape)}"
-            )
+            raise wrong_value("index", index, f"shape [*sample_shape, *{list(self.batch_shape)}]")
         noise = self._noise(index.shape[: index.dim() - batch], key, generator)
         dtype = wide(noise.device)
         scores, noise, on = self._finite_scores(dtype), noise.to(dtype), index.to(torch.bool)
@@ -144,7 +128,7 @@ class RelaxedBinary(Relaxed):
             sample_shape=tuple(sample_shape),
             key=key,
             generator=generator,
-            dtype=computed(self._dtype),
+            dtype=compute_dtype(self._dtype),
             device=self._scores.device,
         )
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from softdraw import random
+from softdraw.arguments import wrong_type, wrong_value
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
 from softdraw.distributions.parameters import (
     allowed_classes,
@@ -14,12 +15,12 @@ from softdraw.distributions.parameters import (
     broadcast,
     check_values,
     choose,
-    computed,
     log_of,
     row_temperature,
     wide,
 )
 from softdraw.distributions.relaxed.base import Relaxed
+from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
 
 
@@ -44,20 +45,16 @@ class RelaxedCategorical(Relaxed):
         *,
         mask: Tensor | None = None,
     ) -> None:
-        owner = type(self).__name__
-        given, is_probs = choose(owner, probs, logits)
-        if given.dim() == 0 or given.shape[-1] == 0:
-            name, shape = "probs" if is_probs else "logits", tuple(given.shape)
-            raise ValueError(f"{owner}: {name} must have a last dimension of at least one class, got {shape}")
+        given, is_probs = choose(probs, logits)
         validate = self._validate_args if validate_args is None else validate_args
         if validate and is_probs:
-            check_values(owner, "probs", given, (given >= 0) & (given < math.inf), "finite and >= 0")
+            check_values("probs", given, (given >= 0) & (given < math.inf), "finite and >= 0")
         elif validate:
-            check_values(owner, "logits", given, given < math.inf, "finite or -inf")
+            check_values("logits", given, given < math.inf, "finite or -inf")
         scores = log_of(given) if is_probs else given
-        tau = row_temperature(owner, as_temperature(owner, temperature, scores, validate), scores)
+        tau = row_temperature(as_temperature(temperature, scores, validate), scores)
         batch_shape = broadcast(tau.shape, scores.shape[:-1])
-        allowed = allowed_classes(owner, scores, mask)
+        allowed = allowed_classes(scores, mask)
         self._initialise(scores, allowed, tau, given.dtype, batch_shape, validate_args)
 
     @property
@@ -81,7 +78,7 @@ class RelaxedCategorical(Relaxed):
             sample_shape=tuple(sample_shape),
             key=key,
             generator=generator,
-            dtype=computed(self._dtype),
+            dtype=compute_dtype(self._dtype),
             device=self._scores.device,
         )
 
@@ -132,11 +129,10 @@ class RelaxedCategorical(Relaxed):
     ) -> tuple[Tensor, Tensor]:
         """Log-space values given that the largest class is ``index`` (-1 in rows without a class)."""
         batch = len(self.batch_shape)
-        if index.is_floating_point() or index.shape[max(0, index.dim() - batch) :] != self.batch_shape:
-            raise ValueError(
-                f"index must be an integer tensor of shape [*sample_shape, *{list(self.batch_shape)}], "
-                f"got dtype {index.dtype} and shape {tuple(index.shape)}"
-            )
+        if index.is_floating_point():
+            raise wrong_type("index", index, "a tensor of integers")
+        if index.shape[max(0, index.dim() - batch) :] != self.batch_shape:
+            raise wrong_value("index", index, f"shape [*sample_shape, *{list(self.batch_shape)}]")
         noise = self._noise(index.shape[: index.dim() - batch], key, generator)
         dtype = wide(noise.device)
         some = self._allowed.any(-1, keepdim=True)

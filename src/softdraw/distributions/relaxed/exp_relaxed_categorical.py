@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from softdraw.distributions.parameters import computed, readable, wide
+from softdraw.distributions.parameters import readable, wide
 from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
+from softdraw.kernels.formulas import compute_dtype
 
 
 class ExpRelaxedCategorical(RelaxedCategorical):
@@ -24,7 +25,7 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         mask: boolean, True where a class is allowed; masked classes are ``-inf``.
 
     Raises:
-        ValueError: as ``RelaxedOneHotCategorical``.
+        TypeError, ValueError: as ``RelaxedOneHotCategorical``.
 
     Shapes:
         ``rsample(s)``: ``[*s, *batch_shape, classes]``; ``log_prob``: ``[*s, *batch_shape]``.
@@ -68,7 +69,7 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         gamma = -torch.digamma(torch.ones((), dtype=dtype, device=n.device))
         tau = self.temperature.to(dtype)
         value = some * (gamma + torch.digamma(some)) - torch.lgamma(some) - (some - 1.0) * tau.log()
-        return torch.where(n > 0, value, 0.0).to(computed(self._dtype))
+        return torch.where(n > 0, value, 0.0).to(compute_dtype(self._dtype))
 
     def _as_sample(self, log_space: Tensor) -> Tensor:
         # Half precision ends at -65504: an entry below it is still one of an allowed class.
@@ -93,6 +94,6 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         if not readable(value, self._scores):
             return
         if ((value > -math.inf) & ~self._allowed).any():
-            raise ValueError(f"{type(self).__name__}: value has weight on a masked class")
+            raise ValueError("value: got weight on a masked class, expected -inf there")
         if ((value == -math.inf) & self._allowed).any():
-            raise ValueError(f"{type(self).__name__}: value is -inf at an allowed class: the density is 0")
+            raise ValueError("value: got -inf at an allowed class (a density of 0), expected finite numbers")

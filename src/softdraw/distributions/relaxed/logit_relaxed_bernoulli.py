@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from softdraw.distributions.parameters import computed, wide
+from softdraw.distributions.parameters import wide
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
+from softdraw.kernels.formulas import compute_dtype
 
 
 class LogitRelaxedBernoulli(RelaxedBinary):
@@ -24,8 +25,10 @@ class LogitRelaxedBernoulli(RelaxedBinary):
         mask: boolean, True where an element may be above 0; masked elements are ``-inf``.
 
     Raises:
+        TypeError: ``probs``, ``logits`` or ``temperature`` is no number and no dense tensor of float16,
+            bfloat16, float32 or float64, or ``mask`` no tensor of bool.
         ValueError: both or neither of ``probs`` and ``logits``, values out of range, a temperature that is
-            not > 0 or does not fit.
+            not > 0 or does not fit, a mask that does not broadcast or is on another device.
 
     Shapes:
         ``rsample(s)`` and ``log_prob``: ``[*s, *batch_shape]``.
@@ -61,7 +64,7 @@ class LogitRelaxedBernoulli(RelaxedBinary):
     def entropy(self) -> Tensor:
         """``2 - log temperature``; 0 for certain elements."""
         entropy = 2.0 - self.temperature.to(wide(self._scores.device)).log()
-        return torch.where(self._allowed, entropy, 0.0).to(computed(self._dtype))
+        return torch.where(self._allowed, entropy, 0.0).to(compute_dtype(self._dtype))
 
     def _zeros(self) -> Tensor:
         return torch.zeros(self._scores.shape, dtype=wide(self._scores.device), device=self._scores.device)

@@ -30,8 +30,10 @@ class RelaxedBernoulli(RelaxedBinary):
         mask: boolean, True where an element may be on; masked elements are exactly 0 with log density 0.
 
     Raises:
+        TypeError: ``probs``, ``logits`` or ``temperature`` is no number and no dense tensor of float16,
+            bfloat16, float32 or float64, or ``mask`` no tensor of bool.
         ValueError: both or neither of ``probs`` and ``logits``, values out of range, a temperature that is
-            not > 0 or does not fit.
+            not > 0 or does not fit, a mask that does not broadcast or is on another device.
 
     Shapes:
         ``rsample(s)`` and ``log_prob``: ``[*s, *batch_shape]``.
@@ -93,6 +95,7 @@ class RelaxedBernoulli(RelaxedBinary):
         edge = ((value == 0) | (value == 1)) & self._allowed
         if edge.any():
             raise ValueError(
-                f"{type(self).__name__}: {int(edge.sum())} of {edge.numel()} entries of value are 0 or 1, "
-                f"where the density is 0 or infinite, and carry no log-space value. {HOW_TO_KEEP}"
+                f"value: got {int(edge.sum())} of {edge.numel()} entries that are 0 or 1, where the density "
+                "is 0 or infinite, expected entries between, or a sample with its log-space value. "
+                f"{HOW_TO_KEEP}"
             )

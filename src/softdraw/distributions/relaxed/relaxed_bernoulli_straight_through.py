@@ -24,7 +24,7 @@ class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
         mask: as for ``RelaxedBernoulli``.
 
     Raises:
-        ValueError: as ``RelaxedBernoulli``.
+        TypeError, ValueError: as ``RelaxedBernoulli``.
 
     Example:
         >>> import torch, softdraw as sd

@@ -35,8 +35,11 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
             density 0.
 
     Raises:
+        TypeError: ``probs`` or ``logits`` is no dense tensor of float16, bfloat16, float32 or float64,
+            ``temperature`` no number and no such tensor, or ``mask`` none of bool.
         ValueError: both or neither of ``probs`` and ``logits``, no classes, a temperature that is not > 0 or
-            not one value a row, a mask that does not fit or is not boolean, values that are NaN or ``+inf``.
+            not one value a row, a mask that does not broadcast or is on another device, values that are NaN
+            or ``+inf``.
 
     Shapes:
         ``rsample(s)``: ``[*s, *batch_shape, classes]``; ``log_prob``: ``[*s, *batch_shape]``.
@@ -75,7 +78,8 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
             ``[*sample_shape, *batch_shape, classes]``.
 
         Raises:
-            ValueError: the index is not an integer tensor of that shape.
+            TypeError: the index is no tensor of integers.
+            ValueError: the index has another shape.
 
         Example:
             >>> import torch, softdraw as sd
@@ -172,11 +176,11 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
         if not readable(value, self._scores):
             return
         if ((value > 0) & ~self._allowed).any():
-            raise ValueError(f"{type(self).__name__}: value has weight on a masked class")
+            raise ValueError("value: got weight on a masked class, expected 0 there")
         edge = ((value == 0) & self._allowed).any(-1)
         if edge.any():
             raise ValueError(
-                f"{type(self).__name__}: {int(edge.sum())} of {edge.numel()} rows of value lie on the "
-                "boundary of the simplex, where the density is 0 or infinite, and carry no log-space value. "
+                f"value: got {int(edge.sum())} of {edge.numel()} rows on the boundary of the simplex, where "
+                "the density is 0 or infinite, expected rows inside, or a sample with its log-space value. "
                 f"{HOW_TO_KEEP}"
             )

@@ -24,7 +24,7 @@ class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
         mask: as for ``RelaxedOneHotCategorical``.
 
     Raises:
-        ValueError: as ``RelaxedOneHotCategorical``.
+        TypeError, ValueError: as ``RelaxedOneHotCategorical``.
 
     Example:
         >>> import torch, softdraw as sd
