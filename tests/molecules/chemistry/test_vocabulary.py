@@ -74,7 +74,7 @@ def test_what_is_no_atom_type_is_refused(types):
 
 def test_a_type_that_is_not_held_is_named():
     vocabulary = Vocabulary([AtomType("C"), AtomType("N", 1)])
-    with pytest.raises(ValueError, match=r"kind: got O-, expected one of C, N\+"):
+    with pytest.raises(ValueError, match=r"atom_type: got O-, expected one of C, N\+"):
         vocabulary.index(AtomType("O", -1))
     assert AtomType("O", -1) not in vocabulary
     assert AtomType("N", 1) in vocabulary

@@ -120,7 +120,7 @@ def test_a_set_that_cannot_be_written_leaves_nothing(drugs, tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
         drugs.save(tmp_path / "missing" / "drugs.npz")
     (tmp_path / "taken.npz").mkdir()
-    with pytest.raises(OutputError, match=r"taken\.npz: cannot write"):
+    with pytest.raises(OutputError, match=r"taken\.npz: cannot be written"):
         drugs.save(tmp_path / "taken.npz")
     assert [file.name for file in tmp_path.iterdir()] == ["taken.npz"]
 
@@ -156,7 +156,7 @@ def test_records_may_be_read_with_a_wider_vocabulary():
     records = [read_molecule(Chem.MolFromSmiles("CO"))]
     wide = Vocabulary([AtomType(s) for s in "CNOF"])
     assert GraphSet.from_records(records, wide).types.tolist() == [0, 2]
-    with pytest.raises(ValueError, match="kind: got O, expected one of C"):
+    with pytest.raises(ValueError, match="atom_type: got O, expected one of C"):
         GraphSet.from_records(records, Vocabulary([AtomType("C")]))
     with pytest.raises(ValueError, match="records: got none"):
         GraphSet.from_records([])

@@ -101,6 +101,19 @@ def test_a_table_says_which_column_was_taken(tmp_path, mark):
     assert taken(tmp_path / "a.csv", "smiles\nCCO\n") == (["CCO"], "")
 
 
+@pytest.mark.parametrize("before", ["sep=;\n", '"sep=;"\n', "# made by hand\n\n# on a Monday\n", "#\n"])
+@pytest.mark.parametrize("heading", ["id;smiles", "id;structure"])
+def test_what_stands_before_a_table(tmp_path, before, heading):
+    (tmp_path / "a.csv").write_text(f"{before}{heading}\n1;CCO\n2;CC\n")
+    first = before.count("\n") + 2
+    assert list(read_rows(tmp_path / "a.csv", 2)) == [(first, "CCO"), (first + 1, "CC")]
+    assert str(reading_of(tmp_path / "a.csv", 2)) == (
+        f"SMILES in column 2 {heading[3:]!r}, separated by semicolons"
+    )
+    assert taken(tmp_path / "a.csv", "#id;smiles\n1;CCO\n")[0] == ["CCO"]
+    assert taken(tmp_path / "a.csv", "#id;structure\n1;CCO\n", "structure")[0] == ["CCO"]
+
+
 def test_a_table_whose_headings_do_not_say_it_names_the_column_that_reads_so(tmp_path):
     file = tmp_path / "a.csv"
     text = table(",", ["1", "2", "3", "4"], SMILES, heading="id,structure")

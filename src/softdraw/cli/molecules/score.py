@@ -57,7 +57,7 @@ def score(
         )
     sources = {"samples": file, "train": train, "whole": whole, "reference": reference}
     sets = _read({name: source for name, source in sources.items() if source is not None}, smiles_column)
-    known: dict[str, Any] = {name: found.canonical for name, found in sets.items() if name != "samples"}
+    known: dict[str, Any] = {name: entry.canonical for name, entry in sets.items() if name != "samples"}
     if run is not None:
         known |= _known_to(run)
     samples = sets["samples"].smiles
@@ -84,14 +84,14 @@ def _read(sources: dict[str, str], column: str | None) -> dict[str, "MoleculeSet
     sets = {}
     for name, source in sources.items():
         if name == "samples":
-            found = read_set(source, columns[name])
-            _say(_sample_line(found))
-            for line in [] if found.canonical else found.advice:
+            molecules = read_set(source, columns[name])
+            _say(_sample_line(molecules))
+            for line in [] if molecules.canonical else molecules.advice:
                 _say(f"warning:{line.removeprefix(' ')}")
         else:
-            found = read_known(name, source, columns[name], least=2 if name == "reference" else 1)
-            _say(f"{'warning: ' if found.account.lost else ''}{name}: {found.account}")
-        sets[name] = found
+            molecules = read_known(name, source, columns[name], least=2 if name == "reference" else 1)
+            _say(f"{'warning: ' if molecules.account.lost else ''}{name}: {molecules.account}")
+        sets[name] = molecules
     return sets
 
 
@@ -109,8 +109,8 @@ def _columns(sources: dict[str, str], column: str | None) -> dict[str, str | Non
     return {name: column if name in having else None for name in sources}
 
 
-def _sample_line(found: "MoleculeSet") -> str:
-    account = found.account
+def _sample_line(molecules: "MoleculeSet") -> str:
+    account = molecules.account
     line = f"samples: {account.origin}: {account.used:,} of {account.read:,} are molecules"
     return f"{line}; invalid: {account.reasons()}" if account.lost else line
 

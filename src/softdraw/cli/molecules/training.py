@@ -127,9 +127,9 @@ def steer(
     from softdraw.molecules.run.options import RunOptions
     from softdraw.molecules.storage.run_folder import RunFolder
 
-    place = RunFolder(folder)
-    place.require()
-    stored = RunOptions.from_dict(place.config.get("options", {}))
+    run_folder = RunFolder(folder)
+    run_folder.require()
+    stored = RunOptions.from_dict(run_folder.config.get("options", {}))
     with o.as_usage():
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ValueError(f"minutes: got {minutes}, expected a positive number")

@@ -75,23 +75,23 @@ def read_molecule(mol: Chem.Mol) -> Record:
     work = plain(mol)
     smiles = Chem.MolToSmiles(work)
     order = list(work.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
-    place = [0] * len(order)
+    position = [0] * len(order)
     for new, old in enumerate(order):
-        place[old] = new
+        position[old] = new
     try:
         Chem.Kekulize(work, clearAromaticFlags=True)
     except Chem.KekulizeException:
         raise DataError(f"{smiles}: RDKit cannot write it with single and double bonds") from None
     atoms = [(0, 0)] * len(order)
     for atom in work.GetAtoms():
-        atoms[place[atom.GetIdx()]] = (atom.GetAtomicNum(), atom.GetFormalCharge())
+        atoms[position[atom.GetIdx()]] = (atom.GetAtomicNum(), atom.GetFormalCharge())
     bonds = []
     for bond in work.GetBonds():
-        i, j = place[bond.GetBeginAtomIdx()], place[bond.GetEndAtomIdx()]
-        kind = _ORDERS.get(bond.GetBondType())
-        if kind is None:
+        i, j = position[bond.GetBeginAtomIdx()], position[bond.GetEndAtomIdx()]
+        bond_order = _ORDERS.get(bond.GetBondType())
+        if bond_order is None:
             raise DataError(f"{smiles}: bond of type {bond.GetBondType()}, expected single, double or triple")
-        bonds.append((i, j, kind) if i > j else (j, i, kind))
+        bonds.append((i, j, bond_order) if i > j else (j, i, bond_order))
     bonds.sort()
     return smiles, atoms, bonds
 
@@ -155,11 +155,11 @@ def encode(mol: Chem.Mol, vocabulary: Vocabulary) -> tuple[NDArray[np.uint8], ND
         raise DataError(f"mol: {smiles} has several fragments, expected one")
     table = Chem.GetPeriodicTable()
     types = np.empty(len(atoms), dtype=np.uint8)
-    for place, (number, charge) in enumerate(atoms):
-        kind = AtomType(table.GetElementSymbol(number), charge)
-        if kind not in vocabulary:
-            raise DataError(f"mol: {smiles} holds {kind}, expected only {', '.join(vocabulary.names)}")
-        types[place] = vocabulary.index(kind)
+    for position, (number, charge) in enumerate(atoms):
+        atom_type = AtomType(table.GetElementSymbol(number), charge)
+        if atom_type not in vocabulary:
+            raise DataError(f"mol: {smiles} holds {atom_type}, expected only {', '.join(vocabulary.names)}")
+        types[position] = vocabulary.index(atom_type)
     bonds = np.zeros((len(atoms), len(atoms)), dtype=np.uint8)
     for i, j, order in edges:
         bonds[i, j] = bonds[j, i] = order
@@ -190,13 +190,13 @@ def decode(types: ArrayLike, bonds: ArrayLike, vocabulary: Vocabulary) -> str:
         >>> decode([1, 1], [[0, 3], [3, 0]], vocabulary)  # oxygen has no third bond
         ''
     """
-    kinds = np.asarray(types)
+    classes = np.asarray(types)
     orders = np.asarray(bonds)
-    if kinds.ndim != 1:
-        raise ValueError(f"types: got shape {list(kinds.shape)}, expected [n]")
-    if kinds.size and kinds.min() < 0:
-        raise ValueError(f"types: got {kinds.min()}, expected 0 to {len(vocabulary) - 1}")
-    return decode_batch(kinds[None], orders[None], vocabulary)[0]
+    if classes.ndim != 1:
+        raise ValueError(f"types: got shape {list(classes.shape)}, expected [n]")
+    if classes.size and classes.min() < 0:
+        raise ValueError(f"types: got {classes.min()}, expected 0 to {len(vocabulary) - 1}")
+    return decode_batch(classes[None], orders[None], vocabulary)[0]
 
 
 def decode_batch(types: Any, bonds: Any, vocabulary: Vocabulary) -> list[str]:
@@ -219,19 +219,21 @@ def decode_batch(types: Any, bonds: Any, vocabulary: Vocabulary) -> list[str]:
         >>> decode_batch([[0, 1], [0, -1]], [[[0, 2], [2, 0]], [[0, 0], [0, 0]]], vocabulary)
         ['C=O', 'C']
     """
-    kinds, orders = _as_array(types, "types"), _as_array(bonds, "bonds")
-    if kinds.ndim != 2:
-        raise ValueError(f"types: got shape {list(kinds.shape)}, expected [batch, atoms]")
-    batch, atoms = kinds.shape
+    classes, orders = _as_array(types, "types"), _as_array(bonds, "bonds")
+    if classes.ndim != 2:
+        raise ValueError(f"types: got shape {list(classes.shape)}, expected [batch, atoms]")
+    batch, atoms = classes.shape
     if orders.shape != (batch, atoms, atoms):
         raise ValueError(f"bonds: got shape {list(orders.shape)}, expected {[batch, atoms, atoms]}")
-    if kinds.size == 0:
+    if classes.size == 0:
         return [""] * batch
-    if kinds.min() < -1 or kinds.max() >= len(vocabulary):
-        raise ValueError(f"types: got {kinds.min()} to {kinds.max()}, expected -1 to {len(vocabulary) - 1}")
+    if classes.min() < -1 or classes.max() >= len(vocabulary):
+        raise ValueError(
+            f"types: got {classes.min()} to {classes.max()}, expected -1 to {len(vocabulary) - 1}"
+        )
     if orders.min() < 0 or orders.max() > 3:
         raise ValueError(f"bonds: got {orders.min()} to {orders.max()}, expected 0 to 3")
-    present = kinds >= 0
+    present = classes >= 0
     sizes = present.sum(1)
     if (present[:, 1:] & ~present[:, :-1]).any():
         raise ValueError("types: an atom follows padding, expected -1 only after the last atom")
@@ -245,8 +247,8 @@ def decode_batch(types: Any, bonds: Any, vocabulary: Vocabulary) -> list[str]:
     smiles = []
     start = 0
     with rdBase.BlockLogs():
-        for kinds_of_one, size, end in zip(kinds.tolist(), sizes.tolist(), ends, strict=True):
-            smiles.append(write_molecule([atom_of[kind] for kind in kinds_of_one[:size]], edges[start:end]))
+        for classes_of_one, size, end in zip(classes.tolist(), sizes.tolist(), ends, strict=True):
+            smiles.append(write_molecule([atom_of[one] for one in classes_of_one[:size]], edges[start:end]))
             start = end
     return smiles
 

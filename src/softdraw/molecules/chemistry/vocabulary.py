@@ -55,14 +55,14 @@ def _atomic_number(symbol: str) -> int:
 
 
 @cache
-def largest_valence(kind: AtomType) -> int:
+def largest_valence(atom_type: AtomType) -> int:
     """The largest sum of bond orders at which RDKit still accepts this atom, found by asking it.
 
     An atom gets one more single bond to carbon until sanitisation refuses. Elements for which RDKit knows no
     limit (most metals) get 8.
 
     Args:
-        kind: element and formal charge.
+        atom_type: element and formal charge.
 
     Returns:
         The valence, 0 for an atom that may not be bonded at all.
@@ -71,16 +71,16 @@ def largest_valence(kind: AtomType) -> int:
         ValueError: the symbol is no element.
 
     Example:
-        >>> [largest_valence(AtomType(*kind)) for kind in [("N", 0), ("N", 1), ("O", -1), ("S", 0)]]
+        >>> [largest_valence(AtomType(*atom_type)) for atom_type in [("N", 0), ("N", 1), ("O", -1), ("S", 0)]]
         [3, 4, 1, 6]
     """
-    number = _atomic_number(kind.symbol)
+    number = _atomic_number(atom_type.symbol)
     allowed = 0
     with rdBase.BlockLogs():
         for bonds in range(1, _UNLIMITED + 1):
             probe = Chem.RWMol()
             atom = Chem.Atom(number)
-            atom.SetFormalCharge(kind.charge)
+            atom.SetFormalCharge(atom_type.charge)
             probe.AddAtom(atom)
             for _ in range(bonds):
                 probe.AddBond(0, probe.AddAtom(Chem.Atom(6)), Chem.BondType.SINGLE)
@@ -121,18 +121,20 @@ class Vocabulary:
     names: tuple[str, ...]
 
     def __init__(self, types: Sequence[AtomType]) -> None:
-        kinds = set()
+        distinct = set()
         for symbol, charge in types:
             if isinstance(charge, bool) or not isinstance(charge, int):
                 raise ValueError(f"types: got charge {charge!r} for {symbol!r}, expected an integer")
-            kinds.add(AtomType(symbol, charge))
-        if not 1 <= len(kinds) <= 255:
-            raise ValueError(f"types: got {len(kinds)} atom types, expected 1 to 255")
-        ordered = tuple(sorted(kinds, key=lambda kind: (_atomic_number(kind.symbol), kind.charge)))
+            distinct.add(AtomType(symbol, charge))
+        if not 1 <= len(distinct) <= 255:
+            raise ValueError(f"types: got {len(distinct)} atom types, expected 1 to 255")
+        ordered = tuple(
+            sorted(distinct, key=lambda atom_type: (_atomic_number(atom_type.symbol), atom_type.charge))
+        )
         object.__setattr__(self, "types", ordered)
-        object.__setattr__(self, "valences", tuple(largest_valence(kind) for kind in ordered))
-        object.__setattr__(self, "names", tuple(str(kind) for kind in ordered))
-        object.__setattr__(self, "_index", {kind: place for place, kind in enumerate(ordered)})
+        object.__setattr__(self, "valences", tuple(largest_valence(atom_type) for atom_type in ordered))
+        object.__setattr__(self, "names", tuple(str(atom_type) for atom_type in ordered))
+        object.__setattr__(self, "_index", {atom_type: index for index, atom_type in enumerate(ordered)})
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Vocabulary is immutable: cannot set {name!r}")
@@ -146,8 +148,8 @@ class Vocabulary:
     def __iter__(self) -> Iterator[AtomType]:
         return iter(self.types)
 
-    def __contains__(self, kind: object) -> bool:
-        return kind in self._index
+    def __contains__(self, atom_type: object) -> bool:
+        return atom_type in self._index
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.types == other.types
@@ -160,22 +162,22 @@ class Vocabulary:
 
     _index: dict[AtomType, int]
 
-    def index(self, kind: AtomType) -> int:
+    def index(self, atom_type: AtomType) -> int:
         """The class of an atom type.
 
         Raises:
             ValueError: the vocabulary does not hold it.
         """
         try:
-            return self._index[AtomType(*kind)]
+            return self._index[AtomType(*atom_type)]
         except KeyError:
             raise ValueError(
-                f"kind: got {AtomType(*kind)}, expected one of {', '.join(self.names)}"
+                f"atom_type: got {AtomType(*atom_type)}, expected one of {', '.join(self.names)}"
             ) from None
 
     def to_json(self) -> str:
         """The types as JSON text: a list of ``[symbol, charge]``."""
-        return json.dumps([list(kind) for kind in self.types])
+        return json.dumps([list(atom_type) for atom_type in self.types])
 
     @classmethod
     def from_json(cls, text: str) -> "Vocabulary":

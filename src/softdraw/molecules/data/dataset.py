@@ -181,17 +181,17 @@ def _encode(origin: Source, rules: Rules) -> Dataset:
     with rdBase.BlockLogs():
         for line, smiles in origin.rows():
             read += 1
-            found = check(smiles)
-            if isinstance(found, str):
-                tally.leave_out(found, line)
+            checked = check(smiles)
+            if isinstance(checked, str):
+                tally.leave_out(checked, line)
                 continue
-            flat = found.record[0]
-            stereo += found.isomeric != flat
+            flat = checked.record[0]
+            stereo += checked.isomeric != flat
             if flat not in kept:
-                kept[flat] = found.record
+                kept[flat] = checked.record
             else:
-                tally.leave_out("duplicate" if found.isomeric in isomers else "stereoisomer", line)
-            isomers.add(found.isomeric)
+                tally.leave_out("duplicate" if checked.isomeric in isomers else "stereoisomer", line)
+            isomers.add(checked.isomeric)
     reading, dropped = origin.reading(), tally.dropped(REASONS)
     if not kept:
         lines = Account(origin.description, str(reading), read, 0, dropped).lines()

@@ -7,19 +7,18 @@ import itertools
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from rdkit import Chem, rdBase
 
 from softdraw.molecules.data.encoding import NOT_TEXT, open_text
-from softdraw.molecules.data.layout import BLANKS, ColumnError, Layout, cells_of, find_layout, shown
+from softdraw.molecules.data.layout import BLANKS, ColumnError, Layout, Reading, cells_of, find_layout, widest
 from softdraw.molecules.errors import DataError
 
-__all__ = ["READERS", "Reading", "digest_of", "read_rows", "reading_of"]
+__all__ = ["READERS", "digest_of", "read_rows", "reading_of"]
 
 Row = tuple[int, str | None]
 
@@ -38,42 +37,8 @@ _SAMPLED = 100
 """Lines by which the column of SMILES is found."""
 _LONGEST_ROW = 100
 """Lines of a table that one row may span: more come from a quote that is never closed."""
+_DIRECTIVE = re.compile(r"\"?sep=.\"?", re.IGNORECASE)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a file is read.
-
-    Attributes:
-        layout: where the SMILES stand; None for an SD file.
-        encoding: of the text; empty for UTF-8.
-        first: the first line that is no blank line, comment or heading, as it stands there.
-    """
-
-    layout: Layout | None = None
-    encoding: str = ""
-    first: str = ""
-
-    def __str__(self) -> str:
-        """For people: empty where nothing need be said."""
-        parts = [str(self.layout or ""), self.encoding and f"read as {self.encoding}"]
-        return ", ".join(part for part in parts if part)
-
-    def advice(self, counts: Mapping[str, int], read: int) -> list[str]:
-        """What to look at when none of ``read`` molecules could be read; nothing for other reasons."""
-        if not self.first or counts.get("unreadable", 0) + counts.get("no SMILES", 0) < read:
-            return []
-        return [
-            f"  the first line is {shown(self.first)}, of which {shown(self.taken)} was read as SMILES; if "
-            "they stand elsewhere, name their column with smiles_column (--smiles-column), by its heading or "
-            "its number from 1"
-        ]
-
-    @property
-    def taken(self) -> str:
-        """What was read as SMILES in that line."""
-        return self.layout.cell(cells_of(self.first, self.layout.separator)) if self.layout else ""
 
 
 def read_rows(path: str | os.PathLike[str], smiles_column: str | int | None = None) -> Iterator[Row]:
@@ -121,12 +86,12 @@ def digest_of(path: str | os.PathLike[str]) -> str:
         DataError: the file is missing, unreadable, empty or of an unknown kind.
     """
     file = _local(path)
-    kind = _kind_of(file)
+    form = _form_of(file)
     try:
         if not file.stat().st_size:
             raise DataError(f"{file}: the file is empty, expected molecules")
         with file.open("rb") as content:
-            return f"{hashlib.file_digest(content, 'sha256').hexdigest()}-{kind}"
+            return f"{hashlib.file_digest(content, 'sha256').hexdigest()}-{form}"
     except OSError as error:
         raise _refuse(file, error) from error
 
@@ -134,24 +99,24 @@ def digest_of(path: str | os.PathLike[str]) -> str:
 @contextmanager
 def _open(file: Path, column: str | int | None) -> Iterator[tuple[Reading, Iterator[Row]]]:
     """How a file is read, and its rows; every failure as a ``DataError``."""
-    name, kind = str(file), _kind_of(file)
+    name, form = str(file), _form_of(file)
     try:
         with open_text(file) as (text, encoding):
-            if kind == "SD file":
+            if form == "SD file":
                 if column is not None:
                     raise ColumnError(f"{name}: smiles_column: got {column!r}, expected None for an SD file")
                 yield Reading(None, encoding), _sd_file(text, name)
                 return
-            head, sample = _sample(text, name, comments=kind == "list")
+            head, sample = _sample(text, name, table=form == "table")
             lines = itertools.chain(head, text)
             if not sample:
                 yield (
                     Reading(None, encoding),
-                    (_list(lines, Layout(BLANKS, 0), name) if kind == "list" else iter(())),
+                    (_list(lines, Layout(BLANKS, 0), name) if form == "list" else iter(())),
                 )
                 return
-            layout = find_layout(sample, table=kind == "table", column=column, name=name)
-            rows = _table(lines, layout, name) if kind == "table" else _list(lines, layout, name)
+            layout = find_layout(sample, table=form == "table", column=column, name=name)
+            rows = _table(lines, layout, name) if form == "table" else _list(lines, layout, name)
             molecules = sample[layout.heading is not None :]
             yield Reading(layout, encoding, molecules[0].strip() if molecules else ""), rows
     except UnicodeDecodeError:
@@ -186,7 +151,7 @@ def _refuse(file: Path, error: Exception) -> DataError:
     return DataError(f"{file}: cannot be read ({error})")
 
 
-def _kind_of(file: Path) -> str:
+def _form_of(file: Path) -> str:
     suffixes = [suffix.lower() for suffix in file.suffixes]
     if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
@@ -204,18 +169,32 @@ def _kind_of(file: Path) -> str:
     return READERS[suffix]
 
 
-def _sample(text: IO[str], name: str, *, comments: bool) -> tuple[list[str], list[str]]:
-    """The first lines, and those of them that say something."""
+def _sample(text: IO[str], name: str, *, table: bool) -> tuple[list[str], list[str]]:
+    """The first lines, and those of them that say something; what stands before a table is made blank."""
     head: list[str] = []
-    sample: list[str] = []
-    for line in text:
+    said: list[int] = []
+    for number, line in enumerate(text):
         _check_text(line, name)
         head.append(line)
-        if line.strip() and not (comments and line.lstrip().startswith("#")):
-            sample.append(line.rstrip("\r\n"))
-            if len(sample) == _SAMPLED:
+        if line.strip() and (table or not line.lstrip().startswith("#")):
+            said.append(number)
+            if len(said) == _SAMPLED:
                 break
-    return head, sample
+    if table:
+        heading = next((head[number] for number in said if not head[number].startswith("#")), "")
+        while said and _stands_before(head[said[0]], heading):
+            head[said.pop(0)] = "\n"
+    return head, [head[number].rstrip("\r\n") for number in said]
+
+
+def _stands_before(line: str, other: str) -> bool:
+    """Whether a line is no heading: a comment unlike the others, or the separator as spreadsheets name it."""
+    if _DIRECTIVE.fullmatch(line.strip()):
+        return True
+    if not line.startswith("#") or not other or "smiles" in line.lower():
+        return False
+    mark = widest(other)
+    return "smiles" in other.lower() or len(cells_of(line, mark)) < len(cells_of(other, mark))
 
 
 def _list(lines: Iterable[str], layout: Layout, name: str) -> Iterator[Row]:

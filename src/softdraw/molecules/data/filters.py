@@ -127,7 +127,7 @@ class MoleculeFilter:
             return "unusual bond"
         if any(number == 1 for number, _ in record[1]):
             return "unusual hydrogen"
-        atoms = [self._prototypes.get(kind) or self._prototype(kind) for kind in record[1]]
+        atoms = [self._prototypes.get(atom_type) or self._prototype(atom_type) for atom_type in record[1]]
         if write_molecule(atoms, record[2]) != record[0]:
             return "does not decode to itself"
         return Usable(record, _isomeric(mol) if _STEREO.search(smiles) else record[0])
@@ -152,10 +152,10 @@ class MoleculeFilter:
             return "radical"
         return "charged atom" if charged and not self.rules.charges else None
 
-    def _prototype(self, kind: tuple[int, int]) -> Chem.Atom:
-        atom = Chem.Atom(kind[0])
-        atom.SetFormalCharge(kind[1])
-        self._prototypes[kind] = atom
+    def _prototype(self, atom_type: tuple[int, int]) -> Chem.Atom:
+        atom = Chem.Atom(atom_type[0])
+        atom.SetFormalCharge(atom_type[1])
+        self._prototypes[atom_type] = atom
         return atom
 
 

@@ -106,14 +106,16 @@ class GraphSet:
         if not smiles:
             raise ValueError("records: got none, expected at least one molecule")
         table = Chem.GetPeriodicTable()
-        kinds, place = np.unique(np.array([numbers, charges], dtype=np.int64), axis=1, return_inverse=True)
-        found = [AtomType(table.GetElementSymbol(int(number)), int(charge)) for number, charge in kinds.T]
+        pairs, inverse = np.unique(np.array([numbers, charges], dtype=np.int64), axis=1, return_inverse=True)
+        atom_types = [
+            AtomType(table.GetElementSymbol(int(number)), int(charge)) for number, charge in pairs.T
+        ]
         if vocabulary is None:
-            vocabulary = Vocabulary(found)
-        classes = np.array([vocabulary.index(kind) for kind in found], dtype=np.uint8)
+            vocabulary = Vocabulary(atom_types)
+        classes = np.array([vocabulary.index(atom_type) for atom_type in atom_types], dtype=np.uint8)
         return cls(
             vocabulary,
-            classes[place.ravel()],
+            classes[inverse.ravel()],
             _offsets(sizes),
             np.array(bonds, dtype=np.uint8).reshape(-1, 3),
             _offsets(bond_sizes),
@@ -175,15 +177,19 @@ class GraphSet:
             raise ValueError(
                 f"atoms: got {atoms}, expected at least {largest}, the largest molecule in the batch"
             )
-        kinds, owner = _spans(self.atom_offsets, chosen)
-        place = np.arange(len(kinds)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        drawn, owner = _spans(self.atom_offsets, chosen)
+        position = np.arange(len(drawn)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         edges, edge_owner = _spans(self.bond_offsets, chosen)
         later, earlier, order = self.bonds[edges].astype(np.int64).T
         if rng is not None:
             rank = random_walks(sizes, width, edge_owner, later, earlier, rng)
-            place, later, earlier = rank[owner, place], rank[edge_owner, later], rank[edge_owner, earlier]
+            position, later, earlier = (
+                rank[owner, position],
+                rank[edge_owner, later],
+                rank[edge_owner, earlier],
+            )
         types = np.full((len(chosen), width), -1, dtype=np.int64)
-        types[owner, place] = self.types[kinds]
+        types[owner, position] = self.types[drawn]
         bonds = np.zeros((len(chosen), width, width), dtype=np.int64)
         bonds[edge_owner, later, earlier] = order
         bonds[edge_owner, earlier, later] = order

@@ -1,7 +1,7 @@
 """Where the SMILES stand in a table or a list: which separator, which column, whether there is a heading."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rdkit import rdBase
@@ -10,7 +10,17 @@ from softdraw.arguments import wrong_type
 from softdraw.molecules.chemistry.codec import parse_smiles
 from softdraw.molecules.errors import DataError
 
-__all__ = ["BLANKS", "SEPARATORS", "ColumnError", "Layout", "cells_of", "find_layout", "shown"]
+__all__ = [
+    "BLANKS",
+    "SEPARATORS",
+    "ColumnError",
+    "Layout",
+    "Reading",
+    "cells_of",
+    "find_layout",
+    "shown",
+    "widest",
+]
 
 BLANKS = " "
 """Any run of blanks and tabs."""
@@ -69,6 +79,41 @@ def cells_of(line: str, separator: str) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read.
+
+    Attributes:
+        layout: where the SMILES stand; None for an SD file.
+        encoding: of the text; empty for UTF-8.
+        first: the first line that is no blank line, comment or heading, as it stands there.
+    """
+
+    layout: Layout | None = None
+    encoding: str = ""
+    first: str = ""
+
+    def __str__(self) -> str:
+        """For people: empty where nothing need be said."""
+        parts = [str(self.layout or ""), self.encoding and f"read as {self.encoding}"]
+        return ", ".join(part for part in parts if part)
+
+    def advice(self, counts: Mapping[str, int], read: int) -> list[str]:
+        """What to look at when none of ``read`` molecules could be read; nothing for other reasons."""
+        if not self.first or counts.get("unreadable", 0) + counts.get("no SMILES", 0) < read:
+            return []
+        return [
+            f"  the first line is {shown(self.first)}, of which {shown(self.taken)} was read as SMILES; if "
+            "they stand elsewhere, name their column with smiles_column (--smiles-column), by its heading or "
+            "its number from 1"
+        ]
+
+    @property
+    def taken(self) -> str:
+        """What was read as SMILES in that line."""
+        return self.layout.cell(cells_of(self.first, self.layout.separator)) if self.layout else ""
+
+
 def find_layout(lines: Sequence[str], *, table: bool, column: str | int | None, name: str) -> Layout:
     """Find the column of SMILES.
 
@@ -105,46 +150,46 @@ def find_layout(lines: Sequence[str], *, table: bool, column: str | int | None, 
 
 def _headed(first: str, table: bool) -> Layout | None:
     """The column whose heading says SMILES."""
-    separator = _widest(first, table)
+    separator = widest(first)
+    if not table and len(cells_of(first, separator)) == 1:
+        separator = BLANKS
     cells = cells_of(first, separator)
     columns = [cell.lower() for cell in cells]
     named = [cell for cell in columns if "smiles" in cell]
     # in a list, the name of a molecule may hold that word
     if not named or not (table or "smiles" in columns or "smiles" in columns[0] or not _reads(cells[0])):
         return None
-    place = columns.index("smiles" if "smiles" in named else named[0])
-    plain = len(columns) == 1 or (not table and separator == BLANKS and place == 0)
-    return Layout(separator, place, cells[place], len(columns), plain)
+    index = columns.index("smiles" if "smiles" in named else named[0])
+    plain = len(columns) == 1 or (not table and separator == BLANKS and index == 0)
+    return Layout(separator, index, cells[index], len(columns), plain)
 
 
-def _widest(line: str, table: bool) -> str:
-    """What splits a heading most; a heading of one cell in a list is cut at its blanks."""
-    marks = [mark for mark in SEPARATORS if mark != BLANKS]
-    best = max(marks, key=lambda mark: len(cells_of(line, mark)))
-    return best if table or len(cells_of(line, best)) > 1 else BLANKS
+def widest(line: str) -> str:
+    """The separator that cuts a heading into most cells; blanks only stand for themselves."""
+    return max((mark for mark in SEPARATORS if mark != BLANKS), key=lambda mark: len(cells_of(line, mark)))
 
 
 def _named(lines: Sequence[str], table: bool, column: str | int, name: str) -> Layout:
     if isinstance(column, bool) or not isinstance(column, str | int):
         raise wrong_type("smiles_column", column, "a heading or a number from 1")
     wanted = str(column).strip().lower()
-    found = []
+    layouts = []
     for mark in SEPARATORS:
         heads = cells_of(lines[0], mark)
         lowered = [cell.strip(_QUOTES).lower() for cell in heads]
         if isinstance(column, str) and wanted in lowered:
-            place = lowered.index(wanted)
-            found.append(Layout(mark, place, heads[place], len(heads)))
-    if not found and wanted.isdecimal() and int(wanted) > 0:
-        place = int(wanted) - 1
+            index = lowered.index(wanted)
+            layouts.append(Layout(mark, index, heads[index], len(heads)))
+    if not layouts and wanted.isdecimal() and int(wanted) > 0:
+        index = int(wanted) - 1
         for mark in SEPARATORS:
             heads = cells_of(lines[0], mark)
-            if place < len(heads):
-                headed = not _reads(heads[place]) if table else "smiles" in lines[0].lower()
-                found.append(Layout(mark, place, heads[place] if headed else None, len(heads)))
-    if found:
+            if index < len(heads):
+                headed = not _reads(heads[index]) if table else "smiles" in lines[0].lower()
+                layouts.append(Layout(mark, index, heads[index] if headed else None, len(heads)))
+    if layouts:
         # of those that give most molecules the first: blanks come last, since a name may hold them
-        return max(found, key=lambda layout: _count(lines, layout.separator, layout.column))
+        return max(layouts, key=lambda layout: _count(lines, layout.separator, layout.column))
     raise ColumnError(
         f"{name}: smiles_column: got {column!r}, expected a heading or a number from 1 for the first line "
         f"{shown(lines[0])}"
@@ -152,14 +197,14 @@ def _named(lines: Sequence[str], table: bool, column: str | int, name: str) -> L
 
 
 def _by_content_of_table(lines: Sequence[str], name: str) -> Layout:
-    count, mark, place = max(
-        _counts(lines, list(SEPARATORS)), key=lambda found: found[0], default=(0, ",", 0)
+    count, mark, index = max(
+        _counts(lines, list(SEPARATORS)), key=lambda entry: entry[0], default=(0, ",", 0)
     )
     enough = count >= _MOST * (len(lines) - 1) and count > 0
     heads = cells_of(lines[0], mark)
-    if enough and 0 <= place < len(heads) and _reads(heads[place]):
-        return Layout(mark, place, columns=len(heads))
-    hint = f"; column {place + 1} reads like SMILES" if enough and place >= 0 else ""
+    if enough and 0 <= index < len(heads) and _reads(heads[index]):
+        return Layout(mark, index, columns=len(heads))
+    hint = f"; column {index + 1} reads like SMILES" if enough and index >= 0 else ""
     raise DataError(
         f"{name}: no column of SMILES among the headings {shown(lines[0])}{hint}; name it with smiles_column "
         "(--smiles-column), by its heading or its number from 1"
@@ -170,25 +215,25 @@ def _by_content_of_list(lines: Sequence[str]) -> Layout:
     usual = Layout(BLANKS, 0, plain=True)
     if _count(lines, BLANKS, 0) >= _FEW * len(lines):
         return usual
-    found = _counts(lines, [*(mark for mark in SEPARATORS if mark != BLANKS), BLANKS])
-    count, mark, place = max(found, key=lambda entry: entry[0], default=(0, BLANKS, 0))
+    counts = _counts(lines, [*(mark for mark in SEPARATORS if mark != BLANKS), BLANKS])
+    count, mark, index = max(counts, key=lambda entry: entry[0], default=(0, BLANKS, 0))
     if count < _MOST * len(lines):
         return usual
-    return Layout(mark, place, columns=len(cells_of(lines[0], mark)))
+    return Layout(mark, index, columns=len(cells_of(lines[0], mark)))
 
 
 def _counts(lines: Sequence[str], marks: Sequence[str]) -> list[tuple[int, str, int]]:
     """How many lines hold a molecule, for every separator and column; for blanks, in the last word too."""
-    found = []
+    counts = []
     for mark in marks:
         width = max(len(cells_of(line, mark)) for line in lines)
-        places = [*range(width), *([-1] if mark == BLANKS else [])]
-        found += [(_count(lines, mark, place), mark, place) for place in places]
-    return found
+        indices = [*range(width), *([-1] if mark == BLANKS else [])]
+        counts += [(_count(lines, mark, index), mark, index) for index in indices]
+    return counts
 
 
-def _count(lines: Sequence[str], mark: str, place: int) -> int:
-    probe = Layout(mark, place)
+def _count(lines: Sequence[str], mark: str, index: int) -> int:
+    probe = Layout(mark, index)
     return sum(_reads(probe.cell(cells_of(line, mark))) for line in lines)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from rdkit import Chem
 
-from softdraw.molecules.data.files import Reading, digest_of, read_rows, reading_of
-from softdraw.molecules.data.layout import ColumnError
+from softdraw.molecules.data.files import digest_of, read_rows, reading_of
+from softdraw.molecules.data.layout import ColumnError, Reading
 from softdraw.molecules.errors import DataError
 
 __all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "has_column", "open_source"]
@@ -133,14 +133,14 @@ def _listed(smiles: Sequence[str]) -> Source:
     return Source(
         f"{len(smiles)} SMILES",
         digest.hexdigest(),
-        lambda: iter([(place, entry.strip()) for place, entry in enumerate(smiles, 1)]),
+        lambda: iter([(number, entry.strip()) for number, entry in enumerate(smiles, 1)]),
     )
 
 
 def _chemicals() -> Source:
     """The tables are read as plain files: of the package's own loader only the SMILES would be needed."""
-    found = importlib.util.find_spec("chemicals")
-    folder = Path(found.origin).parent / "Identifiers" if found is not None and found.origin else None
+    spec = importlib.util.find_spec("chemicals")
+    folder = Path(spec.origin).parent / "Identifiers" if spec is not None and spec.origin else None
     tables = sorted(folder.glob("*.tsv")) if folder is not None else []
     if not tables:
         raise DataError("chemicals: the package or its tables are missing; pip install 'softdraw[molecules]'")

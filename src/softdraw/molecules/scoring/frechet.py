@@ -35,16 +35,16 @@ def activations(smiles: Sequence[str]) -> NDArray[np.float32]:
     """
     import fcd
 
-    place: dict[str, int] = {}
+    rows: dict[str, int] = {}
     for one in smiles:
-        place.setdefault(one, len(place))
+        rows.setdefault(one, len(rows))
     # without a path, fcd copies its weights into a folder that it leaves to the garbage collector
     weights = Path(fcd.__file__).parent / "ChemNet_v0.13_pretrained.pt"
     model = fcd.load_ref_model(str(weights)) if weights.exists() else fcd.load_ref_model()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of np.row_stack, which fcd calls
-        found = fcd.get_predictions(model, list(place), n_jobs=0, device="cpu")
-    return np.asarray(found, dtype=np.float32)[[place[one] for one in smiles]]
+        values = fcd.get_predictions(model, list(rows), n_jobs=0, device="cpu")
+    return np.asarray(values, dtype=np.float32)[[rows[one] for one in smiles]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +66,8 @@ class ActivationStatistics:
         """
         if len(smiles) < 2:
             raise ValueError(f"smiles: got {len(smiles)} molecules, expected at least 2")
-        found = activations(smiles).astype(np.float64)
-        return cls(found.mean(0), np.cov(found.T))
+        values = activations(smiles).astype(np.float64)
+        return cls(values.mean(0), np.cov(values.T))
 
 
 def frechet_distance(first: ActivationStatistics, second: ActivationStatistics) -> float:
@@ -120,10 +120,10 @@ def reference_statistics(
             return ActivationStatistics(stored["mean"], stored["covariance"])
     except (DataError, KeyError):
         pass
-    found = ActivationStatistics.of(smiles)
+    statistics = ActivationStatistics.of(smiles)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_arrays(path, {"mean": found.mean, "covariance": found.covariance})
+        write_arrays(path, {"mean": statistics.mean, "covariance": statistics.covariance})
     except (OutputError, OSError):
         pass  # it is only slower next time; the encoded molecules have warned of the same folder
-    return found
+    return statistics

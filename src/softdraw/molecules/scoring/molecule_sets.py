@@ -45,11 +45,11 @@ def read_set(source: str | os.PathLike[str], smiles_column: str | int | None = N
     with rdBase.BlockLogs():
         for line, one in origin.rows():
             smiles.append(one or "")
-            found = read_sample(one) if one else "unreadable" if one is None else "no SMILES"
-            if isinstance(found, str):
-                tally.leave_out(found, line)
+            entry = read_sample(one) if one else "unreadable" if one is None else "no SMILES"
+            if isinstance(entry, str):
+                tally.leave_out(entry, line)
             else:
-                canonical.append(found[0])
+                canonical.append(entry[0])
     reading = origin.reading()
     account = Account(origin.description, str(reading), len(smiles), len(canonical), tally.dropped(INVALID))
     return MoleculeSet(smiles, canonical, account, reading.advice(tally.counts, len(smiles)))
@@ -69,9 +69,9 @@ def read_known(
     Raises:
         DataError: the source cannot be read, or holds fewer than ``least`` valid molecules.
     """
-    found = read_set(source, smiles_column)
-    if len(found.canonical) < least:
+    known = read_set(source, smiles_column)
+    if len(known.canonical) < least:
         wanted = "at least 1 molecule" if least == 1 else f"at least {least} molecules"
-        heading = f"{name}: got {len(found.canonical)} of {len(found.smiles)}, expected {wanted}"
-        raise DataError("\n".join([heading, *found.account.lines(), *found.advice]))
-    return found
+        heading = f"{name}: got {len(known.canonical)} of {len(known.smiles)}, expected {wanted}"
+        raise DataError("\n".join([heading, *known.account.lines(), *known.advice]))
+    return known

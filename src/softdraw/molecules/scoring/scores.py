@@ -94,7 +94,7 @@ def canonical_smiles(smiles: Iterable[str | None]) -> list[str]:
         >>> canonical_smiles(["OCC", "C1CC", "CC.O", "", "N[C@@H](C)C(=O)O"])
         ['CCO', '', '', '', 'CC(N)C(=O)O']
     """
-    return [found[0] if found else "" for found in _valid(smiles)]
+    return [entry[0] if entry else "" for entry in _valid(smiles)]
 
 
 def score(
@@ -150,10 +150,12 @@ def score(
     )
     if reference is not None and valid:
         known = _reference(tuple(reference), seed)
-        made = composition(pair[1] for pair in valid)
-        compared["atom_types"] = total_variation(made.atom_types, known.composition.atom_types)
-        compared["bond_orders"] = total_variation(made.bond_orders, known.composition.bond_orders)
-        compared["ring_sizes"] = total_variation(made.ring_sizes, known.composition.ring_sizes)
+        drawn_composition = composition(pair[1] for pair in valid)
+        compared["atom_types"] = total_variation(drawn_composition.atom_types, known.composition.atom_types)
+        compared["bond_orders"] = total_variation(
+            drawn_composition.bond_orders, known.composition.bond_orders
+        )
+        compared["ring_sizes"] = total_variation(drawn_composition.ring_sizes, known.composition.ring_sizes)
         drawn = _some(smiles, rng)
         for name in COMPARED_PROPERTIES:
             compared[name] = wasserstein(evaluate(name, drawn), known.properties[name])
@@ -233,14 +235,14 @@ def _reference(smiles: tuple[str, ...], seed: int) -> _Reference:
 def _valid(smiles: Iterable[str | None]) -> list[tuple[str, Chem.Mol] | None]:
     """Canonical SMILES and molecule of every valid sample."""
     seen: dict[str | None, tuple[str, Chem.Mol] | None] = {None: None, "": None}
-    found = []
+    entries = []
     with rdBase.BlockLogs():
         for one in smiles:
             if one and one not in seen:
                 entry = read_sample(one)
                 seen[one] = None if isinstance(entry, str) else entry
-            found.append(seen[one])
-    return found
+            entries.append(seen[one])
+    return entries
 
 
 def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
@@ -267,7 +269,7 @@ def _known(name: str, smiles: Collection[str]) -> set[str]:
 def _some(items: list[Item], rng: np.random.Generator) -> list[Item]:
     if len(items) <= _SAMPLED:
         return items
-    return [items[place] for place in rng.choice(len(items), _SAMPLED, replace=False)]
+    return [items[index] for index in rng.choice(len(items), _SAMPLED, replace=False)]
 
 
 def _diversity(molecules: list[Chem.Mol]) -> float | None:
