@@ -104,7 +104,7 @@ class FakeGenerator:
         found = {}
         for target in self.steer_summary.get("targets", []):
             values = evaluate(target["property"], TRAIN)
-            found[target["property"]] = (float(values.mean()), float(values.std()))
+            found[target["property"]] = (float(np.nanmean(values)), float(np.nanstd(values)))
         return found
 
     train_smiles = TRAIN

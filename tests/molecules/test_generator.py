@@ -6,6 +6,7 @@ import torch
 import softdraw as sd
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
+from softdraw.molecules.runtime.remarks import MoleculeWarning
 
 from .small import MOLECULES, SIZES
 
@@ -111,7 +112,8 @@ def test_bad_arguments_are_named(call, error, message):
 
 
 def test_a_single_molecule_is_enough():
-    generator = MoleculeGenerator(**SIZES).fit(["CCO"], steps=150)
+    with pytest.warns(MoleculeWarning, match="1 usable"):
+        generator = MoleculeGenerator(**SIZES).fit(["CCO"], steps=150)
     drawn = generator.sample(50, key=sd.Key(0))
     assert drawn.count("CCO") > 25
 

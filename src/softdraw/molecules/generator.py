@@ -8,21 +8,20 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from softdraw.arguments import read_count, read_number
+from softdraw.molecules.chemistry.properties import property_of
+from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
-from softdraw.molecules.data.batches import batch_size_for
-from softdraw.molecules.data.dataset import load
+from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.fitting.module import LikelihoodTraining
-from softdraw.molecules.fitting.trainer import run_trainer
+from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.model.sampling import sample_smiles
 from softdraw.molecules.runtime.budget import Budget
-from softdraw.molecules.runtime.interrupts import StopOnInterrupt
-from softdraw.molecules.runtime.progress import ProgressBar
+from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model
 from softdraw.molecules.scoring.scores import Scores, score
@@ -30,13 +29,14 @@ from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.stage import run_steering
 from softdraw.molecules.steering.steering import Steering, SteerOptions
 from softdraw.molecules.steering.targets import Target, default_target, targets_from
+from softdraw.molecules.steering.trial import try_targets
 from softdraw.random import Key
 from softdraw.random.source import call_key
 
 __all__ = ["MoleculeGenerator"]
 
-ENOUGH_EPOCHS = 3
-"""Fewer epochs than this are called under-trained."""
+ENOUGH_MOLECULES = 4
+"""Fewer molecules than this are remarked on."""
 
 
 class MoleculeGenerator:
@@ -59,6 +59,7 @@ class MoleculeGenerator:
         property_statistics: mean and standard deviation over the data of the properties asked for so far.
 
     Raises:
+        TypeError: an argument is of a wrong type.
         ValueError: a size or a share is out of its range.
 
     Example:
@@ -80,10 +81,9 @@ class MoleculeGenerator:
         batch_size: int | None = None,
         **options: int,
     ) -> None:
-        if not 0 <= augment <= 1:
-            raise ValueError(f"augment: got {augment}, expected a share from 0 to 1")
-        self.seed, self.augment = seed, augment
-        self.learning_rate, self.batch_size = learning_rate, batch_size
+        self.seed, self.augment = seed, read_number("augment", augment, least=0.0, most=1.0)
+        self.learning_rate = read_number("learning_rate", learning_rate, least=0.0)
+        self.batch_size = None if batch_size is None else read_count("batch_size", batch_size, 1)
         self.options = NetworkOptions(**options)
         self.dataset_summary: dict[str, Any] = {}
         self.fit_summary: dict[str, Any] = {}
@@ -94,7 +94,7 @@ class MoleculeGenerator:
         self.rank = 0
         self._network: GraphNetwork | None = None
         self._parts: Parts | None = None
-        self._known_labels: dict[str, NDArray[np.float64]] = {}
+        self._known_labels: dict[Property, tuple[NDArray[np.float64], tuple[float, float]]] = {}
 
     @property
     def network(self) -> GraphNetwork:
@@ -142,13 +142,9 @@ class MoleculeGenerator:
         """The molecules to score against."""
         return self.parts.heldout.smiles
 
-    def _adopt(self, network: GraphNetwork, parts: Parts) -> None:
-        """Take over a fitted network and its data."""
-        self._network, self._parts = network.eval(), parts
-
     def fit(
         self,
-        data: str | os.PathLike[str] | Iterable[str],
+        data: Dataset | str | os.PathLike[str] | Iterable[Any],
         *,
         minutes: float | None = None,
         steps: int | None = None,
@@ -166,7 +162,8 @@ class MoleculeGenerator:
         """Learn to draw the molecules of ``data`` by maximum likelihood.
 
         Args:
-            data: SMILES, the path of a file of molecules, ``"chemicals"`` (embedded) or ``"qm9"``.
+            data: SMILES or RDKit molecules, the path of a file of molecules, ``"chemicals"`` (embedded),
+                ``"qm9"``, or a ``Dataset`` that ``load`` gave, which is taken as it is.
             minutes: wall time to train for; 5 when neither this nor ``steps`` is given.
             steps: optimiser steps instead; the result is then a function of data, key and options.
             elements: symbols of the elements allowed.
@@ -186,70 +183,48 @@ class MoleculeGenerator:
 
         Raises:
             DataError: nothing usable in ``data``.
+            TypeError: an argument is of a wrong type.
             CheckpointError: the checkpoint to go on from is damaged or of another run.
             ValueError: an argument is out of its range.
         """
-        if minutes is None and steps is None:
-            minutes = 5.0
-        budget = Budget(minutes, steps)
+        budget = Budget(5.0 if minutes is None and steps is None else minutes, steps)
+        options = FittingOptions(
+            self.options,
+            self.batch_size,
+            self.learning_rate,
+            self.augment,
+            read_count("devices", devices, 1),
+            strategy,
+        )
         key = Key(self.seed) if key is None else key
-        dataset = load(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
+        dataset = _dataset(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
         parts = Parts.of(dataset.graphs, holdout, key.fold_in(1))
-        size = self.batch_size or batch_size_for(len(parts.train), parts.max_atoms)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(key.fold_in(2).seed % 2**63)
-            network = GraphNetwork(dataset.graphs.vocabulary.valences, parts.max_atoms, self.options)
-        with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar, threads_for(self.options.width):
-            module = LikelihoodTraining(
-                network,
-                parts.train,
-                parts.validation,
-                budget,
-                batch_size=size,
-                learning_rate=self.learning_rate,
-                augment=self.augment,
-                seed=key.fold_in(3).seed,
-                on_step=bar.update,
-                should_stop=lambda: stop.requested,
-            )
-            place = None if folder is None else Path(folder)
-            self.rank = run_trainer(module, folder=place, resume=resume, devices=devices, strategy=strategy)
-        self._adopt(module.best.requires_grad_(True), parts)
+        if len(dataset) < ENOUGH_MOLECULES:
+            remark(f"data: {len(dataset)} usable, too few to learn more than to repeat them")
+        where = None if folder is None else Path(folder)
+        fitted = run_fitting(parts, options, budget, key, folder=where, resume=resume, progress=progress)
+        self._network, self._parts = fitted.network.eval(), parts
+        self.rank, self.fit_summary, self.fit_history = fitted.rank, fitted.summary, fitted.history
         self.dataset_summary = parts.summary(dataset)
         self.property_statistics, self._known_labels = {}, {}
-        self.fit_history = module.history
-        epochs = module.steps / module.per_epoch
-        self.fit_summary = {
-            "budget": str(budget),
-            "seconds": module.seconds,
-            "epochs": epochs,
-            "steps": module.steps,
-            "batch_size": size,
-            "loss": next((e["loss"] for e in reversed(module.history) if e["loss"] is not None), None),
-            "validation_loss": module.best_loss,
-            "parameters": sum(weight.numel() for weight in network.parameters()),
-            "stopped_early": module.stopped_early,
-            "interrupted": module.interrupted,
-            "under_trained": epochs < ENOUGH_EPOCHS and not module.stopped_early,
-            "processes": devices,
-        }
         return self
 
     def statistics_of(self, name: str) -> tuple[float, float]:
         """Mean and standard deviation of a property over the training molecules (10,000 of them at most)."""
         if name not in self.property_statistics:
-            self._labels(name)
+            self._labels(property_of(name))
         return self.property_statistics[name]
 
-    def _labels(self, name: str) -> NDArray[np.float64]:
+    def _labels(self, record: Property) -> NDArray[np.float64]:
         """A property of the first training molecules, computed once."""
-        if name not in self._known_labels:
-            self._known_labels[name], self.property_statistics[name] = self.parts.labels(name)
-        return self._known_labels[name]
+        if record not in self._known_labels:
+            self._known_labels[record] = self.parts.labels(record)
+        labels, self.property_statistics[record.name] = self._known_labels[record]
+        return labels
 
     def steer(
         self,
-        targets: Mapping[str, Any] | Iterable[Target | str] | str | Target | None = None,
+        targets: Mapping[Any, Any] | Iterable[Target | str] | str | Target | None = None,
         *,
         minutes: float | None = None,
         steps: int | None = None,
@@ -263,8 +238,10 @@ class MoleculeGenerator:
         """Move what is drawn towards properties, by gradients through the draws.
 
         Args:
-            targets: such as ``{"logp": 2.5, "qed": ("max", 0.5)}`` or ``["logp=2.5", "qed=max@0.5"]``; by
-                default a logP of 1.5 standard deviations above the mean of the data.
+            targets: such as ``{"logp": 2.5, "qed": ("max", 0.5)}`` or ``["logp=2.5", "qed=max@0.5"]``; a
+                property is a name, a ``Property`` or a function from an RDKit molecule to a number, as in
+                ``{my_function: "max"}``. By default a logP of 1.5 standard deviations above the mean of the
+                data.
             minutes: wall time, computing properties of the data included; 2 when neither this nor ``steps``
                 is given.
             steps: optimiser steps instead.
@@ -280,19 +257,20 @@ class MoleculeGenerator:
             Itself.
 
         Raises:
-            TargetError: a target that is not understood.
+            TargetError: a target is not understood, or cannot work: its property is the same for all
+                molecules of the data, or undefined for most. Each is tried on a few molecules first.
             CheckpointError: the checkpoint to go on from is damaged or of another run.
             ValueError: no such estimator, or an argument out of its range.
             RuntimeError: before ``fit``.
         """
-        if minutes is None and steps is None:
-            minutes = 2.0
-        budget = Budget(minutes, steps)
+        budget = Budget(2.0 if minutes is None and steps is None else minutes, steps)
         began = time.monotonic()
         network = copy.deepcopy(self.network)
         chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
-        labels = np.stack([self._labels(target.property) for target in chosen], 1)
-        objective = Objective(tuple(chosen), tuple(self.statistics_of(t.property) for t in chosen))
+        for text in try_targets(chosen, self.train_smiles):
+            remark(text)
+        labels = np.stack([self._labels(target.record) for target in chosen], 1)
+        objective = Objective(tuple(chosen), tuple(self.property_statistics[t.property] for t in chosen))
         graphs = self.parts.train.subset(np.arange(len(labels)))
         steering = Steering(
             network,
@@ -331,11 +309,11 @@ class MoleculeGenerator:
             ``count`` canonical SMILES, ``""`` where a graph is no molecule.
 
         Raises:
-            ValueError: ``count`` is negative.
+            TypeError: ``count`` is no int.
+            ValueError: it is negative.
             RuntimeError: before ``fit``.
         """
-        if count < 0:
-            raise ValueError(f"count: got {count}, expected 0 or more")
+        count = read_count("count", count)
         key = call_key(key, None)
         with threads_for(self.options.width):
             return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
@@ -405,5 +383,17 @@ class MoleculeGenerator:
         )
         generator.fit_summary, generator.fit_history = kept.fit_summary, kept.fit_history
         generator.steer_summary, generator.steer_history = kept.steer_summary, kept.steer_history
-        generator._adopt(saved.network, saved.parts)
+        generator._network, generator._parts = saved.network.eval(), saved.parts
         return generator
+
+
+def _dataset(data: Any, **options: Any) -> Dataset:
+    """The data that a user means, encoded."""
+    if not isinstance(data, Dataset):
+        return load(data, **options)
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: got beside a Dataset, expected where it is loaded, as arguments of load"
+        )
+    return data

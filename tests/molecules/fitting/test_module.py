@@ -11,7 +11,11 @@ from softdraw.molecules.storage.tensors import read_state, write_state
 
 from ..small import MOLECULES, SIZES
 
-DATA = [*MOLECULES, *(f"{one}C" for one in MOLECULES if not one.startswith("FCC"))]
+DATA = [
+    *MOLECULES,
+    *(f"{one}C" for one in MOLECULES if not one.startswith("FCC")),
+    *("CCCC", "CCCN", "CCCO", "NCCN", "NCCO", "CCOC", "CCNC", "CC(C)C", "CC(C)N"),
+]
 
 
 def fitted(steps, **options):

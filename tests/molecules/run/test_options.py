@@ -117,5 +117,5 @@ def test_requests_are_checked_before_any_training():
     )
     with pytest.raises(ValueError, match=r"'rebar', expected one of .*st-gumbel-softmax"):
         check_request(RunOptions(estimator="rebar"))
-    with pytest.raises(TargetError, match="no function nothing"):
+    with pytest.raises(TargetError, match="has no nothing"):
         check_request(RunOptions(targets=("math:nothing=1",)))

@@ -108,8 +108,7 @@ def fit(
     task = _run(out, options)
     command = options.command.replace(" run ", " fit ", 1).replace(" --steer-minutes 0", "")
     with _stoppable(task, f"{command} --out {shlex.quote(str(out))} --resume"):
-        task.open(resume=resume, overwrite=overwrite)
-        task.fit()
+        task.fit(task.open(resume=resume, overwrite=overwrite))
 
 
 def steer(
@@ -170,9 +169,9 @@ def _options(contradiction: bool, **values: Any) -> "RunOptions":
 
 
 def _run(folder: Path, options: "RunOptions") -> "Run":
-    from softdraw.molecules.run.run import Run, is_worker
+    from softdraw.molecules.run.run import Run
 
-    return Run(folder, options, say=(lambda line: None) if is_worker() else typer.echo)
+    return Run(folder, options, say=typer.echo)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
 """What RDKit knows: atom types, molecule to graph and back, properties, what a set is made of.
 
-May import: ``errors``, ``storage``.
+A new property is one more record in ``properties``. May import: ``storage``, ``errors``.
 """

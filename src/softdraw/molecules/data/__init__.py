@@ -1,4 +1,4 @@
 """From a file or a table to batches of graphs: read, filtered, encoded, cached, split.
 
-May import: ``chemistry``, ``storage``, ``runtime``.
+May import: ``chemistry``, ``storage``, ``runtime``, ``errors``.
 """

@@ -3,11 +3,10 @@
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rdkit import rdBase
 
@@ -17,6 +16,7 @@ from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.sources import Source, open_source
 from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
 __all__ = ["Dataset", "Dropped", "cache_folder", "load"]
@@ -37,6 +37,7 @@ class Dataset:
         read: molecules read, used or not.
         stereo: usable molecules that had stereo marks, which are dropped; duplicates are counted too.
         reading: how the source was read (its column of SMILES, its encoding), where that needs to be said.
+        digest: of the source: changes when its content does.
     """
 
     graphs: GraphSet
@@ -45,6 +46,7 @@ class Dataset:
     read: int
     stereo: int = 0
     reading: str = ""
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -69,7 +71,7 @@ class Dataset:
 
 
 def load(
-    source: str | os.PathLike[str] | Iterable[str],
+    source: Source | str | os.PathLike[str] | Iterable[Any],
     *,
     elements: Sequence[str] | None = None,
     max_atoms: int | None = None,
@@ -86,7 +88,8 @@ def load(
     (``"stereoisomer"``) or the same. Stereo is dropped throughout, and ``Dataset.stereo`` counts where.
 
     Args:
-        source: ``"chemicals"`` (the embedded set), ``"qm9"``, a file's path, or SMILES (see ``open_source``).
+        source: ``"chemicals"`` (the embedded set), ``"qm9"``, a file's path, SMILES or RDKit molecules (see
+            ``open_source``), or what ``open_source`` gave, which is then not hashed again.
         elements: symbols of the elements allowed; by default C, N, O, F in the embedded set, all elsewhere.
         max_atoms: heavy atoms of the largest molecule allowed; by default 12 in the embedded set, 40
             elsewhere.
@@ -112,7 +115,7 @@ def load(
           several fragments: 1 (line 5)
           duplicate: 1 (line 2)
     """
-    origin = open_source(source, smiles_column)
+    origin = source if isinstance(source, Source) else open_source(source, smiles_column)
     rules = _rules(origin, elements, max_atoms)
     folder = cache_folder() if cache == "user" else None if cache is None else Path(cache)
     if folder is None:
@@ -139,7 +142,7 @@ def load(
         }
         write_arrays(folder / name, {**data.graphs.to_arrays(), "report": as_bytes(json.dumps(report))})
     except (OutputError, OSError) as error:
-        warnings.warn(f"the encoded molecules are not cached: {error}", stacklevel=2)
+        remark(f"the encoded molecules are not cached: {error}")
     return data
 
 
@@ -161,7 +164,8 @@ def _recall(path: Path, origin: Source) -> Dataset | None:
         graphs, read, stereo = GraphSet.from_arrays(arrays), int(report["read"]), int(report["stereo"])
     except (DataError, KeyError, TypeError, ValueError, IndexError):
         return None
-    return Dataset(graphs, dropped, origin.description, read, stereo, str(origin.reading()))
+    reading = str(origin.reading())
+    return Dataset(graphs, dropped, origin.description, read, stereo, reading, origin.digest)
 
 
 def _rules(origin: Source, elements: Sequence[str] | None, max_atoms: int | None) -> Rules:
@@ -196,6 +200,5 @@ def _encode(origin: Source, rules: Rules) -> Dataset:
     if not kept:
         lines = Account(origin.description, str(reading), read, 0, dropped).lines()
         raise DataError("\n".join([*lines, *reading.advice(tally.counts, read)]))
-    return Dataset(
-        GraphSet.from_records(kept.values()), dropped, origin.description, read, stereo, str(reading)
-    )
+    graphs = GraphSet.from_records(kept.values())
+    return Dataset(graphs, dropped, origin.description, read, stereo, str(reading), origin.digest)

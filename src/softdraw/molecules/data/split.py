@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import evaluate
+from softdraw.arguments import read_count
+from softdraw.molecules.chemistry.properties import evaluate, property_of
+from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.data.dataset import Dataset
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.errors import DataError
@@ -42,11 +44,12 @@ class Parts:
             key: of the shuffle.
 
         Raises:
-            ValueError: fewer than one molecule would be left to train on.
+            TypeError: ``holdout`` is no int.
+            ValueError: it is negative, or no molecule would be left to train on.
         """
         count = len(graphs)
-        held = min(10_000, count // 10) if holdout is None else holdout
-        if not 0 <= held <= count - 1:
+        held = min(10_000, count // 10) if holdout is None else read_count("holdout", holdout)
+        if held > count - 1:
             raise ValueError(f"holdout: got {holdout}, expected 0 to {count - 1} for {count} molecules")
         judged = min(2_000, (count - held) // 20)
         order = np.random.default_rng(key.seed % 2**64).permutation(count)
@@ -59,16 +62,17 @@ class Parts:
         """Atoms of the largest molecule."""
         return max(part.max_atoms for part in (self.train, self.validation, self.heldout))
 
-    def labels(self, name: str) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    def labels(self, which: str | Property) -> tuple[NDArray[np.float64], tuple[float, float]]:
         """A property of the first 10,000 training molecules, and its mean and standard deviation.
 
         Raises:
             DataError: it is not a number for any of them.
             TargetError: there is no such property.
         """
-        values = evaluate(name, self.train.smiles[:LABELLED])
+        values = evaluate(which, self.train.smiles[:LABELLED])
         known = values[np.isfinite(values)]
         if not len(known):
+            name = property_of(which).name
             raise DataError(f"property {name!r}: is not a number for any training molecule")
         return values, (float(known.mean()), float(known.std()))
 

@@ -1,4 +1,5 @@
-"""Maximum likelihood under Lightning's Trainer.
+"""Maximum likelihood: the training, Lightning's Trainer around it, the fitting stage around both.
 
-May import: ``model``, ``data``, ``storage``, ``runtime``.
+Calls go one way: ``stage`` > ``trainer`` > ``module``. May import: ``model``, ``data``, ``storage``,
+``runtime``, ``errors``.
 """

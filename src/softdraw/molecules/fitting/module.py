@@ -39,7 +39,8 @@ class LikelihoodTraining(pl.LightningModule):
     Args:
         network: trained in place.
         train: graphs to learn from.
-        validation: graphs to judge by.
+        validation: graphs to judge by; the training graphs themselves where there are too few to part, and
+            then no figure is called a validation.
         budget: when to stop, and what the learning rate falls over.
         batch_size: molecules of a batch, over all processes.
         learning_rate: its peak.
@@ -72,6 +73,7 @@ class LikelihoodTraining(pl.LightningModule):
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.best = copy.deepcopy(network).requires_grad_(False)
         self.graphs, self.validation, self.budget = train, validation, budget
+        self.validated = validation is not train
         self.batch_size, self.learning_rate, self.weight_decay = batch_size, learning_rate, weight_decay
         self.augment, self.seed, self.patience = augment, seed, patience
         self.on_step, self.should_stop = on_step, should_stop
@@ -174,13 +176,16 @@ class LikelihoodTraining(pl.LightningModule):
             self.trainer.should_stop = True
         if self.on_step is not None and self.steps % 5 == 0:
             loss = f"loss {float(self._losses[-1]):.2f}"
-            best = f", validation {self.best_loss:.2f}" if self.best_loss < math.inf else ""
+            best = (
+                f", validation {self.best_loss:.2f}" if self.validated and self.best_loss < math.inf else ""
+            )
             self.on_step(done, f"{loss}{best} nats a molecule")
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Judge the averaged weights."""
         types, bonds = batch
-        loss = -log_likelihood(self.average, types, bonds).sum()
+        # with more processes than molecules one has none, and still takes part in the sum
+        loss = -log_likelihood(self.average, types, bonds).sum() if len(types) else torch.zeros(())
         self._judged.append(torch.stack((loss.double(), torch.tensor(float(len(types)), dtype=torch.double))))
 
     def on_validation_epoch_end(self) -> None:
@@ -201,7 +206,7 @@ class LikelihoodTraining(pl.LightningModule):
             "step": self.steps,
             "seconds": round(self.seconds, 3),
             "loss": None if loss is None else float(loss),
-            "validation_loss": validation_loss,
+            "validation_loss": validation_loss if self.validated else None,
             "learning_rate": float(rate),
         }
         self.history.append(entry)
@@ -253,9 +258,11 @@ class _Validation:
     def __init__(self, graphs: GraphSet, atoms: int, rank: int, world: int, walk_seed: int | None) -> None:
         self.graphs, self.atoms, self.walk_seed = graphs, atoms, walk_seed
         self.mine = np.arange(len(graphs))[rank::world]
+        self.largest_share = math.ceil(len(graphs) / world)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.mine) / VALIDATION_BATCH)
+        """Batches, the same on all ranks."""
+        return math.ceil(self.largest_share / VALIDATION_BATCH)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for number in range(len(self)):

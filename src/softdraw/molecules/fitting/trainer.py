@@ -11,6 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.plugins import CheckpointIO
+from lightning.pytorch.utilities import rank_zero_only
 
 from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.errors import CheckpointError
@@ -18,7 +19,7 @@ from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.runtime.budget import CHECKPOINT_SECONDS
 from softdraw.molecules.storage.tensors import read_state, write_state
 
-__all__ = ["FIT_CHECKPOINT", "run_trainer"]
+__all__ = ["FIT_CHECKPOINT", "rank_of_this_process", "run_trainer"]
 
 FIT_CHECKPOINT = "fit.ckpt"
 """Name of the checkpoint of a fit that has not ended, in the folder of the run."""
@@ -104,6 +105,8 @@ def run_trainer(
             callbacks=[] if checkpoint is None else [_Checkpoints(checkpoint)],
             use_distributed_sampler=False,
         )
+        # Lightning takes the rank of its log from RANK or SLURM_PROCID, even where one process fits alone
+        rank_zero_only.rank = int(trainer.global_rank)  # type: ignore[attr-defined]
         start = checkpoint if resume and checkpoint is not None and checkpoint.exists() else None
         try:
             trainer.fit(module, ckpt_path=start)
@@ -113,6 +116,26 @@ def run_trainer(
             raise CheckpointError(
                 f"{start}: cannot go on from this checkpoint ({_first_line(error)})"
             ) from error
+    return int(trainer.global_rank)
+
+
+def rank_of_this_process(devices: int, strategy: str) -> int:
+    """The rank that this process has, or will have, in a fit with these options.
+
+    Args:
+        devices: processes on this machine.
+        strategy: of Lightning, such as ``"auto"`` or ``"ddp"``.
+    """
+    with _quiet():
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            devices=devices,
+            strategy=strategy,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
     return int(trainer.global_rank)
 
 

@@ -11,6 +11,7 @@ from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
+from softdraw.molecules.steering.outcome import defined_text
 from softdraw.molecules.storage.atomic import write_text
 from softdraw.molecules.storage.run_folder import RunFolder
 
@@ -65,6 +66,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "steer": steer,
         "goals": [records[target["property"]].goal_text(target["goal"]) for target in targets],
         "targets": targets,
+        "defined": [text for text in map(defined_text, targets) if text],
         "tiles": _tiles(metrics),
         "notes": _notes(metrics),
         "pairs": pairs(
@@ -118,6 +120,7 @@ def _notes(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     if fit.get("under_trained"):
         text = f"The model is under-trained: it saw the data {fit.get('epochs', 0):.2g} times."
         notes.append({"text": text, "flags": "--resume and more --minutes"})
+    notes += [{"text": f"Steering: {remark}.", "flags": ""} for remark in steer.get("remarks") or ()]
     if not steer:
         notes.append({"text": "The model was not steered.", "flags": ""})
     return notes

@@ -1,4 +1,6 @@
 """A whole run: its options, its stages, its measurements.
 
-May import: every other room of the molecules.
+``run`` opens the data once, fits, steers, measures (``measuring``) and reports, each stage written to the
+run's folder as soon as it is there. May import: every other room of the molecules (``report``, ``generator``,
+``steering``, ``fitting``, ``scoring``, ``data``, ``chemistry``, ``storage``, ``runtime``, ``errors``).
 """

@@ -1,6 +1,5 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,9 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
 from softdraw.molecules.scoring.table import written
-from softdraw.molecules.steering.targets import Target, distance
+from softdraw.molecules.steering.outcome import defined_text, mean_distance, steering_remarks
+from softdraw.molecules.steering.targets import Target
+from softdraw.molecules.steering.trial import evenly_spaced
 from softdraw.molecules.storage.run_folder import RunFolder
 from softdraw.random import Key
 
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Measurements",
-    "defined_text",
-    "mean_distance",
     "measure",
-    "steering_remarks",
     "summary_lines",
     "write_measurements",
 ]
@@ -89,7 +87,7 @@ def measure(
         targets = [Target(**entry) for entry in steered.steer_summary["targets"]]
     records = {target.property: target.record for target in targets}
     records |= {one.name: one for one in PROPERTIES.values() if one.shown and one.name not in records}
-    draws = {"data": _spread(fitted.train_smiles, HISTOGRAM), "fitted": smiles["samples.smi"]}
+    draws = {"data": evenly_spaced(fitted.train_smiles, HISTOGRAM), "fitted": smiles["samples.smi"]}
     if steered is not None:
         draws["steered"] = smiles["steered.smi"]
     aimed = {target.property for target in targets}
@@ -170,78 +168,6 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def defined_text(target: Mapping[str, Any]) -> str:
-    """For how many of the drawn molecules a target's property is a number; nothing where it is for all.
-
-    Args:
-        target: an entry of ``targets`` in the section ``steer`` of the metrics.
-
-    Example:
-        >>> target = {"property": "my:f", "defined_before": 25, "molecules_before": 60}
-        >>> defined_text({**target, "defined_after": 60, "molecules_after": 60})
-        'my:f: defined for 25 of 60 molecules before steering, 60 of 60 after; distances are over those'
-    """
-    counts = {
-        when: (target.get(f"defined_{when}"), target.get(f"molecules_{when}")) for when in ("before", "after")
-    }
-    if all(defined == molecules for defined, molecules in counts.values()):
-        return ""
-    before, after = (f"{defined} of {molecules}" for defined, molecules in counts.values())
-    return (
-        f"{target['property']}: defined for {before} molecules before steering, {after} after; distances are "
-        "over those"
-    )
-
-
-def steering_remarks(steer: Mapping[str, Any]) -> list[str]:
-    """What is doubtful about a steering: the distance did not fall, or by less than the network's error.
-
-    Args:
-        steer: ``distance_before`` and ``distance_after``, and ``predicted_gap`` if there was a network.
-
-    Example:
-        >>> steering_remarks({"distance_before": 2.0, "distance_after": 0.5, "predicted_gap": 0.2})
-        []
-    """
-    before, after, gap = (steer.get(name) for name in ("distance_before", "distance_after", "predicted_gap"))
-    if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
-        return ["the distance to the target is unknown: the property is undefined for all that was drawn"]
-    text = f"{written(before)} -> {written(after)} standard deviations"
-    off = "" if gap is None else f"the property network was off by {written(gap)}"
-    more = "more minutes or more molecules may help" + ", or the estimator reinforce" * (gap is not None)
-    if after >= before:
-        reason = f"; {off}" if off else ""
-        return [f"the distance to the target did not fall ({text}{reason}): {more}"]
-    if gap is not None and gap > before - after:
-        return [f"the distance fell by less than the property network's error ({text}; {off}): {more}"]
-    return []
-
-
-def mean_distance(
-    values: Mapping[str, NDArray[np.float64]],
-    targets: Sequence[Target],
-    statistics: Mapping[str, tuple[float, float]],
-) -> float:
-    """Mean distance of molecules to their targets, weighted, in standard deviations of the data.
-
-    Args:
-        values: by property, its values; NaN where there is no molecule, which are left out.
-        targets: the targets.
-        statistics: by property, mean and standard deviation of the data.
-
-    Example:
-        >>> mean_distance({"logp": np.array([1.0, 3.0, np.nan])}, [Target("logp", 2.0)], {"logp": (0.0, 0.5)})
-        2.0
-    """
-    total = weights = 0.0
-    for target in targets:
-        found = distance(values[target.property], target, *statistics[target.property])
-        found = found[np.isfinite(found)]
-        total += target.weight * float(found.mean()) if len(found) else float("nan")
-        weights += target.weight
-    return total / weights
-
-
 def _reached(
     targets: Sequence[Target],
     evaluations: Mapping[str, Mapping[str, Evaluation]],
@@ -273,10 +199,3 @@ def _reached(
         "distance_before": mean_distance(values["before"], targets, statistics),
         "distance_after": mean_distance(values["after"], targets, statistics),
     }
-
-
-def _spread(smiles: Sequence[str], count: int) -> list[str]:
-    """``count`` entries, evenly spaced, since data files are often sorted."""
-    if len(smiles) <= count:
-        return list(smiles)
-    return [smiles[place] for place in np.linspace(0, len(smiles) - 1, count).round().astype(int)]

@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,10 @@ from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.run.measuring import measure, summary_lines, write_measurements
 from softdraw.molecules.run.options import RunOptions
+from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.steering.targets import targets_from
+from softdraw.molecules.steering.trial import try_targets
 from softdraw.molecules.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -27,10 +31,12 @@ Say = Callable[[str], None]
 class Run:
     """The stages of a run in one folder; each can be left, and taken up again by another process.
 
+    The data is opened, hashed and encoded once: ``open`` gives the data set, ``fit`` takes it.
+
     Args:
         folder: where everything goes.
         options: what to do.
-        say: called with a line of text at every stage.
+        say: called with a line of text at every stage, in the first process only.
         progress: whether ``fit`` and ``steer`` show a bar; None on a terminal only.
 
     Example:
@@ -49,12 +55,24 @@ class Run:
         progress: bool | None = None,
     ) -> None:
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
-        self.options, self.say, self.progress = options, say, progress
+        self.options, self.progress = options, progress
         self.interrupted = False
         self.seconds: dict[str, float] = {}
+        self._say = say
         self._resume = False
         self._digest = ""
-        self._data: Dataset | None = None
+        self._dataset: Dataset | None = None
+        self._remarked: set[str] = set()
+
+    @cached_property
+    def worker(self) -> bool:
+        """Whether this process helps another to fit: only the first one writes and reports."""
+        return is_worker(self.options.devices, self.options.strategy)
+
+    def say(self, line: str) -> None:
+        """A line of text for the user."""
+        if not self.worker:
+            self._say(line)
 
     def everything(self, *, resume: bool = False, overwrite: bool = False) -> None:
         """Fit, steer, draw, score and report. After a Ctrl-C, without further training.
@@ -64,11 +82,11 @@ class Run:
             overwrite: remove what an earlier run left in the folder.
 
         Raises:
-            MoleculeError: the data cannot be used, the folder cannot be written, or holds another run.
+            MoleculeError: the data or a target cannot be used, the folder cannot be written, or holds another
+                run.
         """
-        self.open(resume=resume, overwrite=overwrite)
-        generator = self.fit()
-        if is_worker():
+        generator = self.fit(self.open(resume=resume, overwrite=overwrite))
+        if self.worker:
             return
         steered = None if self.interrupted else self.steer(generator)
         self.measure(generator, steered)
@@ -82,7 +100,8 @@ class Run:
             overwrite: replace an earlier steering.
 
         Raises:
-            MoleculeError: the folder holds no fitted model, or holds a steered one already.
+            MoleculeError: the folder holds no fitted model, or holds a steered one already, or a target
+                cannot be used.
         """
         folder = self.folder
         folder.require()
@@ -92,73 +111,85 @@ class Run:
         if not folder.fitted.is_dir():
             raise CheckpointError(f"{folder.path}: holds no fitted model yet; first softdraw molecules fit")
         if "steer" in before and not (resume or overwrite):
+            what = "a steered model" if before["steer"].get("complete") else "a steering that has not ended"
             raise OutputError(
-                f"{folder.path}: already holds a steered model; go on with --resume, or replace it with "
-                "--overwrite"
+                f"{folder.path}: already holds {what}; go on with --resume, or replace it with --overwrite"
             )
-        self._write_config()
         generator = self._load(folder.fitted)
+        self._try_targets(generator.train_smiles)
+        self._write_config()
         steered = self.steer(generator)
         self.measure(generator, steered)
         self.report()
 
     # -- stages ------------------------------------------------------------------------------------------
 
-    def open(self, *, resume: bool = False, overwrite: bool = False) -> None:
-        """Look at the data first, so that a mistake in it costs no earlier result; then make the folder.
+    def open(self, *, resume: bool = False, overwrite: bool = False) -> Dataset | None:
+        """Look at data and targets first, so that a mistake in them costs no earlier result; then make the
+        folder.
+
+        Returns:
+            The data set to fit to; None where the folder holds a complete fit of it, which is then resumed.
 
         Raises:
             MoleculeError: as ``everything``.
         """
-        self._digest = open_source(self.options.data, self.options.smiles_column).digest
-        self._resume = resume and bool(self.folder.occupied)
-        if is_worker():
-            return
-        if self._resume:
-            self.folder.require()
-            stored = self.folder.stages.get("fit", {}).get("options", {})
-            self.options.check_same_model(stored, self._digest, self.folder.path)
-        else:
-            self._read()
-        self.folder.claim(resume=self._resume, overwrite=overwrite)
-        self._write_config()
+        options, folder = self.options, self.folder
+        source = open_source(options.data, options.smiles_column)
+        self._digest = source.digest
+        self._resume = resume and bool(folder.occupied)
+        if self._resume and not self.worker:
+            folder.require()
+            stored = folder.stages.get("fit", {}).get("options", {})
+            options.check_same_model(stored, self._digest, folder.path)
+        if not self._fit_is_complete:
+            with remarks_said(self.say):
+                self._dataset = load(source, elements=options.elements, max_atoms=options.max_atoms)
+            self._try_targets(self._dataset.graphs.smiles)
+        if not self.worker:
+            folder.claim(resume=self._resume, overwrite=overwrite)
+            self._write_config()
+        return self._dataset
 
-    def fit(self) -> "MoleculeGenerator":
+    def fit(self, dataset: Dataset | None = None) -> "MoleculeGenerator":
         """Fit, or take the fitted model of the folder when it is complete.
+
+        Args:
+            dataset: the data set; by default what ``open`` gave.
 
         Returns:
             The fitted generator.
+
+        Raises:
+            RuntimeError: there is no data set and ``open`` was not called.
         """
         from softdraw.molecules.generator import MoleculeGenerator
 
         options, folder = self.options, self.folder
-        stage = options.fit_stage(self._digest)
-        if self._resume and folder.stages.get("fit") == {"options": stage, "complete": True}:
+        if self._fit_is_complete:
             self.say("fit: complete, taken from the folder; --overwrite begins again")
             return self._load(folder.fitted)
+        dataset = dataset or self._dataset
+        if dataset is None:
+            raise RuntimeError("Run.fit: got no data set, expected one, or a call of open before")
+        stage = options.fit_stage(self._digest)
         resume = self._resume and "fit" in folder.stages
-        if not is_worker():
+        if not self.worker:
+            folder.forget_steering()  # a steered model stands on the fit before it
             folder.update_stage("fit", stage, complete=False)
-            # a steered model stands on the fit before it
-            folder.forget_stage("steer")
-            folder.update_metrics(steer=None)
-            folder.update_history(steer=None)
-            self.say(f"fit: {_budget(options.fit_budget)} on {options.data}")
-            self.say(f"data: {self._read().summary()}")
-        with self._clock("fit"):
+        self.say(f"fit: {_budget(options.fit_budget)} on {options.data}")
+        self.say(f"data: {dataset.summary()}")
+        with self._clock("fit"), remarks_said(self.say):
             generator = MoleculeGenerator(seed=options.seed).fit(
-                options.data,
+                dataset,
                 **options.fit_budget,
-                elements=options.elements,
-                max_atoms=options.max_atoms,
-                smiles_column=options.smiles_column,
                 folder=folder.fit_checkpoints,
                 resume=resume,
                 devices=options.devices,
                 strategy=options.strategy,
                 progress=self.progress,
             )
-        if is_worker():
+        if self.worker:
             return generator
         summary = generator.fit_summary
         generator.save(folder.fitted)
@@ -166,7 +197,7 @@ class Run:
         folder.update_history(fit=generator.fit_history)
         self.interrupted = bool(summary.get("interrupted"))
         folder.update_stage("fit", stage, complete=not self.interrupted)
-        self.say(_fit_line(summary))
+        self.say(fit_line(summary))
         return generator
 
     def steer(self, generator: "MoleculeGenerator") -> "MoleculeGenerator":
@@ -181,13 +212,17 @@ class Run:
         if self._resume and before == {"options": stage, "complete": True}:
             self.say("steer: complete, taken from the folder")
             return self._load(folder.steered)
+        self._try_targets(generator.train_smiles)
         resume = self._resume and _same_but_budget(before.get("options"), stage)
+        if not resume:
+            folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
         steered = self._load(folder.fitted)
         self.say(
             f"steer: {_budget(options.steer_budget)} to {' '.join(options.targets) or 'the default target'}"
         )
-        with self._clock("steer"):
+        with self._clock("steer"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", MoleculeWarning)  # said already, or said of the measured draws
             steered.steer(
                 targets_from(options.targets) if options.targets else None,
                 **options.steer_budget,
@@ -233,23 +268,24 @@ class Run:
 
     # -- the rest ----------------------------------------------------------------------------------------
 
+    @property
+    def _fit_is_complete(self) -> bool:
+        complete = {"options": self.options.fit_stage(self._digest), "complete": True}
+        return self._resume and self.folder.stages.get("fit") == complete
+
+    def _try_targets(self, smiles: Sequence[str]) -> None:
+        """Find a target that cannot work before anything is spent on it, and remark on odd ones, once."""
+        targets = self.options.targets
+        for text in try_targets(targets_from(targets), smiles) if targets else ():
+            if text not in self._remarked:
+                self._remarked.add(text)
+                self.say(f"warning: {text}")
+
     def _write_config(self) -> None:
         options = self.options
         self.folder.write_config(
             {"options": options.to_dict(), "command": options.command, "versions": versions()}
         )
-
-    def _read(self) -> Dataset:
-        """The molecules, read when they are first needed."""
-        if self._data is None:
-            options = self.options
-            self._data = load(
-                options.data,
-                elements=options.elements,
-                max_atoms=options.max_atoms,
-                smiles_column=options.smiles_column,
-            )
-        return self._data
 
     def _load(self, place: Path) -> "MoleculeGenerator":
         from softdraw.molecules.generator import MoleculeGenerator
@@ -265,10 +301,21 @@ class Run:
             self.seconds[stage] = time.monotonic() - began
 
 
-def is_worker() -> bool:
-    """Whether this process was started by another to help it fit: only the first one writes and reports."""
-    names = ("LOCAL_RANK", "RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-    return any(os.environ.get(name, "0") not in ("", "0") for name in names)
+def is_worker(devices: int = 1, strategy: str = "auto") -> bool:
+    """Whether this process was started by another to help it fit with these options.
+
+    Lightning is asked, which alone knows how processes find each other; one process that fits on its own is
+    never a worker, whatever ``RANK`` or ``SLURM_PROCID`` are left over from the job around it.
+
+    Args:
+        devices: processes that fit on this machine.
+        strategy: how they work together, as Lightning names it.
+    """
+    if devices == 1 and strategy == "auto":
+        return False
+    from softdraw.molecules.fitting.trainer import rank_of_this_process
+
+    return rank_of_this_process(devices, strategy) > 0
 
 
 def _same_but_budget(before: Any, now: dict[str, Any]) -> bool:
@@ -287,15 +334,20 @@ def _budget(budget: dict[str, Any]) -> str:
     return f"{minutes:.3g} minutes" if minutes >= 1 else f"{60 * minutes:.3g} seconds"
 
 
-def _fit_line(summary: dict[str, Any]) -> str:
-    line = (
-        f"fit: {summary['steps']} steps, {summary['epochs']:.1f} epochs, {summary['seconds']:.0f} s, "
-        f"validation loss {_number(summary.get('validation_loss'))} nats a molecule"
-    )
+def fit_line(summary: Mapping[str, Any]) -> str:
+    """What a fit did, in a line.
+
+    Example:
+        >>> fit_line({"steps": 20, "epochs": 2.0, "seconds": 1.5, "loss": 12.5, "validation_loss": None})
+        'fit: 20 steps, 2.0 epochs, 2 s, training loss 12.50 nats a molecule (none are left to validate)'
+    """
+    line = f"fit: {summary['steps']} steps, {summary['epochs']:.1f} epochs, {summary['seconds']:.0f} s, "
+    if summary.get("validation_loss") is not None:
+        line += f"validation loss {summary['validation_loss']:.2f} nats a molecule"
+    else:
+        loss = summary.get("loss")
+        figure = "unknown" if loss is None else f"{loss:.2f}"
+        line += f"training loss {figure} nats a molecule (none are left to validate)"
     if summary.get("under_trained"):
         line += "; under-trained: a longer --minutes with --resume goes on from here"
     return line
-
-
-def _number(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else "unknown"

@@ -1,5 +1,4 @@
-"""How long, how far, interrupted by whom, on how many threads, made with which versions: what any stage needs
-while it runs.
+"""What any stage needs while it runs: budget, progress, interrupts, remarks, threads, versions.
 
 May import: ``errors``; nothing else of the molecules.
 """

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from softdraw.arguments import read_count, read_number
+
 __all__ = ["CHECKPOINT_SECONDS", "Budget"]
 
 CHECKPOINT_SECONDS = 20.0
@@ -18,6 +20,7 @@ class Budget:
         steps: optimiser steps, at least 1; the run is then a function of its seed alone.
 
     Raises:
+        TypeError: no number, or no int.
         ValueError: both or none given, or not positive.
 
     Example:
@@ -35,10 +38,10 @@ class Budget:
             raise ValueError(
                 f"minutes, steps: got {self.minutes} and {self.steps}, expected exactly one of them"
             )
-        if self.minutes is not None and not 0 < self.minutes < float("inf"):
-            raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps: got {self.steps}, expected at least 1")
+        if self.minutes is not None:
+            read_number("minutes", self.minutes, above=0.0, below=math.inf)
+        if self.steps is not None:
+            object.__setattr__(self, "steps", read_count("steps", self.steps, 1))
 
     def progress(self, steps: int, seconds: float) -> float:
         """Share of the budget that is used, from 0 up; 1 or more when it is spent."""

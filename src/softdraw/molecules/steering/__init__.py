@@ -1,4 +1,5 @@
-"""Targets, what steering descends, the property network, and the steering stage.
+"""Targets, what steering descends, the property network, the steering stage, and what it reached.
 
-May import: ``model``, ``data``, ``chemistry``, ``storage``, ``runtime``.
+Calls go one way: ``stage`` > ``steering`` > ``property_training`` > ``property_network``. May import:
+``model``, ``scoring``, ``data``, ``chemistry``, ``storage``, ``runtime``, ``errors``.
 """

@@ -3,16 +3,17 @@
 It calls the steering, which calls the property network's training; neither of them knows who called it.
 """
 
+import math
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.runtime.budget import CHECKPOINT_SECONDS, Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
+from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.steering.steering import Steering
 from softdraw.molecules.storage.tensors import read_state, write_state
 
@@ -23,7 +24,9 @@ STEER_CHECKPOINT = "steer.ckpt"
 WARM_UP_SHARE = 0.25
 """Largest share of a time budget that the property network's first steps may take."""
 LAST = 10
-"""Entries of the history over which the final gap is averaged."""
+"""Entries of the history over which the final gap and distance are averaged."""
+ENOUGH_ENTRIES = 3
+"""Entries of the history from which on the distances of the first and the last are compared."""
 
 
 def run_steering(
@@ -71,7 +74,12 @@ def run_steering(
                 kept = time.monotonic()
     if checkpoint is not None:
         write_state(checkpoint, steering.state_dict())
-    gaps = [gap for entry in steering.history[-LAST:] if (gap := entry["predicted_gap"]) is not None]
+    first, last = _distances(steering.history)
+    if first is not None and last is not None and last >= first:
+        remark(
+            f"steering: the distance to the target did not fall in {steering.steps} steps, from {first:.3g} "
+            f"standard deviations in the first batch to {last:.3g} in the last ones"
+        )
     targets = steering.objective.targets
     return {
         "targets": [{"property": one.property, "goal": one.goal, "weight": one.weight} for one in targets],
@@ -81,9 +89,25 @@ def run_steering(
         "graphs_drawn": steering.steps * steering.options.batch_size,
         "schedule": repr(steering.schedule) if steering.pathwise else None,
         "divergence": steering.options.divergence,
-        "predicted_gap": float(np.mean(gaps)) if gaps else None,
+        "predicted_gap": _mean(entry["predicted_gap"] for entry in steering.history[-LAST:]),
+        "distance_first": first,
+        "distance_last": last,
         "interrupted": not ended,
     }
+
+
+def _distances(history: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """Distance of the first batch, and mean of the later ones; None before there are enough to compare."""
+    if len(history) < ENOUGH_ENTRIES:
+        return None, None
+    later = history[max(1, len(history) - LAST) :]
+    return _mean([history[0]["distance"]]), _mean(entry["distance"] for entry in later)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known and finite; None where nothing is."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(known) / len(known) if known else None
 
 
 def _warm_up(steering: Steering, budget: Budget, began: float, stop: StopOnInterrupt) -> None:

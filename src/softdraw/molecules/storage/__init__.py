@@ -1,4 +1,4 @@
 """Files that are whole or not there: text, JSON, arrays, tensors, and the folder of a run.
 
-May import: ``errors``.
+Every writer goes through ``atomic.atomic``. May import: ``errors``, and ``softdraw.files``.
 """

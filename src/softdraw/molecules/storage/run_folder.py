@@ -10,9 +10,9 @@ from typing import Any
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
 from softdraw.molecules.storage.atomic import make_folder, output_errors, write_json, write_text
 
-__all__ = ["FORMAT", "RunFolder"]
+__all__ = ["RUN_FORMAT", "RunFolder"]
 
-FORMAT = 1
+RUN_FORMAT = 1
 """Version of the layout, kept in config.json."""
 
 _FILES = (
@@ -108,12 +108,7 @@ class RunFolder:
             )
         make_folder(self.path)
         for name in () if resume else found:
-            entry = self.path / name
-            with output_errors(entry):
-                if entry.is_dir() and not entry.is_symlink():
-                    shutil.rmtree(entry)
-                else:
-                    entry.unlink()
+            _remove(self.path / name)
 
     def require(self) -> None:
         """See that this is the folder of a run.
@@ -136,9 +131,9 @@ class RunFolder:
             CheckpointError: the file is damaged, or of a later version of softdraw.
         """
         config = self._read_json("config.json")
-        if config.get("format", FORMAT) != FORMAT:
+        if config.get("format", RUN_FORMAT) != RUN_FORMAT:
             raise CheckpointError(
-                f"{self.path / 'config.json'}: format {config['format']}, expected {FORMAT}; "
+                f"{self.path / 'config.json'}: format {config['format']}, expected {RUN_FORMAT}; "
                 "the run is of another version of softdraw"
             )
         return config
@@ -160,7 +155,7 @@ class RunFolder:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration."""
-        write_json(self.path / "config.json", {"format": FORMAT, **config})
+        write_json(self.path / "config.json", {"format": RUN_FORMAT, **config})
 
     def update_metrics(self, **sections: Any) -> None:
         """Replace whole sections of the metrics."""
@@ -182,6 +177,30 @@ class RunFolder:
         write_json(
             self.path / "stages.json", {name: kept for name, kept in self.stages.items() if name != stage}
         )
+
+    def forget_steering(self) -> None:
+        """Remove what an earlier steering left (model, checkpoint, molecules, figures), so that none of it is
+        taken for the next one.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        left = (self.steered, self.steer_checkpoints, self.path / "steered.smi", self.report)
+        known = "steer" in self.stages or bool(self.metrics.get("steer"))
+        if not known and not any(os.path.lexists(entry) for entry in left[:3]):
+            return
+        for entry in left:
+            _remove(entry)
+        self.forget_stage("steer")
+        scores = {
+            draw: kept for draw, kept in (self.metrics.get("scores") or {}).items() if draw != "steered"
+        }
+        self.update_metrics(steer=None, scores=scores)
+        properties = {
+            name: {draw: values for draw, values in draws.items() if draw != "steered"}
+            for name, draws in (self.history.get("properties") or {}).items()
+        }
+        self.update_history(steer=None, properties=properties)
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -218,6 +237,15 @@ class RunFolder:
             raise DataError(f"{path}: not a text file, expected SMILES as UTF-8 text") from None
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _remove(entry: Path) -> None:
+    """Delete a file or a folder; a link is deleted, not followed."""
+    with output_errors(entry):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,0 +1,90 @@
+"""Targets tried on a few molecules, so that one that cannot work is found before minutes of training."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softdraw.molecules.chemistry.properties import Evaluation, evaluation
+from softdraw.molecules.errors import TargetError
+from softdraw.molecules.steering.targets import Target
+
+__all__ = ["evenly_spaced", "try_targets"]
+
+FEW = 32
+"""Molecules on which a target is tried."""
+MANY = 1000
+"""Molecules on which it is tried again before it is refused for a property that hardly varies or is seldom
+defined."""
+LEAST_DEFINED = 0.25
+"""A property that is defined for a smaller share of molecules than this is refused as a target."""
+FAR = 3.0
+"""Standard deviations beyond every molecule that was looked at, from which a goal is called far."""
+
+
+def try_targets(targets: Iterable[Target], smiles: Sequence[str]) -> list[str]:
+    """See that targets can work.
+
+    Args:
+        targets: what to steer to.
+        smiles: molecules of the data.
+
+    Returns:
+        Remarks: a property that is undefined for some molecules, a goal far outside the data.
+
+    Raises:
+        TargetError: a property does not exist, fails for every molecule that it was tried on, is defined for
+            less than a quarter of them, or is the same for all.
+
+    Example:
+        >>> try_targets([Target("heavy_atoms", 500)], ["C", "CC", "CCC"])
+        ['target heavy_atoms=500: 610 standard deviations away from the data (mean 2, from 1 to 3)']
+    """
+    return [remark for target in targets for remark in _try(target, smiles)]
+
+
+def evenly_spaced(smiles: Sequence[str], count: int) -> list[str]:
+    """``count`` entries, evenly spaced, since data files are often sorted."""
+    if len(smiles) <= count:
+        return list(smiles)
+    return [smiles[index] for index in np.linspace(0, len(smiles) - 1, count).round().astype(int)]
+
+
+def _try(target: Target, smiles: Sequence[str]) -> list[str]:
+    record = target.record
+    found = evaluation(record, evenly_spaced(smiles, FEW))
+    if found.defined and _trouble(found):
+        found = evaluation(record, evenly_spaced(smiles, MANY))
+    trouble = _trouble(found)
+    if trouble:
+        raise TargetError(f"target {target}: {trouble}")
+    remarks = []
+    if found.defined < found.molecules:
+        remarks.append(f"target {target}: {_share(found)}; molecules without it do not count")
+    return [*remarks, *_far(target, found.values[np.isfinite(found.values)])]
+
+
+def _trouble(found: Evaluation) -> str:
+    known = found.values[np.isfinite(found.values)]
+    if len(known) < LEAST_DEFINED * found.molecules or not len(known):
+        return f"{_share(found)}, expected a number for at least a quarter of them"
+    if np.ptp(known) <= 1e-12 * abs(known[0]):
+        return f"the property is {known[0]:.4g} for all {len(known)} molecules tried, expected it to vary"
+    return ""
+
+
+def _share(found: Evaluation) -> str:
+    text = f"the property is defined for {found.defined} of {found.molecules} molecules tried"
+    return f"{text} ({found.reason})" if found.reason else text
+
+
+def _far(target: Target, known: NDArray[np.float64]) -> list[str]:
+    if isinstance(target.goal, str):
+        return []
+    mean, std, low, high = known.mean(), known.std(), known.min(), known.max()
+    if low - FAR * std <= target.goal <= high + FAR * std:
+        return []
+    return [
+        f"target {target}: {abs(target.goal - mean) / std:.3g} standard deviations away from the data "
+        f"(mean {mean:.4g}, from {low:.4g} to {high:.4g})"
+    ]
