@@ -4,6 +4,7 @@ A wrong type is a ``TypeError``, a wrong value a ``ValueError``, and both say ``
 May import: ``softdraw.kernels``, torch.
 """
 
+import math
 import numbers
 import operator
 from collections.abc import Collection, Sequence
@@ -39,6 +40,7 @@ __all__ = [
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 #: what a graph of dynamic shapes has for sizes must not be read, or it would be fixed
 _SIZES = (int, torch.SymInt)
+_INFINITE = (math.inf, -math.inf)
 _FLOATING = "a tensor of float16, bfloat16, float32 or float64"
 
 
@@ -253,6 +255,8 @@ def read_number(
 ) -> float:
     """A real number within bounds (``least`` and ``most`` belong to them, ``above`` and ``below`` do not).
 
+    NumPy's scalars and arrays of one element are numbers.
+
     Raises:
         TypeError: no real number; a bool is none.
         ValueError: NaN or out of bounds.
@@ -263,8 +267,11 @@ def read_number(
         ("<=", most),
         ("<", below),
     ]
-    expected = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
-    expected = f"a number {expected}".strip()
+    said = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound not in (None, *_INFINITE))
+    finite = above == -math.inf or below == math.inf
+    expected = f"a {'finite ' if finite else ''}number {said}".strip()
+    if getattr(value, "size", None) == 1 and hasattr(value, "item"):
+        value = value.item()  # NumPy's scalars and arrays of one element
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise wrong_type(name, value, expected)
     number = float(value)

@@ -93,7 +93,7 @@ def test_gradient_of_the_gate_and_of_its_probability():
 
 @pytest.mark.parametrize("stretch", [(0.0, 1.1), (-0.1, 1.0), (-math.inf, 1.1), (0.1, 1.2)])
 def test_stretch_is_checked(stretch):
-    with pytest.raises(ValueError, match=r"(gamma|zeta): got .*expected a number > .* and < "):
+    with pytest.raises(ValueError, match=r"(gamma|zeta): got .*expected a finite number"):
         D.HardConcrete(0.5, logits=torch.zeros(2), gamma=stretch[0], zeta=stretch[1])
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import check_classes, described, read_mask
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.random import Key
@@ -160,11 +161,11 @@ def call_cost(f: Cost, sample: Tensor, *, differentiable: bool = False, caller: 
     """
     cost = f(sample)
     if not isinstance(cost, Tensor):
-        raise TypeError(f"f returned {type(cost).__name__}: expected a tensor of costs [S, *batch]")
+        raise TypeError(f"f: got costs that are {described(cost)}, expected a tensor [S, *batch]")
     if cost.shape != sample.shape[:-2]:
         raise ValueError(
-            f"f returned shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}: expected "
-            f"{tuple(sample.shape[:-2])}"
+            f"f: got costs of shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}, expected "
+            f"shape {tuple(sample.shape[:-2])}"
         )
     if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
         raise UnsuitableError(
@@ -193,22 +194,8 @@ def _reaches(cost: Tensor, sample: Tensor) -> bool:
 
 def check_logits(logits: Tensor, mask: Tensor | None, *, dims: int) -> None:
     """Raise the error that names what is wrong with logits or mask."""
-    if not logits.is_floating_point():
-        raise TypeError(f"logits have dtype {logits.dtype}: expected a floating-point type")
-    if logits.dim() < dims or logits.shape[-1] == 0:
-        expected = "[*batch, D, C]" if dims == 2 else "[*batch, C]"
-        raise ValueError(f"logits have shape {tuple(logits.shape)}: expected {expected} with C >= 1")
-    if mask is None:
-        return
-    if mask.dtype != torch.bool:
-        raise TypeError(f"mask has dtype {mask.dtype}: expected torch.bool, True where a class is allowed")
-    if mask.dim() > logits.dim() or any(
-        m not in (1, n) for m, n in zip(reversed(mask.shape), reversed(logits.shape), strict=False)
-    ):
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)}: expected one that broadcasts to the shape of the logits, "
-            f"{tuple(logits.shape)}"
-        )
+    check_classes("logits", logits, "[*batch, D, C]" if dims == 2 else "[*batch, C]")
+    read_mask(mask, logits)
 
 
 def _short(value: object) -> object:
