@@ -17,6 +17,7 @@ __all__ = [
     "dispatch_modes",
     "forward_mode_level",
     "innermost_transform",
+    "is_batch_of_gradients",
     "is_batched",
     "is_checkpointed",
     "is_tracing",
@@ -30,6 +31,9 @@ __all__ = [
 innermost_transform = torch._C._functorch.peek_interpreter_stack
 #: how many dispatch modes (fake tensors, flop counters) look at each operation
 dispatch_modes = torch._C._len_torch_dispatch_stack
+#: whether a tensor is a batch of ``is_grads_batched=True`` or ``jacobian(vectorize=True)``, whose vmap is an
+#: older one than that of ``torch.func``
+is_batch_of_gradients = torch._C._functorch.is_legacy_batchedtensor
 #: whether ``torch.jit.trace`` runs
 is_tracing = torch._C._is_tracing
 #: a context in which subclasses of ``Tensor`` are treated as plain tensors

@@ -190,8 +190,7 @@ def test_memory_of_the_last_row_is_not_overrun():
             x = torch.zeros(4, classes)
             for instructions in ("generic", "avx2", "avx512"):
                 if extension.use_instructions(instructions):
-                    rows = (1, 4, classes, 1.0, 0, 0, 0, 1, 1, 1)
-                    extension.run(2, 0, 0, out.data_ptr(), 0, 0, x.data_ptr(), 0, 0, *rows)
+                    module._run(module._SOFT, x.dtype, 1, 4, classes, out=out, values=x)
                     assert bool((buffer[:32] == 7).all())
                     assert bool((buffer[32 + 4 * classes :] == 7).all())
 
@@ -207,3 +206,73 @@ def test_threads_change_nothing():
         torch.set_num_threads(before)
     assert torch.equal(results[0], results[1])
     assert torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("name", ["reference", *BACKENDS])
+@pytest.mark.parametrize("samples", [None, 2])
+def test_results_lie_where_the_logits_do(name, samples):
+    """Whatever torch's default device is: memory of another device is not to be written."""
+    logits = torch.randn(6, 33, generator=torch.Generator().manual_seed(0))
+    mask = torch.rand(6, 33, generator=torch.Generator().manual_seed(1)) < 0.8
+    lead = () if samples is None else (samples,)
+    grad = torch.randn(*lead, 6, 33, generator=torch.Generator().manual_seed(2))
+    with backend(name) as (module, device):
+        x, m, g = logits.to(device), mask.to(device), grad.to(device)
+
+        def everything():
+            drawn, index = module.hard_with_index(x, m, 1, 2, samples)
+            yield drawn
+            yield index
+            yield module.noise("gumbel", 2, 3, 5, 1, 2, torch.float32, device)
+            yield module.index(x, m, 1, 2, samples or 1)
+            yield module.hard(x, m, 1, 2)
+            y = module.soft(x, m, 0.7, 1, 2)
+            yield y
+            first = g if samples is None else g[0]
+            yield module.soft_backward(first, y, 0.7)
+            yield module.hard_backward(first, x, m, 0.7, 1, 2)
+            yield module.reinmax_backward(g, x, m, index, 1.3)
+            yield module.rao_backward(g, x, m, index, 0.5, 3, 4, 5, 2, True)
+
+        expected = list(everything())
+        with torch.device("meta"):
+            found = list(everything())
+        for one, other in zip(found, expected, strict=True):
+            assert one.device == x.device
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["reference", *BACKENDS])
+def test_strides_change_nothing(name):
+    """A hook on saved tensors, a transposed upstream gradient: what comes back is the same and contiguous."""
+
+    def strided(tensor):
+        return tensor.mT.contiguous().mT
+
+    generator = torch.Generator().manual_seed(0)
+    logits, grad = (torch.randn(9, 33, generator=generator) for _ in range(2))
+    mask = torch.rand(9, 33, generator=generator) < 0.8
+    tau = torch.rand(9, 2, generator=generator)[:, 0] + 0.2
+    with backend(name) as (module, device):
+        x, m, g, t = (value.to(device) for value in (logits, mask, grad, tau))
+        index = module.index(x, m, 1, 2, 1)[0]
+        results = []
+        for change in (lambda tensor: tensor.contiguous(), strided):
+            a = [change(value) for value in (x, m, g)]
+            row = t if change is strided else t.contiguous()
+            results.append(
+                [
+                    module.index(a[0], a[1], 1, 2, 2),
+                    module.soft(a[0], a[1], row, 1, 2),
+                    module.soft_backward(a[2], a[0].softmax(-1), row),
+                    module.hard(a[0], a[1], 1, 2),
+                    *module.hard_with_index(a[0], a[1], 1, 2, None),
+                    module.hard_backward(a[2], a[0], a[1], row, 1, 2),
+                    module.reinmax_backward(a[2], a[0], a[1], index, row),
+                    module.rao_backward(a[2], a[0], a[1], index, row, 3, 4, 5, 2, False),
+                ]
+            )
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+        if name != "reference":
+            assert other.is_contiguous()

@@ -1,3 +1,8 @@
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+import typing
 import warnings
 
 import pytest
@@ -6,16 +11,37 @@ import torch
 import softdraw as sd
 from softdraw import kernels
 from softdraw.kernels import dispatch, reference
+from softdraw.kernels.backend import Backend
 
 from .backends import native
 
+FUNCTIONS = [name for name in vars(Backend) if not name.startswith("_")]
 
-@pytest.fixture
-def _without_native(monkeypatch):
-    monkeypatch.setattr(dispatch, "_native", lambda: None)
-    dispatch.backend_for.cache_clear()
-    yield
-    dispatch.backend_for.cache_clear()
+
+@pytest.fixture(params=["reference", "cpu", "triton"])
+def module(request):
+    if request.param == "cpu":
+        return native()
+    if request.param == "triton":
+        return pytest.importorskip(
+            "softdraw.kernels.triton", reason="Triton is not installed", exc_type=ImportError
+        )
+    return reference
+
+
+def test_the_protocol_has_ten_functions():
+    assert len(FUNCTIONS) == 10
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_backend_has_the_functions_of_the_protocol(module, function):
+    """Names, order, defaults and types of all arguments, and the type of the result."""
+    promised, given = getattr(Backend, function), getattr(module, function)
+    (_, *expected), found = (inspect.signature(f).parameters.values() for f in (promised, given))
+    assert [(p.name, p.kind, p.default) for p in found] == [(p.name, p.kind, p.default) for p in expected]
+    assert typing.get_type_hints(given) == typing.get_type_hints(promised)
+    assert function in module.__all__
+    assert given.__doc__
 
 
 def test_the_native_backend_is_named():
@@ -23,15 +49,92 @@ def test_the_native_backend_is_named():
     assert kernels.backend() in ("cpu-avx512", "cpu-avx2", "cpu-generic")
 
 
-@pytest.mark.usefixtures("_without_native")
-def test_without_the_extension_the_reference_runs_after_one_warning():
-    with pytest.warns(RuntimeWarning, match="the native extension is not built"):
-        y = sd.gumbel_softmax(torch.zeros(3, 4), hard=True, key=sd.Key(1))
+@pytest.fixture
+def forget(monkeypatch):
+    """Import a part of the kernels anew, and ``broken(name, loader)`` in its place."""
+
+    def forgotten(room, *modules):
+        for cached in (dispatch.backend_for, dispatch._native, dispatch._triton):
+            cached.cache_clear()
+        for name in list(sys.modules):
+            if name in modules or name.startswith(f"softdraw.kernels.{room}"):
+                monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr(kernels, room, raising=False)
+
+    yield forgotten
+    monkeypatch.undo()
+    for cached in (dispatch.backend_for, dispatch._native, dispatch._triton):
+        cached.cache_clear()
+
+
+class Finder:
+    """Finds one module where it is told to."""
+
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+
+    def find_spec(self, name, path=None, target=None):
+        if name != self.name:
+            return None
+        if self.path is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return importlib.util.spec_from_file_location(name, self.path)
+
+
+NATIVE = "softdraw.kernels.cpu._native"
+
+
+def draws_in_plain_pytorch(message):
+    logits = torch.zeros(3, 4)
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        y = sd.gumbel_softmax(logits, hard=True, key=sd.Key(1))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sd.gumbel_max(torch.zeros(3, 4))
+        sd.gumbel_max(logits)
     assert kernels.backend() == "reference"
-    assert torch.equal(y, reference.hard(torch.zeros(3, 4), None, 1, 0))
+    assert torch.equal(y, reference.hard(logits, None, 1, 0))
+    return str(caught[0].message)
+
+
+def test_without_the_extension_the_reference_runs_after_one_warning(forget, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [Finder(NATIVE, None), *sys.meta_path])
+    forget("cpu")
+    draws_in_plain_pytorch("the native extension is not built")
+
+
+def test_an_extension_that_does_not_load_says_why(forget, monkeypatch, tmp_path):
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    binary = tmp_path / f"_native{suffix}"
+    binary.write_bytes(b"no program at all")
+    monkeypatch.setattr(sys, "meta_path", [Finder(NATIVE, str(binary)), *sys.meta_path])
+    forget("cpu")
+    text = draws_in_plain_pytorch("the native extension does not load")
+    assert "ImportError" in text
+    assert str(binary) in text  # the linker names the file
+    assert "compiler" not in text
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "Triton is not installed"),
+        ("import nowhere_to_be_found", "does not load .*nowhere_to_be_found"),
+        ("raise RuntimeError('0 active drivers')", "does not load .*RuntimeError: 0 active drivers"),
+        ("", "does not load"),  # a module that has nothing of Triton
+    ],
+)
+def test_a_triton_that_does_not_load_says_why(forget, monkeypatch, tmp_path, source, message):
+    path = None
+    if source is not None:
+        path = tmp_path / "triton.py"
+        path.write_text(source)
+    finder = Finder("triton", path and str(path))
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    for name in [name for name in sys.modules if name.split(".")[0] == "triton"]:
+        monkeypatch.delitem(sys.modules, name)
+    forget("triton")
+    with pytest.warns(RuntimeWarning, match=message):
+        assert dispatch.backend_for("cuda") is reference
 
 
 def test_other_devices_have_the_reference():

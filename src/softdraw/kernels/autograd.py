@@ -3,29 +3,38 @@
 Logits arrive contiguous with the classes last. A soft draw keeps its output for the backward; a hard draw
 keeps the logits it was given and the key, and makes the noise again. So do the two that draw hard samples
 with another gradient.
+
+Each gradient is one autograd function, whose backward is a kernel on plain tensors and differentiable PyTorch
+wherever a kernel cannot go: when it is differentiated again (``create_graph=True``) and under the transforms
+of ``torch.func``, those of ``is_grads_batched=True`` among them.
 """
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from softdraw._torch import plain_apply
-from softdraw.kernels import reference
+from softdraw.kernels import estimator_gradients, key_state, ops, reference
 from softdraw.kernels.dispatch import backend_for, backend_of
 from softdraw.kernels.estimator_gradients import draws_sharing_a_key
+from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.formulas import compute_dtype, relaxed, scores
+from softdraw.kernels.saved import check_saved, keep, kept
 
-__all__ = ["hard", "index", "noise", "rao", "reinmax", "soft"]
-
+__all__ = ["hard", "index", "noise", "rao", "rao_given", "reinmax", "reinmax_given", "soft"]
 
 #: mask, tau, seed and offset: one argument, because autograd looks at each
 _Rest = tuple[Tensor | None, float | Tensor, int, int]
 
 
-class _Soft(torch.autograd.Function):
+class Soft(torch.autograd.Function):
+    """A soft sample."""
+
     @staticmethod
     def forward(ctx: Any, logits: Tensor, rest: _Rest) -> Tensor:
-        y: Tensor = backend_of(logits).soft(logits, *rest)
+        y = backend_of(logits).soft(logits, *rest)
         ctx.save_for_backward(y)
         ctx.tau = rest[1]
         return y
@@ -33,14 +42,18 @@ class _Soft(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
-        return _gradient(grad, y, ctx.tau), None
+        check_saved(y, grad.dtype, grad.shape, grad.device)
+        backend = backend_of(y) if _kernel_serves(grad) else reference
+        return backend.soft_backward(grad, y, ctx.tau), None
 
 
-class _Hard(torch.autograd.Function):
+class Hard(torch.autograd.Function):
+    """A hard sample with the gradient of the soft one at the same key."""
+
     @staticmethod
     def forward(ctx: Any, logits: Tensor, rest: _Rest) -> Tensor:
         mask, _, seed, offset = rest
-        y: Tensor = backend_of(logits).hard(logits, mask, seed, offset)
+        y = backend_of(logits).hard(logits, mask, seed, offset)
         ctx.save_for_backward(logits, mask)
         ctx.numbers = rest[1:]
         return y
@@ -48,45 +61,110 @@ class _Hard(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, mask = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            # Differentiated again: through the soft sample, whose own backward is differentiable.
-            return _gradient(grad, soft(logits, mask, *ctx.numbers), ctx.numbers[0]), None
-        return backend_of(logits).hard_backward(grad.contiguous(), logits, mask, *ctx.numbers), None
+        tau, seed, offset = ctx.numbers
+        check_saved(logits, grad.dtype, grad.shape, grad.device)
+        if mask is not None:
+            check_saved(mask, torch.bool, grad.shape, grad.device)
+        if _kernel_serves(grad):
+            return backend_of(logits).hard_backward(grad, logits, mask, tau, seed, offset), None
+        if is_plain(grad):
+            return reference.soft_backward(grad, soft(logits, mask, tau, seed, offset), tau), None
+        state = torch.tensor([seed, offset], device="cpu")
+        noise = _noise_of(state, "gumbel", 1, logits).reshape(logits.shape)
+        column = tau.unsqueeze(-1) if isinstance(tau, Tensor) else tau
+        y = relaxed(scores(logits, mask, noise), column).to(logits.dtype)
+        return reference.soft_backward(grad, y, tau), None
 
 
-class _ReinMax(torch.autograd.Function):
+class ReinMax(torch.autograd.Function):
+    """The one-hot ``drawn`` of the winners ``index``, with ReinMax's gradient."""
+
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
-        mask, tau, seed, offset, samples = rest
-        y, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
-        ctx.save_for_backward(logits, mask, index)
-        ctx.tau = tau
-        drawn: Tensor = y
-        return drawn
+    def forward(
+        logits: Tensor, drawn: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor, fresh: bool
+    ) -> Tensor:
+        return drawn if fresh else drawn.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        logits, drawn, index, mask, tau, ctx.fresh = inputs
+        if ctx.fresh:
+            ctx.mark_dirty(drawn)  # the tensor itself becomes the result, without a copy
+        keep(ctx, logits, index, mask, tau)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, mask, index = ctx.saved_tensors
-        # The reference can be differentiated again; the others cannot.
-        backend = reference if torch.is_grad_enabled() else backend_of(logits)
-        back = backend.reinmax_backward(grad.contiguous(), logits, mask, index, ctx.tau)
-        return _summed(back, logits), None
+        logits, index, mask, tau = kept(ctx)
+        if ctx.fresh and _kernel_serves(grad):
+            back = backend_of(logits).reinmax_backward(grad, logits, mask, index, tau)
+        else:
+            back = estimator_gradients.reinmax_backward(grad, logits, mask, index, tau)
+        return _summed(back, logits), None, None, None, None, None
 
 
-class _Rao(torch.autograd.Function):
+class Rao(torch.autograd.Function):
+    """The one-hot ``drawn`` of the winners ``index``, with Gumbel-Rao's gradient or ReinMax-Rao's.
+
+    ``source`` is the seed and the offset of the conditional noise, or their state as a tensor.
+    """
+
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
-        mask, seed, offset, samples, *ctx.rest = rest
-        y, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
-        ctx.save_for_backward(logits, mask, index)
-        drawn: Tensor = y
-        return drawn
+    def forward(
+        logits: Tensor,
+        drawn: Tensor,
+        index: Tensor,
+        mask: Tensor | None,
+        tau: float | Tensor,
+        source: tuple[int, int] | Tensor,
+        draws: int,
+        reinmax: bool,
+        fresh: bool,
+    ) -> Tensor:
+        return drawn if fresh else drawn.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        logits, drawn, index, mask, tau, source, ctx.draws, ctx.reinmax, ctx.fresh = inputs
+        if ctx.fresh:
+            ctx.mark_dirty(drawn)
+        keep(ctx, logits, index, mask, tau, source)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, mask, index = ctx.saved_tensors
-        backend = reference if torch.is_grad_enabled() else backend_of(logits)
-        return _summed(backend.rao_backward(grad.contiguous(), logits, mask, index, *ctx.rest), logits), None
+        logits, index, mask, tau, source = kept(ctx)
+        group = draws_sharing_a_key(logits.shape[-1])
+        if ctx.fresh and _kernel_serves(grad):
+            backend = backend_of(logits)
+            rest = (*source, ctx.draws, group, ctx.reinmax)
+            back = backend.rao_backward(grad, logits, mask, index, tau, *rest)
+        else:
+            state = source if isinstance(source, Tensor) else torch.tensor(source, device="cpu")
+
+            def noise(number: int, count: int) -> Tensor:
+                return _noise_of(key_state.fold_in(state, number), "gumbel", count, logits)
+
+            rest = (ctx.draws, group, ctx.reinmax)
+            back = estimator_gradients.rao_backward(noise, grad, logits, mask, index, tau, *rest)
+        return _summed(back, logits), *(None,) * 8
+
+
+def _kernel_serves(grad: Tensor) -> bool:
+    """Whether a backward may read memory: under no transform, and not to be differentiated itself."""
+    return not torch.is_grad_enabled() and is_plain(grad)
+
+
+def _nothing_to_learn(logits: Tensor) -> bool:
+    return is_plain(logits) and not (torch.is_grad_enabled() and logits.requires_grad)
+
+
+def _noise_of(state: Tensor, law: str, samples: int, logits: Tensor) -> Tensor:
+    *rows, classes = logits.shape
+    dtype = compute_dtype(logits.dtype)
+    return ops.noise(state, law, samples, math.prod(rows), classes, dtype, logits.device)
 
 
 def _summed(gradients: Tensor, logits: Tensor) -> Tensor:
@@ -94,44 +172,46 @@ def _summed(gradients: Tensor, logits: Tensor) -> Tensor:
     return gradients if gradients.dim() == logits.dim() else gradients.sum(0)
 
 
-_soft, _hard, _reinmax, _rao = map(plain_apply, (_Soft, _Hard, _ReinMax, _Rao))
-
-
-def _gradient(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
-    if torch.is_grad_enabled() and (grad.requires_grad or y.requires_grad):
-        rate = tau.unsqueeze(-1) if isinstance(tau, Tensor) else tau
-        centred = y * (grad - (y * grad).sum(-1, keepdim=True))
-        if isinstance(rate, Tensor):
-            return torch.where(rate == 0, 0.0, centred / torch.where(rate == 0, 1.0, rate)).to(y.dtype)
-        return centred / rate if rate > 0 else centred * 0.0
-    result: Tensor = backend_of(y).soft_backward(grad.contiguous(), y, tau)
-    return result
+_soft, _hard, _reinmax, _rao = map(plain_apply, (Soft, Hard, ReinMax, Rao))
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """Soft samples in the shape and dtype of ``logits``."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        y: Tensor = _soft(logits, (mask, tau, seed, offset))
-        return y
-    drawn: Tensor = backend_of(logits).soft(logits, mask, tau, seed, offset)
-    return drawn
+        return _soft(logits, (mask, tau, seed, offset))  # type: ignore[no-any-return]
+    return backend_of(logits).soft(logits, mask, tau, seed, offset)
 
 
 def hard(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """One-hot samples with the gradient of the soft ones."""
     if torch.is_grad_enabled() and logits.requires_grad:
-        y: Tensor = _hard(logits, (mask, tau, seed, offset))
-        return y
-    drawn: Tensor = backend_of(logits).hard(logits, mask, seed, offset)
-    return drawn
+        return _hard(logits, (mask, tau, seed, offset))  # type: ignore[no-any-return]
+    return backend_of(logits).hard(logits, mask, seed, offset)
 
 
 def reinmax(
     logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int, samples: int | None
 ) -> Tensor:
     """One-hot samples ``[samples, *logits.shape]`` with ReinMax's gradient; tau is positive."""
-    y: Tensor = _reinmax(logits, (mask, tau, seed, offset, samples))
-    return y
+    drawn, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
+    return _reinmax(logits, drawn, index, mask, tau, True)  # type: ignore[no-any-return]
+
+
+def reinmax_given(
+    drawn: Tensor, index: Tensor, logits: Tensor, mask: Tensor | None, tau: float | Tensor
+) -> Tensor:
+    """The same for samples and winners that were drawn before, under any transform and for tau >= 0.
+
+    Args:
+        drawn: ``[*samples, *logits.shape]``.
+        index: ``[*samples, *rows]``; -1 in rows without a winner.
+        logits: where the gradient goes.
+        mask: in the shape of the logits.
+        tau: a float or a tensor ``[*rows]``.
+    """
+    if _nothing_to_learn(logits):
+        return drawn
+    return ReinMax.apply(logits, drawn, index, mask, tau, False)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def rao(
@@ -149,15 +229,32 @@ def rao(
     ``tau`` is positive. ``numbers`` are seed and offset of the samples, ``later`` those of the ``draws``
     conditional draws of noise that the backward makes.
     """
-    group = draws_sharing_a_key(logits.shape[-1])
-    y: Tensor = _rao(logits, (mask, *numbers, samples, tau, *later, draws, group, reinmax))
-    return y
+    drawn, index = backend_of(logits).hard_with_index(logits, mask, *numbers, samples)
+    return _rao(logits, drawn, index, mask, tau, later, draws, reinmax, True)  # type: ignore[no-any-return]
+
+
+def rao_given(
+    drawn: Tensor,
+    index: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    state: Tensor,
+    draws: int,
+    reinmax: bool,
+) -> Tensor:
+    """The same for samples and winners that were drawn before, under any transform; see ``reinmax_given``.
+
+    ``state`` is the key of the conditional noise as a tensor.
+    """
+    if _nothing_to_learn(logits):
+        return drawn
+    return Rao.apply(logits, drawn, index, mask, tau, state, draws, reinmax, False)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``."""
-    drawn: Tensor = backend_of(logits).index(logits, mask, seed, offset, samples)
-    return drawn
+    return backend_of(logits).index(logits, mask, seed, offset, samples)
 
 
 def noise(
@@ -171,5 +268,4 @@ def noise(
     device: torch.device,
 ) -> Tensor:
     """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
-    drawn: Tensor = backend_for(device.type).noise(law, samples, rows, classes, seed, offset, dtype, device)
-    return drawn
+    return backend_for(device.type).noise(law, samples, rows, classes, seed, offset, dtype, device)

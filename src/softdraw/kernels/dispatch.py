@@ -1,61 +1,68 @@
 """Which backend serves which device: the one dispatch."""
 
-import importlib
 import warnings
 from functools import cache
-from types import ModuleType
-from typing import Any
 
 from torch import Tensor
 
 from softdraw.kernels import reference
+from softdraw.kernels.backend import Backend
 
 __all__ = ["backend", "backend_for", "backend_of"]
 
+#: what an import may raise where a package is there and does not work
+_BROKEN = (ImportError, OSError, RuntimeError, AttributeError)
+
 
 @cache
-def _native() -> ModuleType | None:
+def _native() -> Backend | str:
+    """The C backend, or why there is none."""
     try:
-        return importlib.import_module("softdraw.kernels.cpu")
-    except ImportError:
-        return None
+        from softdraw.kernels import cpu
+    except _BROKEN as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "softdraw.kernels.cpu._native":
+            return "the native extension is not built (no C compiler at installation?)"
+        return f"the native extension does not load ({_text(error)})"
+    return cpu
 
 
 @cache
-def _triton() -> ModuleType | None:
+def _triton() -> Backend | str:
+    """The Triton backend, or why there is none."""
     try:
-        return importlib.import_module("softdraw.kernels.triton")
-    except ImportError:
-        return None
+        from softdraw.kernels import triton
+    except _BROKEN as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "triton":
+            return "Triton is not installed"
+        return f"Triton does not load ({_text(error)})"
+    return triton
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 @cache
-def backend_for(device_type: str) -> Any:
-    """The backend's module for ``cpu``, ``cuda`` and so on. Without the compiled part it warns, once."""
+def backend_for(device_type: str) -> Backend:
+    """The backend for ``cpu``, ``cuda`` and so on. Where the compiled one is missing it says why, once."""
     if device_type == "cpu":
-        native = _native()
-        if native is not None:
-            return native
-        warnings.warn(
-            "softdraw: the native extension is not built (no C compiler at installation?), so draws on the "
-            "CPU run in plain PyTorch: the same numbers, more slowly",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        found, where = _native(), "the CPU"
     elif device_type == "cuda":
-        kernels = _triton()
-        if kernels is not None:
-            return kernels
-        warnings.warn(
-            "softdraw: Triton is not installed, so draws on the GPU run in plain PyTorch",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        found, where = _triton(), "the GPU"
+    else:
+        return reference
+    if not isinstance(found, str):
+        return found
+    warnings.warn(
+        f"softdraw: {found}, so draws on {where} run in plain PyTorch: the same numbers, more slowly",
+        RuntimeWarning,
+        stacklevel=4,
+    )
     return reference
 
 
-def backend_of(tensor: Tensor) -> Any:
-    """The backend's module for the device of ``tensor``."""
+def backend_of(tensor: Tensor) -> Backend:
+    """The backend for the device of ``tensor``."""
     return backend_for("cpu" if tensor.is_cpu else tensor.device.type)
 
 
@@ -68,5 +75,4 @@ def backend(device_type: str = "cpu") -> str:
         >>> kernels.backend("meta")
         'reference'
     """
-    name: str = backend_for(device_type).name()
-    return name
+    return backend_for(device_type).name()

@@ -3,7 +3,13 @@
 import torch
 from torch import Tensor
 
-from softdraw._torch import dispatch_modes, forward_mode_level, innermost_transform, is_tracing
+from softdraw._torch import (
+    dispatch_modes,
+    forward_mode_level,
+    innermost_transform,
+    is_batch_of_gradients,
+    is_tracing,
+)
 
 __all__ = ["is_plain"]
 
@@ -19,4 +25,5 @@ def is_plain(tensor: Tensor) -> bool:
         and dispatch_modes() == 0
         and forward_mode_level() < 0
         and not is_tracing()
+        and not is_batch_of_gradients(tensor)
     )

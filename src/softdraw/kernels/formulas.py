@@ -9,12 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Scores", "compute_dtype", "one_hot", "relaxed", "scores"]
+__all__ = ["Scores", "compute_dtype", "masked_softmax", "one_hot", "relaxed", "scores"]
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """float64 for float64, float32 for every narrower type."""
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+#: a logit this far (in units of tau) below its row's maximum has probability exactly 0 in every dtype
+_NEGLIGIBLE = -2e3
 
 
 class Scores(NamedTuple):
@@ -94,3 +98,36 @@ def one_hot(drawn: Scores, index: Tensor) -> Tensor:
     classes = torch.arange(drawn.z.shape[-1], device=drawn.z.device)
     hot = (classes == index.unsqueeze(-1)).to(drawn.z.dtype)
     return torch.where(drawn.bad, torch.nan, hot)
+
+
+def masked_softmax(logits: Tensor, allowed: Tensor, tau: float | Tensor = 1.0) -> Tensor:
+    """softmax(logits / tau) over the allowed classes of the last dim, differentiable in logits and tau.
+
+    A row with none is 0 throughout. Computed in float32 (float64 for float64 logits) on logits less their
+    row's maximum and returned in that dtype. ``tau = 0`` gives the one-hot of the largest logit with gradient
+    zero, ``tau = inf`` is uniform.
+    """
+    values = logits.to(compute_dtype(logits.dtype)).masked_fill(~allowed, -torch.inf)
+    top = values.detach().amax(-1, keepdim=True)
+    # an empty row is shifted by 0 instead of by -inf, which would make NaN of every entry
+    values = (values - top.masked_fill(top == -torch.inf, 0.0)).masked_fill(~allowed, 0.0)
+    scaled = _divide(values, tau, allowed)
+    return scaled.masked_fill(~allowed, -torch.inf).softmax(-1).masked_fill(~allowed, 0.0)
+
+
+def _divide(values: Tensor, tau: float | Tensor, allowed: Tensor) -> Tensor:
+    if not isinstance(tau, Tensor):
+        if tau == 1.0:
+            return values
+        if tau == 0.0:
+            return _limit(values, allowed)
+        return values.clamp_min(_NEGLIGIBLE * tau) / tau
+    cold = tau == 0
+    safe = tau.masked_fill(cold, 1.0)
+    scaled = torch.maximum(values, _NEGLIGIBLE * safe.detach()) / safe
+    return torch.where(cold, _limit(values, allowed), scaled)
+
+
+def _limit(values: Tensor, allowed: Tensor) -> Tensor:
+    best = values.detach().masked_fill(~allowed, -torch.inf).argmax(-1, keepdim=True)
+    return torch.full_like(values, -torch.inf).scatter(-1, best, 0.0)

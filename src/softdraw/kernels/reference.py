@@ -1,10 +1,7 @@
-"""The reference backend: every operation in plain PyTorch. The other backends are tested against it.
+"""The reference backend: every operation in plain PyTorch, against which the other backends are tested.
 
-Logits come with the classes in their last dim, contiguous; ``mask`` is boolean in the same shape; ``tau`` is
-a float or a tensor of one value a row, in the dtype that the operation computes in.
+Arguments as ``softdraw.kernels.backend`` says.
 """
-
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -100,14 +97,16 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
 
 
 def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
-    """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
+    """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``; differentiable."""
     dtype = compute_dtype(y.dtype)
     # Halved, because the difference of two gradients may overflow where the result does not.
     g, wide = grad.to(dtype) * 0.5, y.to(dtype)
+    # A row of NaN moves with no logit: its gradient is 0, and so is the gradient of that.
+    lost = torch.isnan(wide)
+    wide = torch.where(lost, 0.0, wide)
     centred = wide * (g - (wide * g).sum(-1, keepdim=True))
     rate = _rate(tau, dtype)
-    # A row of NaN moves with no logit, so its gradient is 0.
-    return torch.where(torch.isnan(wide), 0.0, centred * rate).to(y.dtype)
+    return torch.where(lost, 0.0, centred * rate).to(y.dtype)
 
 
 def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
@@ -133,8 +132,21 @@ def hard_backward(
     return soft_backward(grad, soft(logits, mask, tau, seed, offset), tau)
 
 
-#: Gumbel-Rao's or ReinMax-Rao's gradient from own noise; see ``estimator_gradients.rao_backward``.
-rao_backward = partial(estimator_gradients.rao_backward, noise)
+def rao_backward(
+    grad: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    index: Tensor,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    draws: int,
+    group: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
+    drawn = estimator_gradients.numbered_noise(noise, logits, seed, offset)
+    return estimator_gradients.rao_backward(drawn, grad, logits, mask, index, tau, draws, group, reinmax)
 
 
 def _column(tau: float | Tensor) -> float | Tensor:

@@ -26,11 +26,9 @@ from softdraw.random.key import Key, key_from_numbers, key_from_state
 
 __all__ = [
     "Group",
-    "as_key",
     "call_key",
     "fresh_key",
     "in_graph",
-    "kept",
     "layer_key",
     "noise",
     "noise_of_shape",
@@ -133,16 +131,6 @@ def fresh_key(generator: torch.Generator | None = None) -> Key:
     if in_graph():
         return key_from_state(ops.random_state((), generator))
     return key_from_numbers(ops.random_seed(generator), 0)
-
-
-def kept(key: Key) -> Key | Tensor:
-    """``key`` as an autograd function keeps it for its backward: its state where that is part of a graph."""
-    return key if key._state is None else key._state
-
-
-def as_key(key: Key | Tensor) -> Key:
-    """The key that ``kept`` gave away."""
-    return key if isinstance(key, Key) else key_from_state(key)
 
 
 def layer_key(

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.estimators._core.conditional import race_weights
-from softdraw.random import source
+from softdraw.kernels import ops
+from softdraw.kernels.estimator_gradients import race_weights
 
 from ...statistics import assert_same_law, assert_same_mean
 
@@ -22,8 +22,8 @@ def test_conditional_noise_is_that_of_the_race():
     for z in range(4):
         won = race[winner == z]
         gaps = won - won[:, z : z + 1]
-        fresh = sd.random.exponential((len(won), 4), key=sd.Key(1), dtype=torch.float64)
-        drawn = race_weights(log_p.exp().expand(len(won), 4), torch.full((len(won),), z), fresh, 1.0).log()
+        fresh = sd.random.gumbel((len(won), 4), key=sd.Key(1), dtype=torch.float64)
+        drawn = race_weights(log_p.expand(len(won), 4), torch.full((len(won),), z), fresh, 1.0).log()
         assert bool((drawn[:, z] == 0).all())
         for j in range(4):
             if j != z:
@@ -127,7 +127,7 @@ def test_memory_under_transforms_does_not_hold_k_soft_samples(monkeypatch):
     logits = torch.zeros(256, 1024, requires_grad=True)
     y = sd.estimators.get("gumbel-rao", draws=60)(logits, key=sd.Key(0))
     largest = 0
-    original = source.noise
+    original = ops.noise
 
     def spy(*args, **options):
         nonlocal largest
@@ -136,6 +136,6 @@ def test_memory_under_transforms_does_not_hold_k_soft_samples(monkeypatch):
         return noise
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "noise", spy)
+        patch.setattr(ops, "noise", spy)
         (y * y.detach()).sum().backward()
     assert 0 < largest <= 8 << 20

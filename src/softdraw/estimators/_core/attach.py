@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from softdraw.kernels.saved import keep, kept
+
 __all__ = ["attach"]
 
 
@@ -15,13 +17,13 @@ class _Attach(torch.autograd.Function):
     def forward(
         ctx: Any, value: Tensor, logits: Tensor, gradient: Tensor, count: int, *rest: Tensor
     ) -> Tensor:
-        ctx.save_for_backward(gradient, *rest[count:])
+        keep(ctx, gradient, *rest[count:])
         return value.view_as(value)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, *own = ctx.saved_tensors
+        gradient, *own = kept(ctx)
         weight = upstream.unsqueeze(-1).unsqueeze(-1)
         # The estimator's own parameters always descend, also where the caller ascends on the value.
         scale = upstream.abs().sum()

@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from softdraw.kernels.formulas import compute_dtype, masked_softmax
+
 __all__ = [
     "allowed_classes",
     "as_tau",
@@ -17,15 +19,11 @@ __all__ = [
     "log_probabilities",
     "one_hot",
     "probabilities",
+    "row_tau",
 ]
 
-#: a logit this far (in units of tau) below its row's maximum has probability exactly 0 in every dtype
-_NEGLIGIBLE = -2e3
-
-
-def compute_dtype(dtype: torch.dtype) -> torch.dtype:
-    """float64 for float64, float32 for every narrower type."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
+#: softmax(logits / tau) over the allowed classes, differentiable
+probabilities = masked_softmax
 
 
 def allowed_classes(logits: Tensor, mask: Tensor | None) -> Tensor:
@@ -61,46 +59,24 @@ def as_tau(tau: float | Tensor, logits: Tensor) -> float | Tensor:
     )
 
 
+def row_tau(tau: float | Tensor, logits: Tensor) -> float | Tensor:
+    """The same as the kernels take it: a float or one value a row, ``[*rows]``."""
+    tau = as_tau(tau, logits)
+    if not isinstance(tau, Tensor):
+        return tau
+    rows = (tau.squeeze(-1) if tau.dim() else tau).expand(logits.shape[:-1])
+    # a copy: a schedule may step before the backward
+    return rows.clone(memory_format=torch.contiguous_format)
+
+
 def _broadcasts(shape: torch.Size, target: torch.Size) -> bool:
     return all(a in (1, b) for a, b in zip(reversed(shape), reversed(target), strict=False))
-
-
-def probabilities(logits: Tensor, allowed: Tensor, tau: float | Tensor = 1.0) -> Tensor:
-    """softmax(logits / tau) over the allowed classes of the last dim, differentiable in logits and tau.
-
-    Computed in float32 (float64 for float64 logits) on logits less their row's maximum and returned in that
-    dtype. ``tau = 0`` gives the one-hot of the largest logit with gradient zero, ``tau = inf`` is uniform.
-    """
-    values = logits.to(compute_dtype(logits.dtype)).masked_fill(~allowed, -math.inf)
-    top = values.detach().amax(-1, keepdim=True)
-    # an empty row is shifted by 0 instead of by -inf, which would make NaN of every entry
-    values = (values - top.masked_fill(top == -math.inf, 0.0)).masked_fill(~allowed, 0.0)
-    scaled = _divide(values, tau, allowed)
-    return scaled.masked_fill(~allowed, -math.inf).softmax(-1).masked_fill(~allowed, 0.0)
 
 
 def log_probabilities(logits: Tensor, allowed: Tensor) -> Tensor:
     """Log softmax(logits) over the allowed classes, ``-inf`` elsewhere; no gradient."""
     values = logits.detach().to(compute_dtype(logits.dtype)).masked_fill(~allowed, -math.inf)
     return values.log_softmax(-1).masked_fill(~allowed, -math.inf)
-
-
-def _divide(values: Tensor, tau: float | Tensor, allowed: Tensor) -> Tensor:
-    if not isinstance(tau, Tensor):
-        if tau == 1.0:
-            return values
-        if tau == 0.0:
-            return _limit(values, allowed)
-        return values.clamp_min(_NEGLIGIBLE * tau) / tau
-    cold = tau == 0
-    safe = tau.masked_fill(cold, 1.0)
-    scaled = torch.maximum(values, _NEGLIGIBLE * safe.detach()) / safe
-    return torch.where(cold, _limit(values, allowed), scaled)
-
-
-def _limit(values: Tensor, allowed: Tensor) -> Tensor:
-    best = values.detach().masked_fill(~allowed, -math.inf).argmax(-1, keepdim=True)
-    return torch.full_like(values, -math.inf).scatter(-1, best, 0.0)
 
 
 def one_hot(index: Tensor, classes: int, dtype: torch.dtype, poison: Tensor | None = None) -> Tensor:

@@ -137,10 +137,6 @@ class Draws:
         drawn: Tensor = source.noise(law, logits.detach(), math.prod(lead), key, plain=is_plain(logits))
         return drawn.reshape(*lead, *logits.shape)
 
-    def later(self) -> Key | Tensor:
-        """A key for noise that is drawn in the backward, as an autograd function keeps it."""
-        return source.kept(self.key.fold_in(1))
-
     def normal(self, logits: Tensor, stream: int = 0) -> Tensor:
         """Standard normal noise by inversion of two one-sided uniforms, so that both tails are fine."""
         noise = self.gumbel(logits, stream)

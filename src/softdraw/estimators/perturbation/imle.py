@@ -10,6 +10,7 @@ from softdraw.estimators._core.categorical import allowed_classes, compute_dtype
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.functional import gumbel_max
+from softdraw.kernels.saved import keep, kept
 
 __all__ = ["IMLE"]
 
@@ -24,12 +25,12 @@ class _FixedStep(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         logits, hard, noisy, ctx.step, ctx.symmetric = inputs
-        ctx.save_for_backward(hard, noisy)
+        keep(ctx, hard, noisy)
         ctx.dtype = logits.dtype
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        hard, noisy = ctx.saved_tensors
+        hard, noisy = kept(ctx)
         difference = _difference(hard, noisy, ctx.step * upstream.to(noisy.dtype), ctx.symmetric)
         width = 2.0 * ctx.step if ctx.symmetric else ctx.step
         return (difference / width).to(ctx.dtype), None, None, None, None
@@ -38,13 +39,13 @@ class _FixedStep(torch.autograd.Function):
 class _AdaptiveStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, hard: Tensor, noisy: Tensor, owner: "IMLE") -> Tensor:
-        ctx.save_for_backward(logits, hard, noisy)
+        keep(ctx, logits, hard, noisy)
         ctx.owner = owner
         return hard.clone()
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        logits, hard, noisy = ctx.saved_tensors
+        logits, hard, noisy = kept(ctx)
         owner: IMLE = ctx.owner
         g = upstream.to(noisy.dtype)
         step = owner.step_size(logits, noisy, g)

@@ -9,6 +9,7 @@ from softdraw.estimators._core.base import TensorEstimator
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
+from softdraw.kernels.saved import keep, kept
 
 __all__ = ["PerturbedArgmax"]
 
@@ -23,12 +24,12 @@ class _PerturbedArgmax(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         logits, _, index, score = inputs
-        ctx.save_for_backward(index, score)
+        keep(ctx, index, score)
         ctx.dtype = logits.dtype
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        index, score = ctx.saved_tensors
+        index, score = kept(ctx)
         g = upstream.to(score.dtype)
         draws = index.shape[0]
         # g at each perturbed winner, less the mean of the other draws': a baseline that costs nothing

@@ -1,24 +1,85 @@
 """Gapped straight-through: make the sample win by a margin, without noise."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from softdraw.estimators._core.categorical import (
     allowed_classes,
-    as_tau,
     compute_dtype,
     one_hot,
     probabilities,
+    row_tau,
 )
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
-from softdraw.functional import straight_through
+from softdraw.kernels.reference import soft_backward
+from softdraw.kernels.saved import keep, kept
 from softdraw.schedules.base import Schedule
 
 __all__ = ["GappedST"]
+
+
+class _Gapped(torch.autograd.Function):
+    """The one-hot ``drawn`` of ``index``, with the gradient of the softmax of moved logits.
+
+    The moves carry no gradient, but the gradient depends on the logits through them: it is differentiable.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        logits: Tensor,
+        drawn: Tensor,
+        index: Tensor,
+        mask: Tensor | None,
+        tau: float | Tensor,
+        gap: float | Literal["p"],
+    ) -> Tensor:
+        return drawn.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        logits, _, index, mask, tau, gap = inputs
+        keep(ctx, logits, index, mask, tau, gap)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, index, mask, tau, gap = kept(ctx)
+        allowed = allowed_classes(logits, mask)
+        moved = _moved(logits, allowed, index, gap)
+        p = probabilities(moved, allowed, tau.unsqueeze(-1) if isinstance(tau, Tensor) else tau)
+        back = soft_backward(grad.to(p.dtype), p, tau)
+        to_tau = None
+        if ctx.needs_input_grad[4]:
+            slope = -(back * moved.masked_fill(~allowed, 0.0)).sum(-1)
+            to_tau = (slope / tau).masked_fill(tau == 0, 0.0)
+        if index.dim() == logits.dim():
+            back, to_tau = back.sum(0), None if to_tau is None else to_tau.sum(0)
+        return back.to(logits.dtype), None, None, None, to_tau, None
+
+
+def _moved(logits: Tensor, allowed: Tensor, index: Tensor, gap: float | Literal["p"]) -> Tensor:
+    """The logits less their row's largest, the winner lifted to 0 and the others lowered to -gap."""
+    values = logits.to(compute_dtype(logits.dtype)).masked_fill(~allowed, -torch.inf)
+    top = values.amax(-1, keepdim=True)
+    # a row without classes is 0 throughout
+    values = (values - torch.where(top == -torch.inf, 0.0, top)).masked_fill(~allowed, 0.0)
+    chosen = one_hot(index, logits.shape[-1], torch.bool)
+    lowered = values - torch.relu(values + (_margin(values, allowed, chosen) if gap == "p" else gap))
+    return torch.where(chosen, 0.0, lowered)
+
+
+def _margin(values: Tensor, allowed: Tensor, chosen: Tensor) -> Tensor:
+    p = probabilities(values, allowed)
+    win = torch.where(chosen, p, torch.zeros_like(p)).sum(-1, keepdim=True)
+    # exact where win rounds to 1
+    lose = torch.where(chosen, torch.zeros_like(p), p).sum(-1, keepdim=True)
+    tiny = torch.finfo(p.dtype).tiny
+    return -lose.clamp_min(tiny).log() / win.clamp_min(tiny)
 
 
 @register("gapped-st")
@@ -63,29 +124,10 @@ class GappedST(TemperedEstimator):
         self.gap = gap
 
     def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        allowed = allowed_classes(logits, mask)
-        index = draws.index(logits, mask)
-        values = logits.detach().to(compute_dtype(logits.dtype)).masked_fill(~allowed, -torch.inf)
-        top = values.amax(-1, keepdim=True)
-        chosen = one_hot(index, logits.shape[-1], torch.bool)
-        others = allowed & ~chosen
-        lowered = torch.relu(values - top + self._margin(values, allowed, chosen))
-        # a class that is not allowed has -inf - (-inf) here, so the moves are picked, never multiplied
-        move = torch.where(chosen, top - values, torch.where(others, -lowered, torch.zeros_like(values)))
-        soft = probabilities(logits + move, allowed.expand(move.shape), as_tau(self.tau, logits))
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
-        return straight_through(hard, soft.to(logits.dtype))
-
-    def _margin(self, values: Tensor, allowed: Tensor, chosen: Tensor) -> float | Tensor:
-        if self.gap != "p":
-            return self.gap
-        p = probabilities(values, allowed)
-        win = torch.where(chosen, p, torch.zeros_like(p)).sum(-1, keepdim=True)
-        lose = torch.where(chosen, torch.zeros_like(p), p).sum(
-            -1, keepdim=True
-        )  # exact where win rounds to 1
-        tiny = torch.finfo(p.dtype).tiny
-        return -lose.clamp_min(tiny).log() / win.clamp_min(tiny)
+        drawn, index = draws.hard(logits, mask)
+        mask = None if mask is None else mask.expand(logits.shape)
+        tau = row_tau(self.tau, logits)
+        return _Gapped.apply(logits, drawn, index, mask, tau, self.gap)  # type: ignore[no-any-return, no-untyped-call]
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.tau, "gap": self.gap, "samples": self.samples}

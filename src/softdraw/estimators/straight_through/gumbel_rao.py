@@ -4,8 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import allowed_classes, as_tau, probabilities
-from softdraw.estimators._core.conditional import averaged_jacobian
+from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
@@ -65,20 +64,10 @@ class GumbelRao(TemperedEstimator):
         if fused is not None:
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
             return autograd.rao(*fused, first, draws.samples, later, self.draws, reinmax=False)
-        allowed = allowed_classes(logits, mask)
-        p = probabilities(logits.detach(), allowed)
-        hard, index = draws.hard(logits, mask)
-        tau = as_tau(self.tau, logits)
-        return averaged_jacobian(
-            logits.expand(hard.shape),
-            hard,
-            p.expand(hard.shape),
-            index,
-            tau=tau.detach() if isinstance(tau, Tensor) else tau,
-            key=draws.later(),
-            draws=self.draws,
-            lead=len(draws.shape),
-        )
+        drawn, index = draws.hard(logits, mask)
+        mask = None if mask is None else mask.expand(logits.shape)
+        tau, state = row_tau(self.tau, logits), draws.key.fold_in(1).state
+        return autograd.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=False)
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.tau, "draws": self.draws, "samples": self.samples}

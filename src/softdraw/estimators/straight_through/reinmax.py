@@ -1,59 +1,16 @@
 """ReinMax: the second-order straight-through estimator."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import as_tau, compute_dtype, one_hot, probabilities
+from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.kernels import autograd
-from softdraw.kernels.estimator_gradients import reinmax_gradient
 
 __all__ = ["ReinMax"]
-
-
-class _ReinMax(torch.autograd.Function):
-    """The one-hot z of ``index``; gradient 2 J(q) g - J(p) g / 2 with q = (softmax(logits / tau) + z) / 2."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(
-        logits: Tensor, index: Tensor, poison: Tensor | None, mask: Tensor | None, tau: float | Tensor
-    ) -> Tensor:
-        classes = logits.shape[-1]
-        if poison is not None:
-            return one_hot(index, classes, logits.dtype, poison=poison)
-        zeros = torch.zeros((*index.shape, classes), dtype=logits.dtype, device=logits.device)
-        return zeros.scatter_(-1, index.unsqueeze(-1), 1.0)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, index, poison, mask, tau = inputs
-        ctx.all_drawn = poison is None
-        ctx.plain = None if isinstance(tau, Tensor) else tau
-        ctx.save_for_backward(logits, index, mask, tau if isinstance(tau, Tensor) else None)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        logits, index, mask, tau = ctx.saved_tensors
-        tau = ctx.plain if tau is None else tau
-        values = logits.detach().to(compute_dtype(logits.dtype))
-        if mask is not None:
-            values = values.masked_fill(~mask, -torch.inf)
-        p = values.softmax(-1)
-        tempered = None
-        if isinstance(tau, Tensor) or tau != 1.0:
-            tempered = probabilities(values, values != -torch.inf, tau)
-        place = index if ctx.all_drawn else index.clamp_min(0)
-        grad = reinmax_gradient(upstream.to(p.dtype), place.unsqueeze(-1), p, tempered)
-        if not ctx.all_drawn:
-            # rows that were not drawn have no class, or NaN
-            grad = grad.masked_fill_((index < 0).unsqueeze(-1), 0.0)
-        return grad.to(logits.dtype), None, None, None, None
 
 
 @register("reinmax")
@@ -91,13 +48,6 @@ class ReinMax(TemperedEstimator):
         fused = draws.fused(logits, mask, self.tau)
         if fused is not None:
             return autograd.reinmax(*fused, *draws.numbers(logits), draws.samples)
-        index, poison = draws.checked_index(logits, mask)
-        shape = (*index.shape, logits.shape[-1])
-        tau = as_tau(self.tau, logits)
-        if isinstance(tau, Tensor):
-            tau = tau.detach()
-        if mask is not None:
-            mask = mask.expand(shape)
-        if poison is not None:
-            poison = poison.expand(index.shape)
-        return _ReinMax.apply(logits.expand(shape), index, poison, mask, tau)  # type: ignore[no-any-return, no-untyped-call]
+        drawn, index = draws.hard(logits, mask)
+        mask = None if mask is None else mask.expand(logits.shape)
+        return autograd.reinmax_given(drawn, index, logits, mask, row_tau(self.tau, logits))

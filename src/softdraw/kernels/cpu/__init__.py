@@ -1,7 +1,8 @@
 """The backend for the CPU: C loops behind one stable-ABI extension, chosen among AVX-512, AVX2 and generic.
 
-Arguments as in ``softdraw.kernels.reference``. Tensors are handed over as addresses, so the extension is
-built without torch and serves every version of it. May import: ``kernels.formulas``, its extension, torch.
+The functions are those of ``softdraw.kernels.backend``. Tensors are handed over as addresses, so the
+extension is built without torch and serves every version of it; ``src/README.md`` is the map of the C files.
+May import: its extension, torch.
 """
 
 import ctypes
@@ -10,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from softdraw.kernels.cpu import _native
+# By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
+import softdraw.kernels.cpu._native as _native
 
 __all__ = [
     "hard",
@@ -25,10 +27,11 @@ __all__ = [
     "soft_backward",
 ]
 
+#: as ``enum operation``, ``enum law`` and ``enum dtype`` in ``src/job.h`` have them
 _NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD = range(8)
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
-_run = _native.run
+_start = _native.run
 _threads = torch.get_num_threads
 
 
@@ -44,25 +47,65 @@ def _team() -> int:
 _native.use_team(_team())
 
 
+def _run(
+    operation: int,
+    dtype: torch.dtype,
+    samples: int,
+    rows: int,
+    classes: int,
+    *,
+    out: Tensor | None = None,
+    index: Tensor | None = None,
+    grad: Tensor | None = None,
+    values: Tensor | None = None,
+    mask: Tensor | None = None,
+    tau: float | Tensor = 1.0,
+    seed: int = 0,
+    offset: int = 0,
+    law: int = 0,
+    draws: int = 1,
+    group: int = 1,
+) -> None:
+    """One operation of the C loops on contiguous tensors; the names are those of ``struct job`` in ``job.h``.
+
+    ``values`` are the logits, or for ``_SOFT_BACKWARD`` the soft sample. ``mask`` may repeat one row.
+    """
+    allowed = stride = 0
+    if mask is not None:
+        if mask.stride(-1) != 1 or any(mask.stride()[:-1]):
+            mask, stride = mask.contiguous(), classes
+        allowed = mask.data_ptr()
+    if isinstance(tau, (float, int)):
+        number, row_tau = tau, 0
+    else:
+        tau = tau.contiguous()
+        number, row_tau = 1.0, tau.data_ptr()
+    _start(
+        operation,
+        law,
+        _DTYPES[dtype],
+        0 if out is None else out.data_ptr(),
+        0 if index is None else index.data_ptr(),
+        0 if grad is None else grad.data_ptr(),
+        0 if values is None else values.data_ptr(),
+        allowed,
+        stride,
+        samples,
+        rows,
+        classes,
+        number,
+        row_tau,
+        seed,
+        offset,
+        _threads(),
+        draws,
+        group,
+    )
+
+
 def name() -> str:
     """``cpu-avx512``, ``cpu-avx2`` or ``cpu-generic``."""
     return f"cpu-{_native.instructions()}"
-
-
-_UNMASKED = None, 0, 0
-
-
-def _masked(mask: Tensor, logits: Tensor) -> tuple[Tensor | None, int, int]:
-    """The mask (to be kept alive), its address, and its stride from row to row: 0 for one of all rows."""
-    classes = logits.shape[-1]
-    if mask.stride(-1) == 1 and not any(mask.stride()[:-1]):
-        return mask, mask.data_ptr(), 0
-    mask = mask.contiguous()
-    return mask, mask.data_ptr(), classes
-
-
-def _temperature(tau: float | Tensor) -> tuple[float, int]:
-    return (1.0, tau.data_ptr()) if isinstance(tau, Tensor) else (tau, 0)
 
 
 def noise(
@@ -77,58 +120,51 @@ def noise(
 ) -> Tensor:
     """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
     out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
-    _run(
-        _NOISE, _LAWS[law], _DTYPES[dtype], out.data_ptr(), 0, 0, 0, 0, 0,
-        samples, rows, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
-    )  # fmt: skip
+    _run(_NOISE, dtype, samples, rows, classes, out=out, seed=seed, offset=offset, law=_LAWS[law])
     return out
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""
-    classes = logits.shape[-1]
-    out = torch.empty((samples, *logits.shape[:-1]), dtype=torch.int64)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+    logits = logits.contiguous()
+    *rows, classes = logits.shape
+    out = torch.empty((samples, *rows), dtype=torch.int64, device=logits.device)
     _run(
-        _INDEX, 0, _DTYPES[logits.dtype], 0, out.data_ptr(), 0, logits.data_ptr(), place, stride,
-        samples, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
+        _INDEX, logits.dtype, samples, logits.numel() // classes, classes,
+        index=out, values=logits, mask=mask, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """Gumbel-Softmax samples in the logits' dtype."""
+    logits = logits.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
-    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
-        _SOFT, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
-        1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
+        _SOFT, logits.dtype, 1, logits.numel() // classes, classes,
+        out=out, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
 
 def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
+    y, grad = y.contiguous(), grad.contiguous()
     classes = y.shape[-1]
     out = torch.empty_like(y)
-    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
-    _run(
-        _SOFT_BACKWARD, 0, _DTYPES[y.dtype], out.data_ptr(), 0, grad.data_ptr(), y.data_ptr(), 0, 0,
-        1, y.numel() // classes, classes, number, column, 0, 0, _threads(), 1, 1,
-    )  # fmt: skip
+    _run(_SOFT_BACKWARD, y.dtype, 1, y.numel() // classes, classes, out=out, grad=grad, values=y, tau=tau)
     return out
 
 
 def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
+    logits = logits.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
     _run(
-        _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, 0, logits.data_ptr(), place, stride,
-        1, logits.numel() // classes, classes, 1.0, 0, seed, offset, _threads(), 1, 1,
+        _HARD, logits.dtype, 1, logits.numel() // classes, classes,
+        out=out, values=logits, mask=mask, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -137,17 +173,16 @@ def hard_with_index(
     logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int | None
 ) -> tuple[Tensor, Tensor]:
     """One-hot samples ``[samples, *logits.shape]`` and their indices; without the first dim for ``None``."""
+    logits = logits.contiguous()
     classes = logits.shape[-1]
     if samples is None:
         out = torch.empty_like(logits)
     else:
-        out = torch.empty((samples, *logits.shape), dtype=logits.dtype)
-    found = torch.empty(out.shape[:-1], dtype=torch.int64)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
+        out = torch.empty((samples, *logits.shape), dtype=logits.dtype, device=logits.device)
+    found = torch.empty(out.shape[:-1], dtype=torch.int64, device=logits.device)
     _run(
-        _HARD, 0, _DTYPES[logits.dtype], out.data_ptr(), found.data_ptr(), 0, logits.data_ptr(), place,
-        stride, 1 if samples is None else samples, logits.numel() // classes, classes, 1.0, 0, seed, offset,
-        _threads(), 1, 1,
+        _HARD, logits.dtype, 1 if samples is None else samples, logits.numel() // classes, classes,
+        out=out, index=found, values=logits, mask=mask, seed=seed, offset=offset,
     )  # fmt: skip
     return out, found
 
@@ -156,13 +191,12 @@ def hard_backward(
     grad: Tensor, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int
 ) -> Tensor:
     """Gradient of the soft sample at the same key, whose noise is made again."""
+    logits, grad = logits.contiguous(), grad.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
-    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
-        _HARD_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), 0, grad.data_ptr(), logits.data_ptr(),
-        place, stride, 1, logits.numel() // classes, classes, number, column, seed, offset, _threads(), 1, 1,
+        _HARD_BACKWARD, logits.dtype, 1, logits.numel() // classes, classes,
+        out=out, grad=grad, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -170,15 +204,13 @@ def hard_backward(
 def reinmax_backward(
     grad: Tensor, logits: Tensor, mask: Tensor | None, index: Tensor, tau: float | Tensor
 ) -> Tensor:
-    """ReinMax's gradient ``[samples, *logits.shape]`` for the winners ``index``."""
+    """ReinMax's gradient ``[samples, *logits.shape]`` for the winners ``index``; tau is positive."""
+    logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
-    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
-        _REINMAX_BACKWARD, 0, _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
-        logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
-        number, column, 0, 0, _threads(), 1, 1,
+        _REINMAX_BACKWARD, logits.dtype, grad.numel() // logits.numel(), logits.numel() // classes, classes,
+        out=out, index=index, grad=grad, values=logits, mask=mask, tau=tau,
     )  # fmt: skip
     return out
 
@@ -196,13 +228,12 @@ def rao_backward(
     reinmax: bool,
 ) -> Tensor:
     """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
+    logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
-    _kept, place, stride = _UNMASKED if mask is None else _masked(mask, logits)
-    number, column = (tau, 0) if type(tau) is float else _temperature(tau)
     _run(
-        _RAO_BACKWARD, int(reinmax), _DTYPES[logits.dtype], out.data_ptr(), index.data_ptr(), grad.data_ptr(),
-        logits.data_ptr(), place, stride, grad.numel() // logits.numel(), logits.numel() // classes, classes,
-        number, column, seed, offset, _threads(), draws, group,
+        _RAO_BACKWARD, logits.dtype, grad.numel() // logits.numel(), logits.numel() // classes, classes,
+        out=out, index=index, grad=grad, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
+        law=int(reinmax), draws=draws, group=group,
     )  # fmt: skip
     return out

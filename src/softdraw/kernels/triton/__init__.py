@@ -1,12 +1,13 @@
 """The backend for CUDA and ROCm, in Triton; without a card it runs through Triton's interpreter, for the
 tests.
 
-Arguments as in ``softdraw.kernels.reference``. A program works on one row (the hard draw and the softmax
-need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than keep it.
+The functions are those of ``softdraw.kernels.backend``. A program works on one row (the hard draw and the
+softmax need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than
+keep it.
 May import: ``kernels.formulas``, ``kernels.estimator_gradients``, Triton, torch.
 """
 
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -44,6 +45,11 @@ def name() -> str:
     return "triton"
 
 
+def _card(device: torch.device) -> AbstractContextManager[object]:
+    """Make the card of the tensors current: Triton launches there, wherever its arguments lie."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
 def _block(classes: int) -> int:
     """Classes a program handles at a time: a power of two."""
     return min(max(1 << (classes - 1).bit_length(), 16), 4096)
@@ -63,7 +69,7 @@ def _tau(tau: float | Tensor, logits: Tensor) -> Tensor:
     rows = logits.numel() // logits.shape[-1]
     dtype = compute_dtype(logits.dtype)
     if isinstance(tau, Tensor):
-        return tau.reshape(rows)
+        return tau.reshape(rows).contiguous()
     return torch.full((rows,), tau, dtype=dtype, device=logits.device)
 
 
@@ -82,16 +88,11 @@ def noise(
     if out.numel():
         block = _block(classes)
         grid = (samples * rows, -(-classes // block))
-        programs.noise[grid](
-            out,
-            rows,
-            classes,
-            *_key(seed, offset),
-            LAW=_LAWS[law],
-            DOUBLE=dtype == torch.float64,
-            BLOCK=block,
-            **_FUSED,
-        )
+        with _card(out.device):
+            programs.noise[grid](
+                out, rows, classes, *_key(seed, offset),
+                LAW=_LAWS[law], DOUBLE=dtype == torch.float64, BLOCK=block, **_FUSED,
+            )  # fmt: skip
     return out
 
 
@@ -105,6 +106,7 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """Gumbel-Softmax samples in the logits' dtype."""
+    logits = logits.contiguous()
     out = torch.empty_like(logits)
     if out.numel():
         _draw(logits, mask, tau, seed, offset, 1, None, out, "soft")
@@ -113,6 +115,7 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
 
 def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
+    logits = logits.contiguous()
     out = torch.empty_like(logits)
     if out.numel():
         _draw(logits, mask, 1.0, seed, offset, 1, None, out, "hard")
@@ -131,8 +134,21 @@ def hard_with_index(
     return out, found
 
 
-#: Gumbel-Rao's or ReinMax-Rao's gradient from own noise; see ``estimator_gradients.rao_backward``.
-rao_backward = partial(estimator_gradients.rao_backward, noise)
+def rao_backward(
+    grad: Tensor,
+    logits: Tensor,
+    mask: Tensor | None,
+    index: Tensor,
+    tau: float | Tensor,
+    seed: int,
+    offset: int,
+    draws: int,
+    group: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
+    drawn = estimator_gradients.numbered_noise(noise, logits, seed, offset)
+    return estimator_gradients.rao_backward(drawn, grad, logits, mask, index, tau, draws, group, reinmax)
 
 
 def _draw(
@@ -148,25 +164,29 @@ def _draw(
 ) -> None:
     classes = logits.shape[-1]
     rows = logits.numel() // classes
+    logits = logits.contiguous()
     allowed, masked = _mask(mask, logits)
-    programs.draw[(samples * rows,)](
-        logits, allowed, _tau(tau, logits), out if indices is None else indices, out, rows, classes,
-        *_key(seed, offset), MASKED=masked, INDEXED=indices is not None,
-        KIND={"index": 0, "soft": 1, "hard": 2}[kind],
-        DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
-    )  # fmt: skip
+    with _card(logits.device):
+        programs.draw[(samples * rows,)](
+            logits, allowed, _tau(tau, logits), out if indices is None else indices, out, rows, classes,
+            *_key(seed, offset), MASKED=masked, INDEXED=indices is not None,
+            KIND={"index": 0, "soft": 1, "hard": 2}[kind],
+            DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
+        )  # fmt: skip
 
 
 def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
+    y, grad = y.contiguous(), grad.contiguous()
     out = torch.empty_like(y)
     if out.numel():
         classes = y.shape[-1]
-        programs.backward[(y.numel() // classes,)](
-            grad, y, _tau(tau, y), out, classes,
-            LARGEST=torch.finfo(compute_dtype(y.dtype)).max,
-            DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
-        )  # fmt: skip
+        with _card(y.device):
+            programs.backward[(y.numel() // classes,)](
+                grad, y, _tau(tau, y), out, classes,
+                LARGEST=torch.finfo(compute_dtype(y.dtype)).max,
+                DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
+            )  # fmt: skip
     return out
 
 

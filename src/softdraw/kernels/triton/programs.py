@@ -4,11 +4,17 @@
 # mypy: disable-error-code="no-untyped-def,untyped-decorator"
 # ruff: noqa: N803
 
+import os
+
 import triton
 import triton.language as tl
-from triton import knobs
 
-INTERPRETED: bool = bool(knobs.runtime.interpret)
+try:
+    from triton import knobs
+except ImportError:  # before Triton 3.4
+    INTERPRETED: bool = os.environ.get("TRITON_INTERPRET", "0") == "1"
+else:
+    INTERPRETED = bool(knobs.runtime.interpret)
 #: of one type for every key, or each new key might compile anew
 WORDS = ["k0", "k1", "offset_low", "offset_high"]
 
