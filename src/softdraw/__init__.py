@@ -13,7 +13,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from softdraw import functional, kernels, random
-from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax, straight_through
+from softdraw.functional import (
+    gumbel_max,
+    gumbel_sigmoid,
+    gumbel_softmax,
+    gumbel_top_k,
+    relaxed_top_k,
+    soft_sort,
+    straight_through,
+    topk,
+)
 from softdraw.random import Key
 
 if TYPE_CHECKING:
@@ -29,13 +38,17 @@ __all__ = [
     "gumbel_max",
     "gumbel_sigmoid",
     "gumbel_softmax",
+    "gumbel_top_k",
     "integrations",
     "kernels",
     "molecules",
     "nn",
     "random",
+    "relaxed_top_k",
     "schedules",
+    "soft_sort",
     "straight_through",
+    "topk",
 ]
 
 # a room that is not imported above is named here, in the import for type checkers, and in __all__
