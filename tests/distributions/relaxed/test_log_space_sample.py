@@ -153,3 +153,61 @@ def test_only_an_explicit_wish_silences_the_loss():
     silent = D.RelaxedOneHotCategoricalStraightThrough(0.2, logits=torch.zeros(3), validate_args=False)
     assert silent.log_prob(hard) == torch.inf
     assert D.RelaxedOneHotCategorical(0.2, logits=torch.zeros(3)).log_prob(hard) == torch.inf
+
+
+def _assign(z, new):
+    z[:] = new
+
+
+EDITS = {
+    "data": lambda z, new: _assign(z.data, new),
+    "data.copy_": lambda z, new: z.data.copy_(new),
+    "numpy": lambda z, new: _assign(z.detach().numpy(), new.numpy()),
+    "a view of data": lambda z, new: [_assign(row, part) for row, part in zip(z.data, new, strict=True)],
+    "in place": lambda z, new: z.detach().copy_(new),
+}
+CLASSES = [
+    D.RelaxedOneHotCategorical,
+    D.ExpRelaxedCategorical,
+    D.RelaxedBernoulli,
+    D.LogitRelaxedBernoulli,
+    D.HardConcrete,
+    D.RelaxedOneHotCategoricalStraightThrough,
+    D.RelaxedBernoulliStraightThrough,
+]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edited_sample_has_the_density_of_its_new_value(cls, mode, edit, logits):
+    """Inference tensors count no versions and .data and NumPy hide theirs: the old value was answered for."""
+    with mode():
+        soft = cls.__name__.replace("StraightThrough", "")
+        d = cls(0.7, logits=logits.detach(), validate_args=False)
+        new = (
+            getattr(D, soft)(0.7, logits=logits.detach())
+            .rsample((4,), key=sd.Key(1))
+            .as_subclass(torch.Tensor)
+        )
+        new = new.clamp(0.01, 0.99) if cls in (D.RelaxedBernoulli, D.HardConcrete) else new
+        y = d.rsample((4,), key=sd.Key(0))
+        before = d.log_prob(y)
+        EDITS[edit](y, new)
+        assert torch.equal(y.as_subclass(torch.Tensor), new)
+        torch.testing.assert_close(d.log_prob(y), d.log_prob(new.clone()))
+        torch.testing.assert_close(d.log_prob(y[1:].clone()), d.log_prob(new[1:].clone()))
+        assert not torch.allclose(d.log_prob(y), before)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_a_sample_that_was_not_edited_keeps_its_density(cls, mode, logits):
+    logits = torch.cat([logits.detach(), torch.full((1, 3), torch.nan)])
+    d = cls(0.01, logits=logits, validate_args=False)
+    with mode():
+        y, density = d.rsample_and_log_prob((4,), key=sd.Key(0))
+        z = d.rsample((4,), key=sd.Key(0))
+        torch.testing.assert_close(d.log_prob(z), density, equal_nan=True)
+        assert density[:, :4].isfinite().all()
+        assert torch.equal(z[:, :4].as_subclass(torch.Tensor), y[:, :4])

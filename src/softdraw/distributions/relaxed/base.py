@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from softdraw._torch import without_subclass
 from softdraw.arguments import check_floating, read_sample_shape
 from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.log_space_sample import carry, log_space_of
@@ -166,15 +167,30 @@ class Relaxed(Distribution):
                 boundary (only when arguments are validated).
         """
         check_floating("value", value)
-        log_space = log_space_of(value, self._space)
+        carried = log_space_of(value, self._space)
         if self._validate_args:
             self._validate_sample(value)
-        if log_space is None:
-            if self._check_edges:
-                self._check_interior(value)
-            log_space = self._invert(value)
+        log_space = self._inverse(value) if carried is None else self._unless_changed(value, *carried)
         wider = torch.promote_types(compute_dtype(self._dtype), compute_dtype(value.dtype))
         return self._density(log_space).to(wider)
+
+    def _inverse(self, value: Tensor) -> Tensor:
+        if self._check_edges:
+            self._check_interior(value)
+        return self._invert(value)
+
+    def _unless_changed(self, value: Tensor, log_space: Tensor, drawn: Tensor) -> Tensor:
+        """``log_space`` where ``value`` is still what was drawn with it: not all changes are counted."""
+        with without_subclass():
+            value = value.as_subclass(Tensor)
+        if value.device.type == "cpu" and readable(value, drawn):
+            if torch.equal(value, drawn) or bool(_same(value, drawn).all()):
+                return log_space
+            return self._inverse(value)
+        # Elsewhere the answer stays on the device, row by row.
+        same = _same(value, drawn)
+        same = same.all(-1, keepdim=True) if self._event_dims else same
+        return torch.where(same, log_space, self._invert(value))
 
     def _validate_sample(self, value: Tensor) -> None:
         if readable(value, self._scores) and value.numel():
@@ -207,3 +223,7 @@ class Relaxed(Distribution):
 
     def _absent(self, what: str, why: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__name__} has no closed form for its {what}: {why}")
+
+
+def _same(one: Tensor, other: Tensor) -> Tensor:
+    return (one == other) | (one.isnan() & other.isnan())

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -47,6 +47,14 @@ HOW_TO_KEEP = (
 )
 
 
+class Carried(NamedTuple):
+    """What a sample remembers: the log-space value, its own value when it was drawn, and the map between."""
+
+    log_space: Tensor
+    value: Tensor
+    space: str
+
+
 class LogSpaceSample(Tensor):
     """A tensor that remembers the log-space value it was computed from.
 
@@ -54,11 +62,12 @@ class LogSpaceSample(Tensor):
     So a relaxed sample carries ``u`` (unnormalised, in float64 where the device has it) through everything
     that only moves entries or converts them: ``clone``, ``detach``, indexing, ``reshape``, ``stack``, ``to``
     and their kin. Arithmetic gives plain tensors. The value is gone after an in-place change, and after
-    ``requires_grad_()``, which says that the density is to be differentiated in the sample itself.
+    ``requires_grad_()``, which says that the density is to be differentiated in the sample itself. A copy of
+    the sample is kept beside it, because changes through ``.data``, NumPy or in inference mode are not
+    counted: whoever takes up ``u`` compares.
     """
 
-    _log_space: Tensor | None
-    _space: str
+    _carried: Carried | None
     _carried_at: int
 
     @classmethod
@@ -77,19 +86,19 @@ class LogSpaceSample(Tensor):
             result = func(*args, **kwargs)
             if result is (args[0] if args else None):
                 return result
-            twin = _twin(func, args, kwargs, result)
-            if twin is None:
+            moved = _moved(func, args, kwargs, result)
+            if moved is None:
                 return _plain(result)
             if isinstance(result, Tensor):
-                return _wrap(result, *twin)
-            values, space = twin
-            return tuple(_wrap(part, value, space) for part, value in zip(result, values, strict=True))
+                return _wrap(result, moved)
+            parts = zip(result, moved.log_space, moved.value, strict=True)
+            return tuple(_wrap(part, Carried(u, kept, moved.space)) for part, u, kept in parts)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         with without_subclass():
             value = copy.deepcopy(self.as_subclass(_T), memo)
-            twin = _carried(self)
-            return value if twin is None else _wrap(value, copy.deepcopy(twin, memo), self._space)
+            carried = _carried(self)
+            return value if carried is None else _wrap(value, copy.deepcopy(carried, memo))
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A file holds the plain value: whoever loads it need not have softdraw.
@@ -108,37 +117,40 @@ def carry(value: Tensor, log_space: Tensor, space: str) -> Tensor:
     """
     if torch.compiler.is_compiling():
         return value
-    return _wrap(value, log_space, space)
+    return _wrap(value, Carried(log_space, value.detach().clone(), space))
 
 
-def log_space_of(value: Tensor, space: str) -> Tensor | None:
-    """The log-space value that ``value`` carries; None without one of that space, or after a change."""
+def log_space_of(value: Tensor, space: str) -> tuple[Tensor, Tensor] | None:
+    """The log-space value that ``value`` carries, and the value as it was then.
+
+    None without one of that space, or after a change that is known: the caller compares for the others.
+    """
     if torch.compiler.is_compiling() or not isinstance(value, LogSpaceSample):
         return None
     with without_subclass():
-        twin = _carried(value)
-        return twin if twin is not None and value._space == space else None
-
-
-def _carried(value: Any) -> Tensor | None:
-    if not isinstance(value, LogSpaceSample) or getattr(value, "_log_space", None) is None:
+        carried = _carried(value)
+    if carried is None or carried.space != space:
         return None
-    if _version(value) != value._carried_at or (value.is_leaf and value.requires_grad):
+    return carried.log_space, carried.value
+
+
+def _carried(value: Any) -> Carried | None:
+    carried: Carried | None = getattr(value, "_carried", None) if isinstance(value, LogSpaceSample) else None
+    if carried is None or _version(value) != value._carried_at or (value.is_leaf and value.requires_grad):
         return None
-    return value._log_space
+    return carried
 
 
-def _wrap(value: Tensor, twin: Tensor, space: str) -> Tensor:
+def _wrap(value: Tensor, carried: Carried) -> Tensor:
     sample = value.as_subclass(LogSpaceSample)
-    sample._log_space = twin
-    sample._space = space
+    sample._carried = carried
     with without_subclass():
         sample._carried_at = _version(sample)
     return sample
 
 
 def _version(value: Tensor) -> int:
-    # Tensors of inference mode count no versions, and cannot be changed in place outside of it.
+    # Tensors of inference mode count no versions.
     return -1 if value.is_inference() else value._version
 
 
@@ -150,20 +162,25 @@ def _plain(result: Any) -> Any:
     return result
 
 
-def _twin(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
-    """Log-space value and space after ``func``, or None where it has no meaning there."""
+def _moved(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+) -> Carried | None:
+    """What is carried after ``func``, or None where that has no meaning; tuples where the result is one."""
     if not args:
         return None
     if func in _JOIN:
-        twins = [_carried(part) for part in args[0]]
-        spaces = {getattr(part, "_space", None) for part in args[0]}
-        if len(spaces) > 1 or any(twin is None for twin in twins):
+        parts = [_carried(part) for part in args[0]]
+        known = [part for part in parts if part is not None]
+        spaces = {part.space for part in known}
+        if len(known) < len(parts) or len(spaces) != 1:
             return None
-        return func(twins, *args[1:], **kwargs), spaces.pop()
-    if (twin := _carried(args[0])) is None:
+        log_space = func([part.log_space for part in known], *args[1:], **kwargs)
+        return Carried(log_space, func([part.value for part in known], *args[1:], **kwargs), spaces.pop())
+    if (carried := _carried(args[0])) is None:
         return None
+    log_space, value, space = carried
     if func in _CONVERT and isinstance(result, Tensor) and result.is_floating_point():
-        return twin.to(result.device), args[0]._space
+        return Carried(log_space.to(result.device), value.to(result.device, result.dtype), space)
     if func in _LAYOUT:
-        return func(twin, *args[1:], **kwargs), args[0]._space
+        return Carried(func(log_space, *args[1:], **kwargs), func(value, *args[1:], **kwargs), space)
     return None
