@@ -122,3 +122,15 @@ def test_scores_are_against_the_generators_own_data(generator):
     scores = generator.score(generator.train_smiles, fcd=False)
     assert scores.validity == 1
     assert scores.novelty_train == 0
+
+
+def test_the_column_of_a_file_is_asked_for(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes("id;Edukt;Produkt\n1;CCO;CC=O\n2;CO;C=O\n3;*C;C(\n".encode("utf-16"))
+    generator = MoleculeGenerator(**SIZES).fit(file, smiles_column="produkt", steps=1, holdout=0)
+    assert sorted(generator.train_smiles) == ["C=O", "CC=O"]
+    summary = generator.dataset_summary
+    assert summary["reading"] == "SMILES in column 3 'Produkt', separated by semicolons, read as UTF-16"
+    assert summary["dropped"] == {"unreadable": "1 (line 4)"}
+    with pytest.raises(TypeError, match=r"holdout: got 0\.5, expected an int"):
+        MoleculeGenerator(**SIZES).fit(file, smiles_column=2, steps=1, holdout=0.5)

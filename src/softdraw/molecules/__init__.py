@@ -9,7 +9,14 @@ needs it is first touched: the room itself costs nothing and comes with ``from s
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from softdraw.molecules.errors import CheckpointError, DataError, MoleculeError, OutputError, TargetError
+from softdraw.molecules.errors import (
+    CheckpointError,
+    DataError,
+    MoleculeError,
+    OptionError,
+    OutputError,
+    TargetError,
+)
 
 if TYPE_CHECKING:
     from softdraw.molecules.chemistry.property import Property
@@ -22,6 +29,7 @@ __all__ = [
     "DataError",
     "MoleculeError",
     "MoleculeGenerator",
+    "OptionError",
     "OutputError",
     "Property",
     "Scores",

@@ -4,7 +4,7 @@ The command line prints the message of a ``MoleculeError`` without a traceback a
 exception is a defect of softdraw and keeps its traceback.
 """
 
-__all__ = ["CheckpointError", "DataError", "MoleculeError", "OutputError", "TargetError"]
+__all__ = ["CheckpointError", "DataError", "MoleculeError", "OptionError", "OutputError", "TargetError"]
 
 
 class MoleculeError(Exception):
@@ -13,6 +13,10 @@ class MoleculeError(Exception):
 
 class DataError(MoleculeError):
     """The molecules asked for cannot be read: no such file, not text, nothing usable in it, no network."""
+
+
+class OptionError(DataError, ValueError):
+    """An option of how molecules are read will not do: a column, elements, sizes; a ``ValueError`` too."""
 
 
 class CheckpointError(MoleculeError):

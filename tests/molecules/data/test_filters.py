@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules, Usable
-from softdraw.molecules.errors import DataError
+from softdraw.molecules.errors import OptionError
 
 ANY = Rules(elements=None, max_atoms=40, charges=True)
 EMBEDDED = Rules.of(list("CNOF"), 12, charges=False)
@@ -106,11 +106,17 @@ def test_elements_may_be_written_in_several_ways(elements, numbers):
 
 @pytest.mark.parametrize("elements", ["", [], ["Xx"], ["H"], ["C", ""], "CNO", ["*"]])
 def test_what_is_no_element_is_refused(elements):
-    with pytest.raises(DataError, match="elements: got"):
+    with pytest.raises(OptionError, match="elements: got"):
         Rules.of(elements, 9, charges=True)
+
+
+@pytest.mark.parametrize(("name", "value"), [("elements", 6), ("max_atoms", "9"), ("max_atoms", 2.5)])
+def test_what_has_the_wrong_type_is_a_type_error(name, value):
+    with pytest.raises(TypeError, match=f"{name}: got {value!r}, expected"):
+        Rules.of(**{"elements": None, "max_atoms": 9, name: value}, charges=True)
 
 
 @pytest.mark.parametrize("max_atoms", [0, -1, 256])
 def test_a_size_out_of_range_is_refused(max_atoms):
-    with pytest.raises(DataError, match=f"max_atoms: got {max_atoms}, expected 1 to 255"):
+    with pytest.raises(OptionError, match=f"max_atoms: got {max_atoms}, expected 1 to 255"):
         Rules.of(None, max_atoms, charges=True)

@@ -84,6 +84,22 @@ def test_a_known_set_without_a_molecule_is_refused(name, entries):
         score(["CCO"], **{"train": ["CCO"], name: entries})
 
 
+@pytest.mark.parametrize("name", ["samples", "train", "whole", "reference"])
+@pytest.mark.parametrize("value", ["CCO", Path("train.smi"), 5])
+def test_what_is_no_list_is_refused(name, value):
+    """Of text, every letter would be a molecule: a path would be scored without being read."""
+    sets = {"samples": ["CCO"], "train": ["CCO"], name: value}
+    with pytest.raises(TypeError, match=rf"{name}: got .*, expected a list of SMILES"):
+        score(sets.pop("samples"), **sets)
+
+
+def test_molecules_of_rdkit_and_missing_cells_are_taken():
+    entries = [MolFromSmiles("OCC"), " CCN ", None, float("nan"), ""]
+    found = score(entries, train=entries, fcd=False)
+    assert (found.count, found.validity, found.novelty_train) == (5, 0.4, 0)
+    assert canonical_smiles(entries) == ["CCO", "CCN", "", "", ""]
+
+
 def test_hydrogens_and_atom_maps_are_no_difference():
     """What the data reads as one molecule is one molecule to the scores."""
     writings = [r"[H]/N=C(\C)F", "CC(=N)F", "[CH3:1]C(=N)F"]

@@ -1,14 +1,15 @@
 """Which molecules a graph of atoms and bonds can stand for, and why others are left out."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from rdkit import Chem, rdBase
 
+from softdraw.arguments import read_count, wrong_type
 from softdraw.molecules.chemistry.codec import Record, parse_smiles, read_molecule, write_molecule
-from softdraw.molecules.errors import DataError
+from softdraw.molecules.errors import DataError, OptionError
 
 __all__ = ["REASONS", "MoleculeFilter", "Rules", "Usable"]
 
@@ -55,7 +56,8 @@ class Rules:
         """Rules from what a user writes.
 
         Raises:
-            DataError: ``elements`` holds no element, or something else; ``max_atoms`` is not in 1 to 255.
+            OptionError: ``elements`` holds no element, or something else; ``max_atoms`` is not in 1 to 255.
+            TypeError: ``elements`` holds no symbols, or ``max_atoms`` is no int.
 
         Example:
             >>> Rules.of("C, O", 9, charges=False)
@@ -63,12 +65,16 @@ class Rules:
         """
         if isinstance(elements, str):
             elements = elements.replace(",", " ").split()
+        if elements is not None and not isinstance(elements, Iterable):
+            raise wrong_type("elements", elements, "symbols such as C, N, O")
         numbers = None if elements is None else tuple(sorted({_atomic_number(symbol) for symbol in elements}))
         if numbers == ():
-            raise DataError("elements: got none, expected symbols such as C, N, O")
-        if not 1 <= max_atoms <= _MOST_ATOMS:
-            raise DataError(f"max_atoms: got {max_atoms}, expected 1 to {_MOST_ATOMS}")
-        return cls(numbers, max_atoms, charges)
+            raise OptionError("elements: got none, expected symbols such as C, N, O")
+        try:
+            size = read_count("max_atoms", max_atoms, 1, _MOST_ATOMS)
+        except ValueError:
+            raise OptionError(f"max_atoms: got {max_atoms}, expected 1 to {_MOST_ATOMS}") from None
+        return cls(numbers, size, charges)
 
 
 class Usable(NamedTuple):
@@ -172,5 +178,5 @@ def _atomic_number(symbol: str) -> int:
         except RuntimeError:
             number = 0
     if number < 2:
-        raise DataError(f"elements: got {symbol!r}, expected symbols of heavy elements such as C, N, O")
+        raise OptionError(f"elements: got {symbol!r}, expected symbols of heavy elements such as C, N, O")
     return int(number)

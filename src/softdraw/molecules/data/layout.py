@@ -8,7 +8,7 @@ from rdkit import rdBase
 
 from softdraw.arguments import wrong_type
 from softdraw.molecules.chemistry.codec import parse_smiles
-from softdraw.molecules.errors import DataError
+from softdraw.molecules.errors import DataError, OptionError
 
 __all__ = [
     "BLANKS",
@@ -34,7 +34,7 @@ _MOST = 0.5
 """A column is taken for the SMILES by its content if it reads as molecules in this share of the lines."""
 
 
-class ColumnError(DataError):
+class ColumnError(OptionError):
     """A column was asked for that is not there."""
 
 

@@ -19,7 +19,7 @@ from softdraw.molecules.data.files import digest_of, read_rows, reading_of
 from softdraw.molecules.data.layout import ColumnError, Reading
 from softdraw.molecules.errors import DataError
 
-__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "has_column", "open_source"]
+__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "as_smiles", "has_column", "open_source"]
 
 QM9_URL = "https://ndownloader.figshare.com/files/3195389"
 """QM9 as Ramakrishnan et al. published it: 133,885 ``.xyz`` files (doi 10.6084/m9.figshare.c.978904)."""
@@ -84,7 +84,7 @@ def open_source(
     if isinstance(source, str | os.PathLike):
         return _SETS[os.fspath(source)]()
     try:
-        smiles = [_written(entry) for entry in source]
+        smiles = [as_smiles(entry) for entry in source]
     except TypeError:
         raise DataError(
             f"source: got {type(source).__name__}, expected 'chemicals', 'qm9', a path or a list of SMILES"
@@ -119,11 +119,16 @@ def _file(name: str, smiles_column: str | int | None) -> Source:
     )
 
 
-def _written(entry: Any) -> str:
-    """A molecule of a list as SMILES; what is neither text nor a molecule of RDKit is none."""
+def as_smiles(entry: Any) -> str:
+    """An entry of a list as SMILES: what is neither text nor a molecule of RDKit is none.
+
+    Example:
+        >>> as_smiles(" CCO "), as_smiles(Chem.MolFromSmiles("OCC")), as_smiles(float("nan"))
+        ('CCO', 'CCO', '')
+    """
     if isinstance(entry, Chem.Mol):
         return Chem.MolToSmiles(entry)
-    return entry if isinstance(entry, str) else ""
+    return entry.strip() if isinstance(entry, str) else ""
 
 
 def _listed(smiles: Sequence[str]) -> Source:
@@ -133,7 +138,7 @@ def _listed(smiles: Sequence[str]) -> Source:
     return Source(
         f"{len(smiles)} SMILES",
         digest.hexdigest(),
-        lambda: iter([(number, entry.strip()) for number, entry in enumerate(smiles, 1)]),
+        lambda: iter(enumerate(smiles, 1)),
     )
 
 

@@ -4,17 +4,19 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
+from softdraw.arguments import wrong_type
 from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
 from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
+from softdraw.molecules.data.sources import as_smiles
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
 __all__ = ["INVALID", "Scores", "canonical_smiles", "read_sample", "score", "score_file"]
@@ -94,7 +96,7 @@ def canonical_smiles(smiles: Iterable[str | None]) -> list[str]:
         >>> canonical_smiles(["OCC", "C1CC", "CC.O", "", "N[C@@H](C)C(=O)O"])
         ['CCO', '', '', '', 'CC(N)C(=O)O']
     """
-    return [entry[0] if entry else "" for entry in _valid(smiles)]
+    return [entry[0] if entry else "" for entry in _valid(_listed("smiles", smiles))]
 
 
 def score(
@@ -114,7 +116,7 @@ def score(
     molecule), which is found out from 200 entries, evenly spaced.
 
     Args:
-        samples: SMILES, ``""`` where a graph is no molecule.
+        samples: SMILES or molecules of RDKit; ``""`` or anything else where a graph is no molecule.
         train: SMILES that the generator learned from.
         whole: SMILES of the whole data set, if it is larger.
         reference: SMILES to compare distributions with, best held out from training; without it those scores
@@ -131,12 +133,14 @@ def score(
     Raises:
         ValueError: ``reference`` holds fewer than two valid molecules, or ``train`` or ``whole`` has
             entries of which none is valid: everything would be new.
+        TypeError: one of them is text (of which every letter would be a molecule), or no list.
 
     Example:
         >>> scores = score(["CCO", "OCC", "CCN", "C1CC"], train=["CCO"])
         >>> scores.validity, round(scores.uniqueness, 3), scores.novelty_train, scores.valid_unique_novel
         (0.75, 0.667, 0.5, 0.25)
     """
+    samples = _listed("samples", samples)
     valid = [pair for pair in _valid(samples) if pair is not None]
     smiles = [pair[0] for pair in valid]
     unique = set(smiles)
@@ -149,7 +153,7 @@ def score(
         ("fcd", "atom_types", "bond_orders", "ring_sizes", *COMPARED_PROPERTIES)
     )
     if reference is not None and valid:
-        known = _reference(tuple(reference), seed)
+        known = _reference(tuple(_listed("reference", reference)), seed)
         drawn_composition = composition(pair[1] for pair in valid)
         compared["atom_types"] = total_variation(drawn_composition.atom_types, known.composition.atom_types)
         compared["bond_orders"] = total_variation(
@@ -257,8 +261,15 @@ def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
     return "several fragments" if "." in canonical else (canonical, mol)
 
 
+def _listed(name: str, smiles: Iterable[Any]) -> list[str]:
+    """SMILES of a list; text is refused, of which every letter would be a molecule."""
+    if isinstance(smiles, str | bytes | os.PathLike) or not isinstance(smiles, Iterable):
+        raise wrong_type(name, smiles, "a list of SMILES; those of a file: scoring.molecule_sets.read_set")
+    return [as_smiles(entry) for entry in smiles]
+
+
 def _known(name: str, smiles: Collection[str]) -> set[str]:
-    listed = list(smiles)
+    listed = _listed(name, smiles)
     probe = listed[:: max(1, len(listed) // 200)]
     known = set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed))
     if listed and not known - {""}:
