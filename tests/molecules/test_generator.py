@@ -126,11 +126,12 @@ def test_scores_are_against_the_generators_own_data(generator):
 
 def test_the_column_of_a_file_is_asked_for(tmp_path):
     file = tmp_path / "a.csv"
-    file.write_bytes("id;Edukt;Produkt\n1;CCO;CC=O\n2;CO;C=O\n3;*C;C(\n".encode("utf-16"))
+    rows = [f"{n};{'C' * n}O;{'C' * n}=O" for n in range(1, 6)]
+    file.write_bytes("\n".join(["id;Edukt;Produkt", *rows, "6;*C;C("]).encode("utf-16"))
     generator = MoleculeGenerator(**SIZES).fit(file, smiles_column="produkt", steps=1, holdout=0)
-    assert sorted(generator.train_smiles) == ["C=O", "CC=O"]
+    assert set(generator.train_smiles) == {"C=O", "CC=O", "CCC=O", "CCCC=O", "CCCCC=O"}
     summary = generator.dataset_summary
     assert summary["reading"] == "SMILES in column 3 'Produkt', separated by semicolons, read as UTF-16"
-    assert summary["dropped"] == {"unreadable": "1 (line 4)"}
+    assert summary["dropped"] == {"unreadable": "1 (line 7)"}
     with pytest.raises(TypeError, match=r"holdout: got 0\.5, expected an int"):
         MoleculeGenerator(**SIZES).fit(file, smiles_column=2, steps=1, holdout=0.5)
