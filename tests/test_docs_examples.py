@@ -90,9 +90,9 @@ def test_every_fence_is_found():
     assert {block.language for block in BLOCKS} <= LANGUAGES
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if b.skipped is not None], ids=name_of)
-def test_a_block_that_does_not_run_says_why(block):
-    assert len(block.skipped) > 15
+def test_a_block_that_does_not_run_says_why():
+    for block in BLOCKS:
+        assert block.skipped is None or len(block.skipped) > 15, name_of(block)
 
 
 @pytest.fixture
