@@ -16,6 +16,7 @@ from softdraw import functional, kernels, random
 from softdraw.functional import (
     gumbel_max,
     gumbel_sigmoid,
+    gumbel_sinkhorn,
     gumbel_softmax,
     gumbel_top_k,
     relaxed_top_k,
@@ -37,6 +38,7 @@ __all__ = [
     "functional",
     "gumbel_max",
     "gumbel_sigmoid",
+    "gumbel_sinkhorn",
     "gumbel_softmax",
     "gumbel_top_k",
     "integrations",

@@ -158,7 +158,7 @@ def test_sinkhorn_is_the_iteration_in_log_space(loops, n, tau):
     for _ in range(25):
         expected = expected - expected.logsumexp(-1, keepdim=True)
         expected = expected - expected.logsumexp(-2, keepdim=True)
-    y, u, v, error, steps = loops.sinkhorn(x, 25, -1.0)
+    y, u, v, error, steps = loops.sinkhorn(x, torch.ones(10, n, dtype=WIDE), 25, -1.0)
     torch.testing.assert_close(y, expected.exp(), rtol=0, atol=1e-12)
     torch.testing.assert_close((x + u.unsqueeze(-1) + v.unsqueeze(-2)).exp(), y, rtol=0, atol=1e-11)
     torch.testing.assert_close(error, (y.sum(-1) - 1).abs().amax(-1), rtol=0, atol=1e-12)
@@ -168,15 +168,17 @@ def test_sinkhorn_is_the_iteration_in_log_space(loops, n, tau):
 def test_sinkhorn_stops_at_its_tolerance_with_padding_and_a_row_for_many(loops):
     x = normal(5, 4, 6)
     x[:, 3] = 0.0  # stands for three rows
-    y, _, _, error, steps = loops.sinkhorn(x, 1000, 1e-9, 3)
-    torch.testing.assert_close(y.sum(-1), torch.tensor([1.0, 1.0, 1.0, 3.0], dtype=WIDE).expand(5, 4))
+    masses = torch.tensor([1.0, 1.0, 1.0, 3.0], dtype=WIDE).repeat(5, 1)
+    y, _, _, error, steps = loops.sinkhorn(x, masses, 1000, 1e-9)
+    torch.testing.assert_close(y.sum(-1), masses)
     torch.testing.assert_close(y.sum(-2), torch.ones(5, 6, dtype=WIDE))
     assert (error <= 1e-9).all()
     assert (steps < 1000).all()
     x = normal(5, 4, 4)
-    x[:, 3], x[:, :, 3] = -math.inf, -math.inf
-    y, *_ = loops.sinkhorn(x, 1000, 1e-9)
-    inner, *_ = loops.sinkhorn(x[:, :3, :3].contiguous(), 1000, 1e-9)
+    x[:, :, 3] = -math.inf
+    masses[:, 3] = 0.0
+    y, *_ = loops.sinkhorn(x, masses, 1000, 1e-9)
+    inner, *_ = loops.sinkhorn(x[:, :3, :3].contiguous(), masses[:, :3].contiguous(), 1000, 1e-9)
     torch.testing.assert_close(y[:, :3, :3], inner)
     assert not y[:, 3].any()
     assert not y[:, :, 3].any()

@@ -122,15 +122,15 @@ def entropic_backward(grad: Tensor, y: Tensor, tau: Tensor) -> Tensor:
 
 
 def sinkhorn(
-    x: Tensor, most: int, tolerance: float, last_mass: int = 1
+    x: Tensor, masses: Tensor, most: int, tolerance: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """exp(x_ij + u_i + v_j) whose columns sum to 1 and whose rows do so within ``tolerance``.
+    """exp(x_ij + u_i + v_j) whose columns sum to 1 and whose rows sum to their masses within ``tolerance``.
 
     Args:
-        x: ``[rows, n, m]``, ``-inf`` where an entry is 0. Rows and columns with nothing else are padding.
+        x: ``[rows, n, m]``, ``-inf`` where an entry is 0. A column with nothing else is padding.
+        masses: ``[rows, n]``; 0 for a row of padding, whatever it holds.
         most: the number of iterations (of rows, then columns) at the most.
         tolerance: the error of a row's sum at which they end.
-        last_mass: the sum of the last row, where it stands for several.
 
     Returns:
         The matrices ``[rows, n, m]``, u ``[rows, n]``, v ``[rows, m]``, the errors ``[rows]``, and the
@@ -138,16 +138,15 @@ def sinkhorn(
     """
     rows, n, m = x.shape
     out, more, value = _new(rows, n, m), _new(rows, n + m + 1), _new(rows)
-    work = n * m * max(1, min(most, 64))
     _run(
         _SINKHORN,
         x,
         n,
-        work,
+        n * m * max(1, min(most, 64)),
         size=m,
-        samples=last_mass,
         most=most,
         tolerance=tolerance,
+        other=masses,
         value=value,
         out=out,
         more=more,

@@ -8,23 +8,20 @@
 struct matrix {
     int64_t n, m, stride;
     double *x, *k, *u, *v, *a, *b;
+    const double *mass; /* of each row */
 };
 
-INLINE double mass_of(const struct structure *s, int64_t i) {
-    return s->samples > 1 && i == s->items - 1 ? (double)s->samples : 1.0;
-}
-
 /* u_i = log(mass_i) - log sum_j exp(x_ij + v_j); rows and columns without an entry keep 0. */
-static void log_rows(const struct structure *s, const struct matrix *t) {
+static void log_rows(const struct matrix *t) {
     for (int64_t i = 0; i < t->n; i++) {
         const double *row = t->x + i * t->stride;
         vd top = all(LOG_ZERO), sum = (vd){0};
         for (int64_t j = 0; j < t->stride; j += WIDTH) top = upper(top, load(row + j) + load(t->v + j));
         double best = LOG_ZERO;
         for (int lane = 0; lane < WIDTH; lane++) best = fmax(best, top[lane]);
-        if (best <= NOTHING) continue;
+        if (best <= NOTHING || t->mass[i] <= 0) continue;
         for (int64_t j = 0; j < t->stride; j += WIDTH) sum += exp_of(load(row + j) + load(t->v + j) - best);
-        t->u[i] = log(mass_of(s, i)) - best - log(sum_of(sum));
+        t->u[i] = log(t->mass[i]) - best - log(sum_of(sum));
     }
 }
 static void log_columns(const struct matrix *t) {
@@ -55,8 +52,7 @@ static int64_t plain_steps(const struct structure *s, const struct matrix *t, in
     for (;;) {
         double worst = 0;
         for (int64_t i = 0; i < t->n; i++) {
-            const double sum = row_sum(t, i), goal = mass_of(s, i);
-            if (t->u[i] == 0 && sum == 0) continue; /* a row of padding */
+            const double sum = row_sum(t, i), goal = t->mass[i];
             worst = fmax(worst, fabs(t->a[i] * sum - goal));
             t->k[i * t->stride + t->stride - 1] = 0;
             t->x[i * t->stride + t->stride - 1] = sum; /* beside the matrix, where nothing reads it */
@@ -65,7 +61,7 @@ static int64_t plain_steps(const struct structure *s, const struct matrix *t, in
         if (worst <= s->tolerance || done == most) return done;
         for (int64_t i = 0; i < t->n; i++) {
             const double sum = t->x[i * t->stride + t->stride - 1];
-            if (sum > 1e-250 && sum < 1e250) t->a[i] = mass_of(s, i) / sum;
+            if (sum > 1e-250 && sum < 1e250) t->a[i] = t->mass[i] / sum;
         }
         for (int64_t j = 0; j < t->stride; j += WIDTH) {
             vd sum = (vd){0};
@@ -76,22 +72,24 @@ static int64_t plain_steps(const struct structure *s, const struct matrix *t, in
     }
 }
 
-/* x `logits` [rows, n, m] in; out [rows, n, m]: the plan; more [rows, n + m + 1]: potentials and the number of iterations;
-   value: the largest error of a row's sum, columns being exact. The last row's mass is `samples`, the others' 1. */
+/* x `logits` [rows, n, m] and the masses of their rows `other` [rows, n] in; out [rows, n, m]: the plan; more
+   [rows, n + m + 1]: potentials and the number of iterations; value: the largest error of a row's sum, columns being exact.
+   A row of mass 0 is taken for empty. */
 static int sinkhorn(const struct structure *s, int64_t begin, int64_t end) {
     const int64_t n = s->items, m = s->size, stride = PADDED(m + 1);
     double *memory = malloc((size_t)(2 * n * stride + 2 * n + 2 * stride) * sizeof(double));
     if (!memory) return -1;
-    const struct matrix t = {n, m, stride, memory, memory + n * stride, memory + 2 * n * stride + 2 * stride,
-                             memory + 2 * n * stride, memory + 2 * n * stride + 2 * stride + n,
-                             memory + 2 * n * stride + stride};
+    struct matrix t = {n, m, stride, memory, memory + n * stride, memory + 2 * n * stride + 2 * stride,
+                       memory + 2 * n * stride, memory + 2 * n * stride + 2 * stride + n,
+                       memory + 2 * n * stride + stride, NULL};
     for (int64_t r = begin; r < end; r++) {
         const double *logits = s->logits + r * n * m;
         double *out = s->out + r * n * m, *more = s->more + r * (n + m + 1), error = INFINITY;
         int bad = 0;
         for (int64_t i = 0; i < n * stride; i++) t.x[i] = LOG_ZERO;
+        t.mass = s->other + r * n;
         for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < m; j++) {
+            for (int64_t j = 0; j < m && t.mass[i] > 0; j++) {
                 const double x = logits[i * m + j];
                 bad |= !(x < 1e290);
                 if (x > NOTHING) t.x[i * stride + j] = x;
@@ -101,7 +99,7 @@ static int sinkhorn(const struct structure *s, int64_t begin, int64_t end) {
         int64_t steps = 0;
         while (!bad) {
             for (int64_t i = 0; i < n; i++) t.x[i * stride + stride - 1] = LOG_ZERO;
-            if (steps < s->most) log_rows(s, &t), log_columns(&t), steps++;
+            if (steps < s->most) log_rows(&t), log_columns(&t), steps++;
             plan(&t);
             const int64_t left = s->most - steps;
             steps += plain_steps(s, &t, left < PLAIN_STEPS ? left : PLAIN_STEPS, &error);

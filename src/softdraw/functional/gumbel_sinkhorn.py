@@ -1,0 +1,193 @@
+"""``gumbel_sinkhorn``: relaxed or straight-through matchings of perturbed scores."""
+
+import warnings
+from typing import Literal, overload
+
+import torch
+from torch import Tensor
+
+from softdraw.arguments import (
+    check_floating,
+    read_count,
+    read_mask,
+    read_noise,
+    read_number,
+    read_tau,
+    wrong_value,
+)
+from softdraw.functional.straight_through import straight_through
+from softdraw.kernels import matching
+from softdraw.kernels.fast_path import is_plain
+from softdraw.random import Key, source
+
+__all__ = ["gumbel_sinkhorn", "sinkhorn_limit"]
+
+#: scores are not told apart beyond this many units of tau below the best one of their matrix
+_FAR = 1e8
+
+
+@overload
+def gumbel_sinkhorn(
+    scores: Tensor,
+    tau: float | Tensor = ...,
+    hard: bool = ...,
+    *,
+    tolerance: float = ...,
+    max_iterations: int = ...,
+    mask: Tensor | None = ...,
+    key: Key | None = ...,
+    generator: torch.Generator | None = ...,
+    noise: Tensor | None = ...,
+    return_error: Literal[False] = ...,
+) -> Tensor: ...
+@overload
+def gumbel_sinkhorn(
+    scores: Tensor,
+    tau: float | Tensor = ...,
+    hard: bool = ...,
+    *,
+    tolerance: float = ...,
+    max_iterations: int = ...,
+    mask: Tensor | None = ...,
+    key: Key | None = ...,
+    generator: torch.Generator | None = ...,
+    noise: Tensor | None = ...,
+    return_error: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def gumbel_sinkhorn(
+    scores: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    *,
+    tolerance: float = 1e-3,
+    max_iterations: int = 10_000,
+    mask: Tensor | None = None,
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    noise: Tensor | None = None,
+    return_error: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The doubly stochastic matrix exp((scores + Gumbel noise) / tau + u_i + v_j), or the best matching.
+
+    Rows and columns are normalised in turn, in log space, until the sum of each row is within ``tolerance``
+    of what it should be; the columns then are exact. A fixed number of iterations is not enough: 20 leave
+    rows that are off by a third for 50 x 50 scores at tau 0.1. The gradient is that of the limit, found by a
+    linear system, so that memory does not grow with the iterations. **The noise does not make the result a
+    sample of a law with a density**: as tau tends to 0 it becomes the best matching of perturbed scores,
+    which is not a draw with probability proportional to exp(sum of scores).
+
+    Args:
+        scores: ``[*batch, n, m]``, of any floating dtype; ``-inf`` is a pair that is not allowed.
+        tau: the temperature: a number, a 0-dim tensor, or one for each matrix, in a shape that broadcasts to
+            ``batch``. 0 gives the best matching without gradient.
+        hard: the best matching of the perturbed scores, with the gradient of the soft one; needs SciPy.
+        tolerance: the largest error of a row's sum.
+        max_iterations: where to give up. Then the error is larger, and in eager mode there is a warning.
+        mask: boolean, broadcastable to the scores, False where a pair is not allowed. Rows and columns
+            without an allowed pair are padding: they stay zero, and the others are matched as if alone.
+        key: the name of the noise, one number for each pair; the last dim counts as class.
+        generator: a source of a fresh key. Without any source, torch's default generator is one.
+        noise: the caller's own noise, broadcastable to the scores; gradients reach it. Zeros give Sinkhorn's
+            matrix of the scores themselves.
+        return_error: also return the largest error of a row's sum, ``[*batch]``.
+
+    Returns:
+        ``[*batch, n, m]`` in the dtype of the scores. Each row sums to 1 and each column to at most 1, or
+        the other way round where there are fewer columns. Gradients reach scores, tau and noise. NaN or
+        ``+inf`` in an allowed pair makes a matrix NaN.
+
+    Raises:
+        TypeError: ``scores`` or ``noise`` is not floating, ``mask`` not boolean, or ``key`` no ``Key``.
+        ValueError: fewer than two dims, a ``tau`` that is negative, NaN or does not fit, a ``mask`` or
+            ``noise`` that does not broadcast, or more than one of key, generator and noise.
+        ImportError: SciPy is not installed, and the best matching is asked for.
+
+    Example:
+        >>> import softdraw as sd, torch
+        >>> scores = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]], requires_grad=True)
+        >>> y, error = sd.gumbel_sinkhorn(scores, tau=0.5, key=sd.Key(0), return_error=True)
+        >>> bool(error <= 1e-3), bool((y.sum(-1) - 1).abs().max() <= 1e-3), bool(y.sum(-2).max() <= 1.001)
+        (True, True, True)
+        >>> sd.gumbel_sinkhorn(scores, hard=True, noise=torch.zeros(2, 3)).detach()
+        tensor([[1., 0., 0.],
+                [0., 1., 0.]])
+
+    Reference:
+        Mena, Belanger, Linderman, Snoek, "Learning latent permutations with Gumbel-Sinkhorn networks",
+        ICLR 2018, equation 7; Sinkhorn, Knopp, "Concerning nonnegative matrices and doubly stochastic
+        matrices", 1967. The gradient: Eisenberger et al., "A unified framework for implicit Sinkhorn
+        differentiation", CVPR 2022.
+    """
+    check_floating("scores", scores)
+    if scores.dim() < 2 or 0 in scores.shape[-2:]:
+        raise wrong_value("scores", scores, "shape [*batch, n, m] with n and m of 1 or more")
+    tolerance = read_number("tolerance", tolerance, above=0.0)
+    max_iterations = read_count("max_iterations", max_iterations, 1)
+    if key is not None or generator is not None or noise is not None:
+        source.one_source(key, generator, noise)
+    eager = is_plain(scores)
+    tau = read_tau(tau, scores.flatten(-2), eager=eager)
+    allowed = scores.detach() != -torch.inf
+    mask = read_mask(mask, scores)
+    if mask is not None:
+        allowed = allowed & mask
+    if noise is None:
+        noise = source.noise("gumbel", scores, 1, key, generator, eager)[0]
+    else:
+        noise = read_noise(noise, scores.shape, scores)
+    z = torch.where(allowed, scores.to(noise.dtype) + noise, 0.0)
+    best = None
+    cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), tau == 0, device=scores.device)
+    # Outside eager mode temperatures are not read, and one that is a tensor is taken to be positive.
+    if hard or (bool(cold.any()) if eager or not isinstance(tau, Tensor) else False):
+        best = matching.assignment(torch.where(allowed, z.detach(), -torch.inf))
+    y, error = sinkhorn_limit(z, allowed, tau, tolerance, max_iterations)
+    if best is not None:
+        y = torch.where(cold[..., None, None], best, y)
+        error = torch.where(cold, 0.0, error)
+    if eager and bool((error > tolerance).any()):
+        warnings.warn(
+            f"gumbel_sinkhorn: rows are off by up to {float(error.detach().max()):.2g} after "
+            f"{max_iterations} iterations, more than tolerance={tolerance:g}; raise tau or max_iterations",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    result = (y if best is None or not hard else straight_through(best.to(y.dtype), y)).to(scores.dtype)
+    return (result, error) if return_error else result
+
+
+def sinkhorn_limit(
+    z: Tensor, allowed: Tensor, tau: float | Tensor, tolerance: float, max_iterations: int
+) -> tuple[Tensor, Tensor]:
+    """Sinkhorn's matrix of ``z / tau`` and its largest error of a row's sum.
+
+    Args:
+        z: ``[*batch, n, m]``, finite, 0 where not allowed.
+        allowed: boolean, in the shape of z.
+        tau: a positive number, or one for each matrix in a shape that broadcasts to ``batch``.
+        tolerance: where to stop.
+        max_iterations: where to stop at the latest.
+    """
+    wide = torch.float32 if z.device.type == "mps" else torch.float64
+    if z.shape[-2] > z.shape[-1]:
+        y, error = sinkhorn_limit(z.mT, allowed.mT, tau, tolerance, max_iterations)
+        return y.mT, error
+    x = z.to(wide)
+    column = tau.reshape(*tau.shape, 1, 1) if isinstance(tau, Tensor) else torch.full((), tau, dtype=wide)
+    rate = column.to(x.device, wide).clamp(min=1e-30)
+    top = torch.where(allowed, x.detach(), -torch.inf).amax((-2, -1), keepdim=True)
+    top = torch.where(torch.isfinite(top), top, 0.0)
+    x = torch.maximum(x - top, -_FAR * rate.detach())
+    x = torch.where(torch.isfinite(rate), x / torch.where(torch.isfinite(rate), rate, 1.0), 0.0)
+    bad = (allowed & ~torch.isfinite(z.detach())).flatten(-2).any(-1)
+    x = torch.where(allowed, x, -torch.inf)
+    rows, columns = allowed.any(-1).to(wide), allowed.any(-2)
+    # Columns that no row takes go to one more row, which stands for all that are missing.
+    missing = columns.sum(-1).to(wide) - rows.sum(-1)
+    few = missing < 0  # more rows than columns beneath a mask: every row has a share of what there is
+    share = torch.where(few, columns.sum(-1).to(wide) / rows.sum(-1).clamp(min=1.0), 1.0)
+    masses = torch.cat((rows * share.unsqueeze(-1), missing.clamp(min=0.0).unsqueeze(-1)), -1)
+    rest = torch.where(columns, 0.0, -torch.inf).to(wide).unsqueeze(-2)
+    y, error, _ = matching.sinkhorn(torch.cat((x, rest), -2), masses, max_iterations, tolerance)
+    y = torch.where(bad[..., None, None], torch.nan, y[..., :-1, :])
+    return y.to(z.dtype), torch.where(bad, torch.nan, error).to(z.dtype)

@@ -1,0 +1,45 @@
+import math
+
+import pytest
+import torch
+
+from softdraw.kernels import matching
+
+WIDE = torch.float64
+
+
+def normal(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=WIDE)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, WIDE])
+def test_plain_pytorch_and_the_kernel_agree(dtype, monkeypatch):
+    """What runs without the native extension, and on other devices."""
+    x = normal(6, 4, 5).to(dtype)
+    x[0, 1, 2] = -math.inf
+    x[1, 3], x[1, :, 4] = -math.inf, -math.inf
+    x[2, 0, 0] = math.nan
+    masses = torch.tensor([1.0, 1.0, 1.0, 2.0], dtype=dtype).repeat(6, 1)
+    masses[1, 3] = 0.0
+    for most, tolerance in ((7, 1e-12), (500, 1e-3)):
+        fused = matching.sinkhorn(x, masses, most, tolerance)
+        with monkeypatch.context() as patch:
+            patch.setattr(matching, "_native", lambda: None)
+            plain = matching.sinkhorn(x, masses, most, tolerance)
+        for one, two in zip(fused[:2], plain[:2], strict=True):
+            torch.testing.assert_close(
+                one, two, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12, equal_nan=True
+            )
+
+
+def test_operators_keep_the_rules_of_torch():
+    x, masses = normal(2, 3, 3).requires_grad_(), torch.ones(2, 3, dtype=WIDE)
+    torch.library.opcheck(torch.ops.softdraw.sinkhorn.default, (x, masses, 1000, 1e-9))
+    torch.library.opcheck(torch.ops.softdraw.assignment.default, (x.detach(),))
+
+
+def test_assignment_takes_as_many_allowed_pairs_as_there_are():
+    nothing = -math.inf
+    scores = torch.tensor([[5.0, 4.0, nothing], [5.0, nothing, nothing], [nothing, nothing, nothing]])
+    assert matching.assignment(scores).tolist() == [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert matching.assignment(torch.full((2, 2), nothing)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
