@@ -51,13 +51,23 @@ def test_budgets(given_, fit, steer):
         ({"minutes": float("nan")}, "minutes: got nan"),
         ({"minutes": 2, "steer_minutes": 2}, "steer_minutes: got 2"),
         ({"steer_minutes": -1, "steps": 1}, "steer_minutes: got -1"),
-        ({"steps": 0}, "steps: got 0, expected at least 1"),
+        ({"steps": 0}, "steps: got 0, expected an int >= 1"),
         ({"samples": 0}, "samples: got 0"),
         ({"max_atoms": -1}, "max_atoms: got -1"),
     ],
 )
 def test_mistakes_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
+        RunOptions(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"minutes": "1"}, {"steps": 2.5}, {"samples": "many"}, {"devices": True}, {"steer_minutes": [1]}],
+)
+def test_a_wrong_type_is_a_type_error(wrong):
+    (name,) = wrong
+    with pytest.raises(TypeError, match=f"{name}: got .*, expected"):
         RunOptions(**wrong)
 
 

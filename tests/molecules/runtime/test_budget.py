@@ -24,3 +24,12 @@ def test_progress_counts_what_the_budget_counts():
     assert Budget(minutes=1).progress(10**9, 30.0) == 0.5
     assert str(Budget(steps=10)) == "10 steps"
     assert str(Budget(minutes=0.5)) == "0.5 minutes"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [({"minutes": "1"}, "minutes"), ({"steps": 2.5}, "steps"), ({"steps": "3"}, "steps")],
+)
+def test_a_budget_of_a_wrong_type_is_a_type_error(arguments, name):
+    with pytest.raises(TypeError, match=f"{name}: got .*, expected"):
+        Budget(**arguments)

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.errors import MoleculeError, TargetError
 from softdraw.molecules.steering.targets import Target, default_target, distance, parse_target, targets_from
 
@@ -105,3 +106,35 @@ def test_nan_stays_nan():
 def test_a_property_that_does_not_vary_is_refused(mean, std):
     with pytest.raises(TargetError, match="logp: the data has mean"):
         distance(np.zeros(1), Target("logp", 1.0), mean, std)
+
+
+def rings(mol):
+    return mol.GetRingInfo().NumRings()
+
+
+@pytest.mark.parametrize("name", ["qed", "QED", "Qed"])
+def test_case_does_not_matter_in_the_name_of_a_property(name):
+    expected = [Target("qed", "max")]
+    assert targets_from({name: "max"}) == targets_from(f"{name}=MAX") == [Target(name, "Max")] == expected
+
+
+def test_a_function_is_a_target():
+    (target,) = targets_from({rings: (2, 0.5)})
+    assert (target.property, target.goal, target.weight) == (f"{__name__}:rings", 2.0, 0.5)
+    assert target.record.label == "rings"
+    assert target == Target(rings, 2, 0.5)
+    assert target != Target(len, 2, 0.5)
+    assert str(target) == f"{__name__}:rings=2@0.5"
+    two = targets_from([Target(rings, "max"), "qed=max"])
+    assert [one.record.name for one in two] == [f"{__name__}:rings", "qed"]
+    with pytest.raises(TargetError, match="comes 2 times"):
+        targets_from([Target(lambda mol: 1, 1), Target(lambda mol: 2, 1)])
+    named = targets_from({Property("a", compute=len): 1, Property("b", compute=len): 2})
+    assert [one.property for one in named] == ["a", "b"]
+
+
+def test_a_property_of_ones_own_does_not_take_the_name_of_another():
+    with pytest.raises(TargetError, match="one of your own called 'logp', expected another name"):
+        Target(Property("logp", compute=len), 1)
+    with pytest.raises(TargetError, match="got 3"):
+        targets_from({3: 1.0})

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
 
@@ -35,6 +37,8 @@ def generator_in(folder: Path, stage: str | None) -> "MoleculeGenerator":
     models = {"fitted": run.fitted, "steered": run.steered}
     if stage is None:
         stage = "steered" if run.steered.is_dir() else "fitted"
+        if stage == "fitted" and "steer" in run.stages:
+            typer.echo(f"{folder}: its steering has not ended; this is the fitted model", err=True)
     if not models[stage].is_dir():
         raise CheckpointError(f"{folder}: holds no {stage} model yet")
     return MoleculeGenerator.load(models[stage])

@@ -1,13 +1,16 @@
 """What a run is asked to do, as it stands in its configuration."""
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from softdraw.arguments import read_count, read_number
 from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.runtime.budget import read_minutes
 from softdraw.molecules.steering.targets import targets_from
 
 __all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
@@ -44,6 +47,7 @@ class RunOptions:
         strategy: how they work together, as Lightning names it.
 
     Raises:
+        TypeError: a number is none.
         ValueError: a number is out of its range, or minutes and steps are both given.
 
     Example:
@@ -79,16 +83,14 @@ class RunOptions:
             one, other = getattr(self, first), getattr(self, second)
             if one is not None and other is not None:
                 raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
-        if self.minutes is not None and not 0 < self.minutes < float("inf"):
-            raise ValueError(f"minutes: got {self.minutes}, expected a positive number")
-        if self.steer_minutes is not None and not 0 <= self.steer_minutes < (self.minutes or float("inf")):
-            raise ValueError(
-                f"steer_minutes: got {self.steer_minutes}, expected a number from 0 and below minutes"
-            )
+        if self.minutes is not None:
+            read_minutes("minutes", self.minutes)
+        if self.steer_minutes is not None:
+            read_number("steer_minutes", self.steer_minutes, least=0.0, below=self.minutes or math.inf)
         for name in ("steps", "steer_steps", "samples", "devices", "max_atoms"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: got {value}, expected at least 1")
+            if value is not None:
+                read_count(name, value, 1)
 
     @property
     def fit_budget(self) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
-from softdraw.arguments import read_count, read_number
+from softdraw.arguments import read_count, wrong_type, wrong_value
 
-__all__ = ["CHECKPOINT_SECONDS", "Budget"]
+__all__ = ["CHECKPOINT_SECONDS", "Budget", "read_minutes"]
 
 CHECKPOINT_SECONDS = 20.0
 """Work between two checkpoints of a stage: what a killed process loses at most."""
@@ -39,7 +40,7 @@ class Budget:
                 f"minutes, steps: got {self.minutes} and {self.steps}, expected exactly one of them"
             )
         if self.minutes is not None:
-            read_number("minutes", self.minutes, above=0.0, below=math.inf)
+            read_minutes("minutes", self.minutes)
         if self.steps is not None:
             object.__setattr__(self, "steps", read_count("steps", self.steps, 1))
 
@@ -51,3 +52,22 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self.steps} steps" if self.steps is not None else f"{self.minutes:g} minutes"
+
+
+def read_minutes(name: str, value: object) -> float:
+    """Minutes of wall time.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not positive, or infinite.
+
+    Example:
+        >>> read_minutes("minutes", 0.5)
+        0.5
+    """
+    expected = "a positive number"
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise wrong_type(name, value, expected)
+    if not 0 < float(value) < math.inf:
+        raise wrong_value(name, value, expected)
+    return float(value)

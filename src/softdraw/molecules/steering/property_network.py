@@ -1,10 +1,8 @@
-"""A network that predicts properties from a drawn graph, so that a property can send gradients into the
-draws.
+"""A network that predicts properties of a drawn graph, so that a property can send gradients into draws.
 
 It reads the one-hot choices themselves, hard or soft: messages along a bond are weighted by the one-hot of
 its order (edge-conditioned message passing, Gilmer et al. 2017, arXiv:1704.01212, section 5.1). What it
-predicts is never
-reported: reported properties are RDKit's.
+predicts is never reported: reported properties are RDKit's.
 """
 
 from collections.abc import Sequence

@@ -189,6 +189,8 @@ class Steering:
             gap = self.teacher.follow(drawn.types, drawn.bonds, values[:, self.learned])
         distances = self.objective.distances(values)
         mean_distance = float(np.nanmean(distances)) if np.isfinite(distances).any() else math.nan
+        # molecules that have the property of every target
+        defined, molecules = int(np.isfinite(distances).all(1).sum()), sum(map(bool, smiles))
         if record:
             atoms, bonds = self._decided(seen)
             self.history.append(
@@ -202,13 +204,15 @@ class Steering:
                         cost.detach().mean() + self.options.divergence * divergence.detach().mean()
                     ),
                     "distance": mean_distance,
+                    "defined": defined / max(1, molecules),
                     "kl": float(divergence.detach().mean()),
                     "uniqueness": len(set(smiles) - {""}) / max(1, sum(map(bool, smiles))),
                     "predicted_gap": gap,
                 }
             )
         self.steps += 1
-        return f"distance {mean_distance:.2f} standard deviations, tau {self.schedule.value:.2f}"
+        over = f" over {defined} of {molecules}" if defined < molecules else ""
+        return f"distance {mean_distance:.2f} standard deviations{over}, tau {self.schedule.value:.2f}"
 
     def _chooser(
         self, seen: list[tuple[Tensor, Tensor | None, Key]] | None, log_probability: list[Tensor]
