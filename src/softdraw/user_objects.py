@@ -50,18 +50,18 @@ def user_object(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     try:
         with working_folder_importable():
-            found: Any = importlib.import_module(module_name)
+            value: Any = importlib.import_module(module_name)
     except Exception as error:  # whatever the user's module raises while it is imported
         raise ValueError(f"cannot import {module_name} ({type(error).__name__}: {error})") from error
-    module = found
+    module = value
     try:
         for part in attribute.split("."):
-            found = getattr(found, part)
+            value = getattr(value, part)
     except AttributeError:
         # a file of the name of another module, such as random.py, is not what was imported
         file = getattr(module, "__file__", None) or "built in"
         raise ValueError(f"the module {module_name} ({file}) has no {attribute}") from None
-    return found
+    return value
 
 
 @contextmanager

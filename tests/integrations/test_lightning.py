@@ -89,9 +89,9 @@ def test_a_resumed_run_goes_on_where_it_stopped(tmp_path, kind):
 
 
 def test_wrong_arguments():
-    with pytest.raises(TypeError, match=r"schedule must be a softdraw\.schedules\.Schedule, got 0\.5"):
+    with pytest.raises(TypeError, match=r"schedule: got 0\.5, expected a softdraw\.schedules\.Schedule"):
         TemperatureCallback(0.5)
-    with pytest.raises(ValueError, match="every must be one of"):
+    with pytest.raises(ValueError, match=r"every: got .*, expected one of 'step', 'epoch'"):
         TemperatureCallback(sd.schedules.Constant(), every="batch")
     keys = {TemperatureCallback(sd.schedules.Constant(), name=n).state_key for n in "ab"}
     assert len(keys) == 2

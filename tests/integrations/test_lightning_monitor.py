@@ -59,5 +59,12 @@ def test_records_are_made_and_logged(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_unknown_layer_is_named(tmp_path):
-    with pytest.raises(ValueError, match="layer='nothing'"):
+    with pytest.raises(ValueError, match="layer: got 'nothing', expected the name of a module"):
         fit(GradientMonitorCallback("nothing"), tmp_path)
+
+
+def test_wrong_arguments():
+    with pytest.raises(TypeError, match="layer: got 3, expected a module"):
+        GradientMonitorCallback(3)
+    with pytest.raises(ValueError, match="every: got 0, expected an int >= 1"):
+        GradientMonitorCallback("choice", every=0)

@@ -98,5 +98,5 @@ def test_a_resumed_run_goes_on_where_it_stopped(tmp_path, capsys, kind):
 
 
 def test_wrong_arguments():
-    with pytest.raises(TypeError, match=r"schedule must be a softdraw\.schedules\.Schedule, got 0\.5"):
+    with pytest.raises(TypeError, match=r"schedule: got 0\.5, expected a softdraw\.schedules\.Schedule"):
         TemperatureCallback(0.5)

@@ -73,6 +73,6 @@ def _is_expected(error: Exception) -> bool:
 
 def _text(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return f"{place}{error.strerror}"
+        file = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return f"{file}{error.strerror}"
     return str(error) or type(error).__name__

@@ -56,11 +56,11 @@ class Advice:
 
     def __str__(self) -> str:
         lines = [f"Mean squared error of the gradient within {self.budget}, the least first:"]
-        for place, item in enumerate(self.ranked, 1):
+        for rank, item in enumerate(self.ranked, 1):
             m = item.measures
             tau = "" if m.tau is None else f", tau={m.tau:.3g}"
             lines.append(
-                f"{place:3d}. {m.estimator}{tau}: {item.error:.3e} = bias {m.bias:.2e} squared + variance "
+                f"{rank:3d}. {m.estimator}{tau}: {item.error:.3e} = bias {m.bias:.2e} squared + variance "
                 f"{m.variance:.2e} / {item.repeats} (evaluations {m.evaluations}, {1e3 * m.seconds:.2f} ms)"
             )
         lines += [f"     not tried: {name}: {reason}" for name, reason in self.untried.items()]
@@ -132,19 +132,21 @@ def advise(
         # a learned temperature is not swept: training moves it anyway
         sweepable = first.default_tau is not None and not any(True for _ in first.parameters())
         options = [{"tau": tau} for tau in taus] if sweepable and taus else [{}]
-        found = compare(
+        comparison = compare(
             f, logits, [get(name, **option) for option in options], draws, key=key, mask=mask, exact=exact
         )
-        exact = found.exact
-        if not found.rows:
-            untried[name] = next(iter(found.skipped.values()))
+        exact = comparison.exact
+        if not comparison.rows:
+            untried[name] = next(iter(comparison.skipped.values()))
             continue
-        items = [_recommend(row, name, evaluations, seconds) for row in found.rows]
+        items = [_recommend(row, name, evaluations, seconds) for row in comparison.rows]
         affordable = [item for item in items if item is not None]
         if affordable:
             ranked.append(min(affordable, key=lambda item: item.error))
         else:
-            untried[name] = f"one estimate takes {min(r.seconds for r in found.rows):.2e} s, over the budget"
+            untried[name] = (
+                f"one estimate takes {min(r.seconds for r in comparison.rows):.2e} s, over the budget"
+            )
     if not ranked:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in untried.items())
         raise ValueError(f"no estimator fits a budget of {limit:g}: {reasons}")

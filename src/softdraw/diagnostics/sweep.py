@@ -111,7 +111,7 @@ def temperature_sweep(
     key = key if key is not None else fresh_key()
     rows: list[Measures] = []
     for tau in taus:
-        found = compare(
+        comparison = compare(
             f,
             logits,
             [get(estimator, tau=tau, **options)],
@@ -121,10 +121,10 @@ def temperature_sweep(
             exact=exact,
             warmup=warmup,
         )
-        if found.skipped:
-            raise ValueError(f"{estimator} cannot serve here: {next(iter(found.skipped.values()))}")
-        exact = found.exact
-        rows.append(found.rows[0])
+        if comparison.skipped:
+            raise ValueError(f"{estimator} cannot serve here: {next(iter(comparison.skipped.values()))}")
+        exact = comparison.exact
+        rows.append(comparison.rows[0])
     if exact is None:
         raise AssertionError("unreachable: compare always returns the gradient it used")
     return Sweep(estimator, tuple(rows), exact)

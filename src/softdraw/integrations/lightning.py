@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from torch import nn
 
+from softdraw.arguments import read_choice, read_count, wrong_type, wrong_value
 from softdraw.diagnostics import GradientMonitor
 from softdraw.schedules import Resumable, Schedule
 
@@ -54,9 +55,8 @@ class TemperatureCallback(Callback):
 
     def __init__(self, schedule: Schedule, *, every: Every = "step", name: str = "temperature") -> None:
         if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be a softdraw.schedules.Schedule, got {schedule!r}")
-        if every not in get_args(Every):
-            raise ValueError(f"every must be one of {get_args(Every)}, got {every!r}")
+            raise wrong_type("schedule", schedule, "a softdraw.schedules.Schedule")
+        read_choice("every", every, get_args(Every))
         self.schedule = schedule
         self.every = every
         self.name = name
@@ -107,7 +107,8 @@ class GradientMonitorCallback(Callback):
         name: what the logged values start with: ``name/signal_to_noise`` and so on.
 
     Raises:
-        ValueError: at the start of the fit, where the model has no module of that name.
+        ValueError: ``every`` below 1; at the start of the fit, a model without a module of that name.
+        TypeError: a layer that is neither a module nor a name, or an ``every`` that is no int.
 
     Example:
         >>> import softdraw as sd
@@ -125,7 +126,10 @@ class GradientMonitorCallback(Callback):
         every: int = 50,
         name: str = "gradient",
     ) -> None:
-        self.layer, self.schedule, self.every, self.name = layer, schedule, every, name
+        if not isinstance(layer, nn.Module | str):
+            raise wrong_type("layer", layer, "a module, or the name of one")
+        self.layer, self.schedule, self.name = layer, schedule, name
+        self.every = read_count("every", every, least=1)
         self._monitor: GradientMonitor | None = None
         self._logged = 0
 
@@ -141,7 +145,7 @@ class GradientMonitorCallback(Callback):
             try:
                 layer = pl_module.get_submodule(layer)
             except AttributeError as error:
-                raise ValueError(f"layer={self.layer!r}: {error}") from error
+                raise wrong_value("layer", self.layer, "the name of a module of the model") from error
         self._monitor = GradientMonitor(layer, schedule=self.schedule, every=self.every)
         self._logged = 0
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from softdraw.arguments import wrong_type
 from softdraw.schedules import Resumable, Schedule
 
 try:
@@ -38,7 +39,7 @@ class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[mis
 
     def __init__(self, schedule: Schedule, *, name: str = "temperature") -> None:
         if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be a softdraw.schedules.Schedule, got {schedule!r}")
+            raise wrong_type("schedule", schedule, "a softdraw.schedules.Schedule")
         self.schedule = schedule
         self.name = name
 
