@@ -1,6 +1,7 @@
 """What every estimator promises, run over the registry."""
 
 import copy
+import inspect
 import math
 
 import pytest
@@ -187,18 +188,6 @@ def test_temperature_per_row(name):
         run(torch.ones(4, 2, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("name", [n for n in TENSOR if hasattr(sd.estimators.get(n), "tau")])
-def test_temperature_is_checked_and_may_be_a_schedule(name):
-    for wrong in (-1.0, math.nan, "1"):
-        with pytest.raises(ValueError, match="tau="):
-            sd.estimators.get(name, tau=wrong)
-    schedule = sd.schedules.Constant(0.8)
-    est = fast(name, tau=schedule)
-    logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
-    after = est(logits, key=sd.Key(0))
-    torch.testing.assert_close(after, fast(name, tau=schedule.value)(logits, key=sd.Key(0)))
-
-
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracer
 @pytest.mark.parametrize("name", TENSOR)
 def test_compile_in_one_graph(name):
@@ -292,9 +281,29 @@ def test_errors_name_what_came(name):
         est.expectation(lambda z: z.sum(), good.clone().requires_grad_(), key=sd.Key(0))
     with pytest.raises(TypeError, match=r"f: got costs that are 1.0"):
         est.expectation(lambda z: 1.0, good)
-    if name != "enumeration":
-        with pytest.raises(ValueError, match="samples=0"):
-            sd.estimators.get(name, samples=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_are_checked(name):
+    """A wrong type, a number out of range: each option of each estimator is named with what came."""
+    options = inspect.signature(type(sd.estimators.get(name))).parameters
+    checked = [option for option, p in options.items() if not isinstance(p.default, bool)]
+    assert checked
+    for option in checked:
+        wrong_type = (object(), "many") if option != "baseline" else ()
+        for wrong in wrong_type:
+            with pytest.raises((TypeError, ValueError), match=f"^{option}: got .*expected") as caught:
+                sd.estimators.get(name, **{option: wrong})
+            assert caught.type is TypeError or (option, wrong) == ("gap", "many")
+        for wrong in (math.nan, -1.0, -1):
+            if isinstance(wrong, float) and isinstance(options[option].default, int):
+                continue
+            if option == "eta" and wrong == -1.0:
+                continue
+            with pytest.raises((TypeError, ValueError), match=f"^{option}: got .*expected") as caught:
+                sd.estimators.get(name, **{option: wrong})
+            whole = option in ("draws", "samples", "hidden", "steps", "max_states", "chunk")
+            assert caught.type is (TypeError if whole and isinstance(wrong, float) else ValueError)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if sd.estimators.get(n).binary])

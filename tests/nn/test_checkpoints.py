@@ -112,9 +112,28 @@ def test_a_checkpoint_without_temperature_loads_and_says_so(name):
     layer, _ = make(name, tau=sd.schedules.Linear(2.0, 0.1, steps=10))
     old = {key: value for key, value in layer.state_dict().items() if "temperature" not in key}
     with pytest.warns(
-        UserWarning, match=r"temperature: the state holds no temperature; Linear stays at step 0"
+        UserWarning, match=r"temperature\.position: the state holds no temperature; Linear stays at step 0"
     ):
         layer.load_state_dict(old)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_learned_temperature_of_version_0_1_loads(name):
+    """It lay beside the layer's own parameters, as a scalar, with its bounds as bits."""
+    layer, _ = make(name, tau=sd.schedules.Learned(1.0, 0.1, 10.0))
+    old, raw = {}, 0.3
+    for key, value in layer.state_dict().items():
+        head, _, tail = key.partition("temperature.schedule.")
+        if tail == "raw":
+            bounds = torch.tensor([0.1, 10.0], dtype=torch.float64).view(torch.int64)
+            old |= {f"{head}schedule.raw": torch.tensor(raw), f"{head}schedule._steps": torch.tensor(7)}
+            old[f"{head}schedule._bounds"] = bounds
+        elif not tail:
+            old[key] = value
+    layer.load_state_dict(old)
+    holder = layer.choice if hasattr(layer, "choice") else layer
+    assert holder.schedule.step_count == 7
+    assert holder.schedule.raw.item() == pytest.approx(raw)
 
 
 def test_a_temperature_of_another_schedule_is_refused_or_left_out():
@@ -124,16 +143,16 @@ def test_a_temperature_of_another_schedule_is_refused_or_left_out():
         (sd.schedules.Constant(0.5), "saved by the schedule Linear, not by Constant"),
     ):
         layer = sd.nn.GumbelSoftmax(other)
-        with pytest.warns(UserWarning, match=rf"choice\.temperature: .*{words}.*stays at step 0"):
+        with pytest.warns(UserWarning, match=rf"choice\.temperature\.position: .*{words}.*stays at step 0"):
             layer.load_state_dict(saved, strict=False)
         with ignored_warnings(), pytest.raises(RuntimeError, match=rf"Unexpected key.*{words}"):
             layer.load_state_dict(saved)
         assert other.step_count == 0
-    with pytest.raises(RuntimeError, match=r"Unexpected key.*choice\.temperature"):
+    with pytest.raises(RuntimeError, match=r"Unexpected key.*choice\.temperature\.position"):
         sd.nn.GumbelSoftmax(0.5).load_state_dict(saved)
     layer = sd.nn.GumbelSoftmax(sd.schedules.Constant(0.5))
     with ignored_warnings(), pytest.raises(RuntimeError, match="cannot be read"):
-        layer.load_state_dict({"choice.temperature._extra_state": torch.zeros(3, dtype=torch.uint8)})
+        layer.load_state_dict({"choice.temperature.position._extra_state": torch.zeros(3, dtype=torch.uint8)})
 
 
 def test_layers_that_share_a_schedule_load_it_together():

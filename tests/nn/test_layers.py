@@ -72,7 +72,7 @@ def test_estimators_that_need_a_callable_are_refused(name):
         make(name, estimator="rloo")
     with pytest.raises(ValueError, match="nonsense"):
         make(name, estimator="nonsense")
-    with pytest.raises(ValueError, match="tau must be left out beside an estimator object"):
+    with pytest.raises(ValueError, match=r"tau: got 2\.0, expected None beside an estimator object"):
         make(name, estimator=sd.estimators.get("st", tau=1.0), tau=2.0)
 
 

@@ -10,7 +10,6 @@ from torch.distributions import kl_divergence
 from softdraw.distributions import Categorical
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
-from softdraw.nn.gumbel_softmax import reset_schedule
 from softdraw.random import Key
 from softdraw.schedules import Schedule
 
@@ -145,7 +144,7 @@ class CategoricalLatent(nn.Module):
 
     def reset_parameters(self) -> None:
         """Reset a learned prior to uniform, and a learned temperature to its start."""
-        reset_schedule(self.choice)
+        self.choice.reset_parameters()
         if isinstance(self.prior_logits, nn.Parameter):
             nn.init.zeros_(self.prior_logits)
 

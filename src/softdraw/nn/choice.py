@@ -1,18 +1,19 @@
 """The draw inside every layer: an estimator and a temperature while training, a fixed rule in eval mode."""
 
 import math
-from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from softdraw import estimators
+from softdraw.arguments import read_choice, wrong_value
+from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.functional import gumbel_max
 from softdraw.random import Key
 from softdraw.random.source import layer_key
-from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
-from softdraw.schedules.saved import SavedSchedule
+from softdraw.schedules import Learned, Schedule
+from softdraw.schedules.temperature import Temperature, moved_schedule
 
 Evaluation = Literal["argmax", "sample", "mean"]
 
@@ -51,39 +52,34 @@ class Choice(nn.Module):
         evaluation: Evaluation = "argmax",
     ) -> None:
         super().__init__()
-        if evaluation not in get_args(Evaluation):
-            raise ValueError(f"evaluation must be one of {get_args(Evaluation)}, got {evaluation!r}")
-        if not isinstance(estimator, str):
-            made = estimator
-        elif tau is None or isinstance(tau, Schedule):
-            made = estimators.get(estimator)
-        else:
-            made = _get(estimator, tau)
-        if made.needs != "tensor":
+        read_choice("evaluation", evaluation, get_args(Evaluation))
+        made = estimators.get(estimator) if isinstance(estimator, str) else estimator
+        if not isinstance(made, estimators.TensorEstimator):
             raise ValueError(
                 f"estimator must return a sample (needs 'tensor'), got {made!r}, which needs a {made.needs}: "
                 "call its expectation(f, logits) in the loss instead of a layer"
             )
-        if made is estimator and tau is not None and not isinstance(tau, Schedule):
-            raise ValueError(
-                f"tau must be left out beside an estimator object, which has its own: got tau={tau!r}"
-            )
-        if isinstance(tau, Schedule) and not hasattr(made, "tau"):
-            raise ValueError(f"tau was given, but the estimator {made!r} has no temperature")
+        if tau is not None and not isinstance(made, TemperedEstimator):
+            raise wrong_value("tau", tau, f"None: {made!r} has no temperature")
+        if isinstance(made, TemperedEstimator) and tau is not None and not isinstance(tau, Schedule):
+            if made is estimator:
+                raise wrong_value("tau", tau, "None beside an estimator object, which has its own")
+            made.tau = tau
         self.estimator = made
         self.evaluation = evaluation
-        # A Learned schedule is a module, so its parameter becomes one of the layer's.
-        self.schedule = tau if isinstance(tau, Schedule) else None
-        if isinstance(tau, Resumable):
-            self.temperature = SavedSchedule(tau)
+        # A schedule stays here: the estimator may be shared with a layer that has another.
+        self.temperature = Temperature("tau", tau if isinstance(tau, Schedule) else None)
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule that was given to this layer."""
+        return self.temperature.schedule
 
     @property
     def tau(self) -> float | Tensor | None:
         """The temperature that the next training draw uses; None for an estimator without one."""
-        if self.schedule is not None:
-            return self.schedule.tau
-        tau: float | Tensor | None = getattr(self.estimator, "tau", None)
-        return tau
+        own: float | Tensor | None = getattr(self.estimator, "tau", None)
+        return own if self.schedule is None else self.temperature.shown
 
     def forward(
         self,
@@ -106,64 +102,51 @@ class Choice(nn.Module):
         """
         if self.training:
             key, generator = layer_key(key, generator)
-            valid = None if mask is None else mask.any(-1)
-
-            def draw(rows: Tensor, tau: float | Tensor | None) -> Tensor:
-                sample: Tensor = self.estimator(rows, mask=mask, key=key, generator=generator)
-                return sample
-
-            return self.tempered(draw, logits, valid)
+            tau = None
+            if self.schedule is not None:
+                logits, tau = self.temperature.watched(logits, mask), self.temperature.now()
+            return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if self.evaluation == "sample":
             key, generator = layer_key(key, generator)
             return one_hot(gumbel_max(logits, mask=mask, key=key, generator=generator), logits)
         return probabilities(logits, mask) if self.evaluation == "mean" else one_hot_argmax(logits, mask)
 
-    def tempered(
+    def binary_sample(
         self,
-        draw: Callable[[Tensor, float | Tensor | None], Tensor],
         logits: Tensor,
-        valid: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return ``draw(logits, tau)`` at the temperature of this step, and show its gradient to
-        ``Adaptive``.
+        """Draw an on-off value for each logit, as in training; see ``TensorEstimator.binary_sample``.
 
         Args:
-            draw: takes logits and a temperature; the estimator holds that temperature meanwhile.
-            logits: ``[*batch, classes]``.
-            valid: boolean ``[*batch]``, False for padding, which ``Adaptive`` leaves out.
+            logits: log odds ``[*]``.
+            mask: boolean, broadcastable to the logits, True where an element may be on.
+            key: the noise; the rank is folded in under ``torch.distributed``.
+            generator: where to take a fresh key from.
         """
-        if self.schedule is None:
-            return draw(logits, self.tau)
-        tau = self.schedule.tau
-        # A copy: a schedule that steps before `backward` must not change the gradient of this draw.
-        tau = tau if isinstance(self.schedule, Learned) else tau.clone()
-        if isinstance(self.schedule, Adaptive) and logits.requires_grad and not torch.compiler.is_compiling():
-            logits = logits.view_as(logits)
-            self.schedule.watch(logits, valid)
-        self.estimator.tau = tau
-        try:
-            return draw(logits, tau)
-        finally:
-            # The graph of a learned temperature must not outlive the draw: modules with it cannot be copied.
-            self.estimator.tau = tau.detach()
+        key, generator = layer_key(key, generator)
+        # A row of one class for each element: what Adaptive counts.
+        rows = None if mask is None else mask.unsqueeze(-1)
+        logits = self.temperature.watched(logits.unsqueeze(-1), rows).squeeze(-1)
+        tau = self.temperature.now()
+        return self.estimator.binary_sample(logits, tau=tau, mask=mask, key=key, generator=generator)
+
+    def reset_parameters(self) -> None:
+        """Send a learned temperature back to its start."""
+        for module in self.modules():
+            if isinstance(module, Learned):
+                module.reset_parameters()
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
-        schedule = (
-            ""
-            if self.schedule is None or isinstance(self.schedule, nn.Module)
-            else f"tau={self.schedule!r}, "
-        )
-        return f"{schedule}evaluation={self.evaluation!r}"
+        return f"evaluation={self.evaluation!r}"
 
-
-def _get(name: str, tau: float | Tensor) -> estimators.Estimator:
-    try:
-        return estimators.get(name, tau=tau)
-    except TypeError as error:
-        if "tau" not in str(error):
-            raise
-        raise ValueError(f"tau={tau!r} was given, but the estimator {name!r} has no temperature") from None
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        moved_schedule(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def masked(logits: Tensor, mask: Tensor | None) -> Tensor:

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, probabilities
-from softdraw.nn.gumbel_softmax import reset_schedule
 from softdraw.random import Key
 from softdraw.schedules import Schedule
 
@@ -107,7 +106,7 @@ class ConcreteSelector(nn.Module):
     def reset_parameters(self) -> None:
         """Glorot-normal logits, as in the paper's code; reset a learned temperature."""
         nn.init.xavier_normal_(self.logits)
-        reset_schedule(self.choice)
+        self.choice.reset_parameters()
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""

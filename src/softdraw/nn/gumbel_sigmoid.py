@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from softdraw.estimators import Estimator, GumbelSoftmax, STGumbelSoftmax
+from softdraw.estimators import Estimator
 from softdraw.functional import gumbel_sigmoid
 from softdraw.nn.choice import Choice, Evaluation
-from softdraw.nn.gumbel_softmax import reset_schedule
 from softdraw.random import Key
 from softdraw.random.source import layer_key
 from softdraw.schedules import Schedule
@@ -87,20 +86,7 @@ class GumbelSigmoid(nn.Module):
         """
         if not self.training:
             return self._evaluate(logits, mask, key, generator)
-        kind = type(self.choice.estimator)
-        if kind not in (GumbelSoftmax, STGumbelSoftmax):
-            pair = torch.stack([logits, torch.zeros_like(logits)], -1)
-            first: Tensor = self.choice(pair, key=key, generator=generator)[..., 0]
-            return first if mask is None else torch.where(mask, first, 0.0)
-        hard = kind is STGumbelSoftmax
-        key, generator = layer_key(key, generator)
-
-        def draw(rows: Tensor, tau: float | Tensor | None) -> Tensor:
-            own = 1.0 if tau is None else tau
-            return gumbel_sigmoid(rows.squeeze(-1), own, hard, mask=mask, key=key, generator=generator)
-
-        # A row of one class for each element: what Adaptive counts.
-        return self.choice.tempered(draw, logits.unsqueeze(-1), mask)
+        return self.choice.binary_sample(logits, mask=mask, key=key, generator=generator)
 
     def _evaluate(
         self, logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
@@ -116,4 +102,4 @@ class GumbelSigmoid(nn.Module):
 
     def reset_parameters(self) -> None:
         """Reset a learned temperature; the layer has no other parameter."""
-        reset_schedule(self.choice)
+        self.choice.reset_parameters()

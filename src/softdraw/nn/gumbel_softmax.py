@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.random import Key
-from softdraw.schedules import Learned, Schedule
+from softdraw.schedules import Schedule
 
 
 class GumbelSoftmax(nn.Module):
@@ -88,14 +88,8 @@ class GumbelSoftmax(nn.Module):
 
     def reset_parameters(self) -> None:
         """Reset a learned temperature; the layer has no other parameter."""
-        reset_schedule(self.choice)
+        self.choice.reset_parameters()
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
         return f"dim={self.dim}"
-
-
-def reset_schedule(choice: Choice) -> None:
-    """Send a learned temperature back to its start."""
-    if isinstance(choice.schedule, Learned):
-        choice.schedule.reset_parameters()

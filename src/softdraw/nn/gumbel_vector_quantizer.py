@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from softdraw.estimators import Estimator
 from softdraw.nn.categorical_latent import group_perplexity
 from softdraw.nn.choice import Choice, Evaluation, one_hot_argmax, probabilities
-from softdraw.nn.gumbel_softmax import reset_schedule
 from softdraw.random import Key
 from softdraw.schedules import Multiplicative, Schedule
 
@@ -166,7 +165,7 @@ class GumbelVectorQuantizer(nn.Module):
         nn.init.normal_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
         nn.init.uniform_(self.codebook)
-        reset_schedule(self.choice)
+        self.choice.reset_parameters()
         self.reset_usage()
 
     def extra_repr(self) -> str:

@@ -1,17 +1,20 @@
 """Gates that learn to close: L0 regularisation."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count, read_number, wrong_value
 from softdraw.distributions import HardConcrete
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.random import Key
 from softdraw.random.source import layer_key
-from softdraw.schedules import Adaptive, Learned, Resumable, Schedule
-from softdraw.schedules.saved import SavedSchedule
+from softdraw.schedules import Learned, Schedule
+from softdraw.schedules.temperature import Temperature, moved_schedule
 
 
 class HardConcreteGate(nn.Module):
@@ -36,7 +39,9 @@ class HardConcreteGate(nn.Module):
         per_example: draw other gates for every example of the batch instead of one set a forward pass.
 
     Raises:
-        ValueError: ``initial`` outside (0, 1), not ``gamma < 0 < 1 < zeta``, or as ``Choice``.
+        TypeError: a size that is no int, or a number that is none.
+        ValueError: a size below 1, ``initial`` outside (0, 1), not ``gamma < 0 < 1 < zeta``, or as
+            ``Choice``.
 
     Shapes:
         ``[*batch, *shape]`` to the same.
@@ -68,19 +73,18 @@ class HardConcreteGate(nn.Module):
         per_example: bool = False,
     ) -> None:
         super().__init__()
-        if not 0.0 < initial < 1.0:
-            raise ValueError(f"initial must lie in (0, 1), got {initial!r}")
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.gamma, self.zeta, self.initial, self.per_example = gamma, zeta, initial, per_example
+        sizes = shape if isinstance(shape, Sequence) else (shape,)
+        self.shape = tuple(read_count("shape", size, 1) for size in sizes)
+        self.gamma = read_number("gamma", gamma, above=-math.inf, below=0.0)
+        self.zeta = read_number("zeta", zeta, above=1.0, below=math.inf)
+        self.initial = read_number("initial", initial, above=0.0, below=1.0)
+        self.per_example = per_example
         self.logits = nn.Parameter(torch.empty(self.shape))
         self.binary: GumbelSigmoid | None = None
-        self.schedule: Schedule | None = None
         if estimator == "hard-concrete":
-            self.schedule = tau if isinstance(tau, Schedule) else None
-            if isinstance(tau, Resumable):
-                self.temperature = SavedSchedule(tau)
-            self._tau = 2.0 / 3.0 if tau is None or isinstance(tau, Schedule) else tau
-            HardConcrete(self._tau, logits=torch.zeros(()), gamma=gamma, zeta=zeta, validate_args=True)
+            self.temperature = Temperature("tau", 2.0 / 3.0 if tau is None else tau)
+            if not isinstance(tau, Tensor) and self.temperature.fixed == 0.0:
+                raise wrong_value("tau", 0.0, "a temperature > 0")
         else:
             self.binary = GumbelSigmoid(tau, estimator=estimator)
         self.reset_parameters()
@@ -88,9 +92,12 @@ class HardConcreteGate(nn.Module):
     @property
     def tau(self) -> float | Tensor | None:
         """The temperature of the next draw."""
-        if self.binary is not None:
-            return self.binary.tau
-        return self._tau if self.schedule is None else self.schedule.tau
+        return self.temperature.shown if self.binary is None else self.binary.tau
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """The schedule that was given to this layer."""
+        return self.temperature.schedule if self.binary is None else self.binary.choice.schedule
 
     def distribution(self) -> HardConcrete:
         """The gates' distribution; only for the hard Concrete ones.
@@ -140,12 +147,12 @@ class HardConcreteGate(nn.Module):
         nn.init.constant_(self.logits, math.log(self.initial) - math.log1p(-self.initial))
         if self.binary is not None:
             self.binary.reset_parameters()
-        if isinstance(self.schedule, Learned):
+        elif isinstance(self.schedule, Learned):
             self.schedule.reset_parameters()
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
-        own = f", tau={self.schedule or self._tau!r}, gamma={self.gamma}, zeta={self.zeta}"
+        own = f", gamma={self.gamma}, zeta={self.zeta}"
         return f"{self.shape}{own if self.binary is None else ''}, per_example={self.per_example}"
 
     def _draw(
@@ -154,12 +161,8 @@ class HardConcreteGate(nn.Module):
         if self.binary is not None:
             return self.binary(self.logits.expand((*batch, *self.shape)), key=key, generator=generator)  # type: ignore[no-any-return]
         key, generator = layer_key(key, generator)
-        logits: Tensor = self.logits
-        if isinstance(self.schedule, Adaptive) and not torch.compiler.is_compiling():
-            # A row of one class for each gate: what Adaptive counts.
-            rows = logits.unsqueeze(-1)
-            self.schedule.watch(rows)
-            logits = rows.squeeze(-1)
+        # A row of one class for each gate: what Adaptive counts.
+        logits = self.temperature.watched(self.logits.unsqueeze(-1)).squeeze(-1)
         return self._distribution(logits).rsample(batch, key=key, generator=generator)
 
     def _distribution(self, logits: Tensor) -> HardConcrete:
@@ -167,4 +170,10 @@ class HardConcreteGate(nn.Module):
             raise ValueError(
                 f"gates drawn by {self.binary.choice.estimator!r} have no HardConcrete distribution"
             )
-        return HardConcrete(self.tau, logits=logits, gamma=self.gamma, zeta=self.zeta, validate_args=False)
+        return HardConcrete(
+            self.temperature.now(), logits=logits, gamma=self.gamma, zeta=self.zeta, validate_args=False
+        )
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        moved_schedule(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -31,8 +31,3 @@ def test_more_draws_less_variance(lab):
         )
         spread.append(float(gradients.var(0).sum()))
     assert spread[1] < 0.5 * spread[0]
-
-
-def test_needs_two_draws():
-    with pytest.raises(ValueError, match="draws=1"):
-        sd.estimators.get("perturbed-argmax", draws=1)

@@ -1,6 +1,5 @@
 """REINFORCE's baselines."""
 
-import pytest
 import torch
 
 import softdraw as sd
@@ -50,10 +49,3 @@ def test_learned_baseline_learns_the_mean_cost():
     predicted = est._predict(est.network, logits, allowed)
     expected = 3 * logits.softmax(-1)[:, 0, 0]
     torch.testing.assert_close(predicted, expected, rtol=0.0, atol=0.3)
-
-
-def test_options_are_checked():
-    with pytest.raises(ValueError, match="baseline='mean'"):
-        sd.estimators.get("reinforce", baseline="mean")
-    with pytest.raises(ValueError, match=r"decay=1\.0"):
-        sd.estimators.get("reinforce", decay=1.0)

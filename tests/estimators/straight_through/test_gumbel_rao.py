@@ -90,14 +90,6 @@ def test_far_logits_stay_finite(name):
     assert bool(logits.grad.isfinite().all())
 
 
-@pytest.mark.parametrize("name", ["gumbel-rao", "reinmax-rao"])
-def test_temperature_and_draws_are_checked(name):
-    with pytest.raises(ValueError, match=r"tau=0\.0"):
-        sd.estimators.get(name, tau=0.0)
-    with pytest.raises(ValueError, match="draws=0"):
-        sd.estimators.get(name, draws=0)
-
-
 MEMORY = """
 import torch, softdraw as sd
 def peak():

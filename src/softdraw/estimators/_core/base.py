@@ -1,12 +1,13 @@
 """The one interface of all estimators of the gradient of E[f(z)]."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import check_classes, described, read_mask
+from softdraw.arguments import check_classes, check_floating, described, read_count, read_mask, wrong_value
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.random import Key
@@ -17,7 +18,7 @@ __all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
 Cost = Callable[[Tensor], Tensor]
 
 
-class Estimator(nn.Module):
+class Estimator(nn.Module, ABC):
     """An estimator of the gradient of E[f(z)], z one-hot samples of ``[*batch, D, C]`` logits.
 
     Subclasses state what they are in class attributes and write ``_estimate``; ``expectation`` checks the
@@ -46,11 +47,7 @@ class Estimator(nn.Module):
 
     def __init__(self, *, samples: int = 1) -> None:
         super().__init__()
-        if isinstance(samples, bool) or not isinstance(samples, int) or samples < self.minimum_samples:
-            raise ValueError(
-                f"samples={samples!r}: {type(self).__name__} expects an int >= {self.minimum_samples}"
-            )
-        self.samples = samples
+        self.samples = read_count("samples", samples, self.minimum_samples)
 
     def expectation(
         self,
@@ -97,8 +94,9 @@ class Estimator(nn.Module):
                 f"got {tuple(logits.shape)}"
             )
 
+    @abstractmethod
     def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        raise NotImplementedError
+        """The value for each batch element, whose backward gives the logits their gradient."""
 
     def _options(self) -> dict[str, object]:
         return {"samples": self.samples}
@@ -111,7 +109,8 @@ class Estimator(nn.Module):
 class TensorEstimator(Estimator):
     """An estimator that returns a differentiable sample: ``y = est(logits)`` in any network.
 
-    Subclasses write ``_sample``. Works under ``torch.compile`` and ``torch.func.vmap``.
+    Subclasses write ``_sample``; ``tau`` is the temperature of the draw, None for an estimator without one.
+    Works under ``torch.compile`` and ``torch.func.vmap``.
     """
 
     needs = "tensor"
@@ -120,6 +119,7 @@ class TensorEstimator(Estimator):
         self,
         logits: Tensor,
         *,
+        tau: float | Tensor | None = None,
         mask: Tensor | None = None,
         key: Key | None = None,
         generator: torch.Generator | None = None,
@@ -128,6 +128,7 @@ class TensorEstimator(Estimator):
 
         Args:
             logits: ``[*batch, C]``, any number of leading dims.
+            tau: the temperature of this draw; None takes the estimator's own.
             mask: boolean, broadcastable to the logits, True where a class is allowed.
             key: where the noise comes from.
             generator: seeds a fresh key when ``key`` is None.
@@ -142,17 +143,97 @@ class TensorEstimator(Estimator):
         """
         check_logits(logits, mask, dims=1)
         self._check(logits)
-        return self._sample(logits, mask, Draws(key, generator, None))
+        tau, logits = self._at(tau, logits, mask)
+        return self._sample(logits, mask, tau, Draws(key, generator, None))
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        raise NotImplementedError
+    def binary_sample(
+        self,
+        logits: Tensor,
+        *,
+        tau: float | Tensor | None = None,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw an on-off value for each logit: what the first of the two classes ``[logit, 0]`` gets.
 
-    def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+        Args:
+            logits: log odds ``[*]`` of any shape.
+            tau: the temperature of this draw; None takes the estimator's own.
+            mask: boolean, broadcastable to the logits, True where an element may be on.
+            key: where the noise comes from.
+            generator: seeds a fresh key when ``key`` is None.
+
+        Returns:
+            ``[*]`` in the dtype of the logits; exactly 0 where masked.
+
+        Raises:
+            ValueError: a mask that does not broadcast.
+            TypeError: a mask that is not boolean or logits that are not floating point.
+        """
+        check_floating("logits", logits)
+        read_mask(mask, logits)
+        tau, rows = self._at(tau, logits.unsqueeze(-1), None if mask is None else mask.unsqueeze(-1))
+        return self._binary_sample(rows.squeeze(-1), mask, tau, Draws(key, generator, None))
+
+    def expectation(
+        self,
+        f: Cost,
+        logits: Tensor,
+        *,
+        tau: float | Tensor | None = None,
+        mask: Tensor | None = None,
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Estimate the target for each batch element; the backward is the estimate of its gradient.
+
+        Args:
+            f: as in ``Estimator.expectation``.
+            logits: ``[*batch, D, C]``: D variables of C classes each.
+            tau: the temperature of this call; None takes the estimator's own.
+            mask: boolean, broadcastable to the logits, True where a class is allowed.
+            key: where the noise comes from; the same key gives the same estimate.
+            generator: seeds a fresh key when ``key`` is None.
+
+        Returns:
+            ``[*batch]`` in the dtype of f's costs. Reduce it and call ``backward``.
+
+        Raises:
+            ValueError: as in ``Estimator.expectation``, or a temperature for an estimator without one.
+            TypeError: as in ``Estimator.expectation``.
+        """
+        check_logits(logits, mask, dims=2)
+        self._check(logits)
+        tau, logits = self._at(tau, logits, mask)
+        return self._estimate(f, logits, mask, Draws(key, generator, self.samples), tau)
+
+    def _estimate(
+        self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws, tau: float | Tensor | None = None
+    ) -> Tensor:
         if self.samples == 1:
-            sample = self._sample(logits, mask, draws.single()).unsqueeze(0)
+            sample = self._sample(logits, mask, tau, draws.single()).unsqueeze(0)
         else:
-            sample = self._sample(logits, mask, draws)
+            sample = self._sample(logits, mask, tau, draws)
         return call_cost(f, sample, differentiable=True, caller=self).mean(0)
+
+    def _at(
+        self, tau: float | Tensor | None, logits: Tensor, mask: Tensor | None
+    ) -> tuple[float | Tensor | None, Tensor]:
+        """The temperature of a draw, and the logits to draw from."""
+        del mask
+        if tau is not None:
+            raise wrong_value("tau", tau, f"None: {type(self).__name__} has no temperature")
+        return None, logits
+
+    @abstractmethod
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: Any, draws: Draws) -> Tensor:
+        """One sample ``[*draws.shape, *logits.shape]`` at the temperature ``tau`` of this call."""
+
+    def _binary_sample(self, logits: Tensor, mask: Tensor | None, tau: Any, draws: Draws) -> Tensor:
+        pair = torch.stack([logits, torch.zeros_like(logits)], -1)
+        first = self._sample(pair, None, tau, draws)[..., 0]
+        return first if mask is None else torch.where(mask, first, 0.0)
 
 
 def call_cost(f: Cost, sample: Tensor, *, differentiable: bool = False, caller: Estimator) -> Tensor:

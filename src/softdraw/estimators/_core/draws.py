@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from softdraw.estimators._core.categorical import allowed_classes, as_tau, one_hot
-from softdraw.functional import gumbel_max, gumbel_softmax
+from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax
 from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key, source
 
@@ -54,7 +54,7 @@ class Draws:
             if tau.device.type != "cpu":
                 return None
             if tau.dim() == 0:
-                tau = float(tau)
+                tau = float(tau.detach())
             else:
                 column = torch.as_tensor(as_tau(tau.detach(), logits))
                 # a copy: a schedule may step before the backward
@@ -122,6 +122,10 @@ class Draws:
         if isinstance(tau, Tensor) and tau.dim():
             tau = tau.unsqueeze(0)
         return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)
+
+    def binary(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:
+        """One sample of ``gumbel_sigmoid`` for log odds of any shape."""
+        return gumbel_sigmoid(logits, tau, hard, mask=mask, key=self.key)
 
     def gumbel(self, logits: Tensor, stream: int = 0, extra: int | None = None) -> Tensor:
         """Gumbel noise ``[*shape, *logits.shape]`` for such logits; ``extra`` puts one more dim in front."""

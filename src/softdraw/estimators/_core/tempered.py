@@ -1,11 +1,14 @@
 """Tensor estimators that have a temperature."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from softdraw.arguments import read_temperature, wrong_type, wrong_value
 from softdraw.estimators._core.base import TensorEstimator
 from softdraw.schedules.base import Schedule
+from softdraw.schedules.temperature import Temperature
 
 __all__ = ["TemperedEstimator"]
 
@@ -13,31 +16,69 @@ __all__ = ["TemperedEstimator"]
 class TemperedEstimator(TensorEstimator):
     """A tensor estimator with a temperature ``tau``.
 
+    A schedule is read at every call, so it may step, learn, and be shared; its position is in
+    ``state_dict``. ``est.tau`` is the temperature now, and may be assigned.
+
     Args:
         tau: a float >= 0, a tensor (scalar, or one value per row as ``[*rows]`` or ``[*rows, 1]``), or a
-            schedule, whose shared tensor is then read at each call. ``default_tau`` when None.
+            schedule. ``default_tau`` when None.
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
-        ValueError: a negative or NaN float.
+        TypeError: no number, tensor or schedule.
+        ValueError: a number that is negative or NaN, or 0 where an estimator needs more.
     """
 
     default_tau: ClassVar[float | None] = 1.0
+    #: what is expected of a temperature that may not be 0, by its name
+    above_zero: ClassVar[Mapping[str, str]] = {}
+    #: which attributes are temperatures
+    temperatures: ClassVar[tuple[str, ...]] = ("tau",)
+    temperature: Temperature
 
     def __init__(self, tau: float | Tensor | Schedule | None = None, *, samples: int = 1) -> None:
         super().__init__(samples=samples)
-        self.tau = check_tau("tau", self.default_tau if tau is None else tau)
+        self.tau = self.default_tau if tau is None else tau
+
+    @property
+    def tau(self) -> float | Tensor | None:
+        """The temperature now: a float or a tensor, that of the schedule where one was given."""
+        return self.temperature.shown
+
+    @tau.setter
+    def tau(self, tau: float | Tensor | Schedule | None) -> None:
+        self.temperature = self._hold("tau", tau)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # nn.Module would take a parameter or a module for itself before a property's setter sees it
+        if name in self.temperatures:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def _hold(self, name: str, tau: float | Tensor | Schedule | None) -> Temperature:
+        if tau is None:
+            raise wrong_type(name, tau, "a number, a tensor or a schedule")
+        held = Temperature(name, tau)
+        self._check_zero(name, held.fixed)
+        return held
+
+    def _at(
+        self, tau: float | Tensor | None, logits: Tensor, mask: Tensor | None
+    ) -> tuple[float | Tensor | None, Tensor]:
+        if tau is None:
+            held = self.temperature
+            if held.schedule is None:
+                return held.fixed, logits
+            return held.now(), held.watched(logits, mask)
+        if not isinstance(tau, Tensor):
+            tau = read_temperature("tau", tau)
+            self._check_zero("tau", tau)
+        return tau, logits
+
+    def _check_zero(self, name: str, tau: float | Tensor | None) -> None:
+        if name in self.above_zero and not isinstance(tau, Tensor) and tau == 0.0:
+            raise wrong_value(name, tau, self.above_zero[name])
 
     def _options(self) -> dict[str, object]:
-        return {"tau": self.tau, "samples": self.samples}
-
-
-def check_tau(name: str, tau: float | Tensor | Schedule | None) -> float | Tensor:
-    """A temperature as a float or a tensor; a schedule gives its shared tensor."""
-    if isinstance(tau, Schedule):
-        return tau.tau
-    if isinstance(tau, Tensor):
-        return tau
-    if isinstance(tau, bool) or not isinstance(tau, int | float) or not tau >= 0.0:
-        raise ValueError(f"{name}={tau!r}: expected a temperature >= 0, a tensor or a schedule")
-    return float(tau)
+        return {"tau": self.temperature.held, "samples": self.samples}

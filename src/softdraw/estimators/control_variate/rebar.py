@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_number
 from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, log_probabilities, one_hot, probabilities
@@ -59,11 +60,10 @@ class REBAR(Estimator):
 
     def __init__(self, tau: float | None = None, eta: float = 1.0, *, samples: int = 1) -> None:
         super().__init__(samples=samples)
-        start = self.default_tau if tau is None else tau
-        if start is None or not 0.0 < start < math.inf:
-            raise ValueError(f"tau={tau!r}: expected a finite temperature > 0")
+        start = read_number("tau", self.default_tau if tau is None else tau, above=0.0, below=math.inf)
+        scale = read_number("eta", eta, above=-math.inf, below=math.inf)
         self.log_tau = nn.Parameter(torch.tensor(math.log(start)))
-        self.eta = nn.Parameter(torch.tensor(float(eta)))
+        self.eta = nn.Parameter(torch.tensor(scale))
         self.baseline = nn.Parameter(torch.zeros(()))
 
     @property

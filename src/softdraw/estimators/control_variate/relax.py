@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count
 from softdraw.estimators._core.base import Cost, call_cost
 from softdraw.estimators._core.registry import register
 from softdraw.estimators.control_variate.rebar import REBAR
@@ -50,8 +51,7 @@ class RELAX(REBAR):
         samples: int = 1,
     ) -> None:
         super().__init__(tau, eta, samples=samples)
-        if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(f"hidden={hidden!r}: expected an int >= 1")
+        hidden = read_count("hidden", hidden, 1)
         self.relaxed_f = relaxed_f
         if not relaxed_f:
             self.needs = "callable"

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, probabilities
 from softdraw.estimators._core.draws import Draws
@@ -39,10 +40,8 @@ class Enumeration(Estimator):
 
     def __init__(self, *, max_states: int = 1 << 20, chunk: int = 1 << 14) -> None:
         super().__init__(samples=1)
-        for name, count in (("max_states", max_states), ("chunk", chunk)):
-            if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-                raise ValueError(f"{name}={count!r}: expected an int >= 1")
-        self.max_states, self.chunk = max_states, chunk
+        self.max_states = read_count("max_states", max_states, 1)
+        self.chunk = read_count("chunk", chunk, 1)
 
     def evaluations(self, variables: int, classes: int) -> int:
         """C^D."""

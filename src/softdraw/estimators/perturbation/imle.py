@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_number
 from softdraw.estimators._core.base import TensorEstimator
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
@@ -121,11 +122,10 @@ class IMLE(TensorEstimator):
         samples: int = 1,
     ) -> None:
         super().__init__(samples=samples)
-        for name, number in (("step", step), ("rate", rate), ("target_count", target_count)):
-            if not number > 0.0:
-                raise ValueError(f"{name}={number!r}: expected a number > 0")
-        self.step, self.adaptive, self.symmetric = float(step), adaptive, symmetric
-        self.rate, self.target_count = float(rate), float(target_count)
+        self.step = read_number("step", step, above=0.0)
+        self.rate = read_number("rate", rate, above=0.0)
+        self.target_count = read_number("target_count", target_count, above=0.0)
+        self.adaptive, self.symmetric = adaptive, symmetric
         if adaptive:
             self.register_buffer("beta", torch.zeros(()))
             self.register_buffer("count", torch.ones(()))  # moving mean of the non-zero entries per row
@@ -147,7 +147,7 @@ class IMLE(TensorEstimator):
         direction = torch.where(self.count < self.target_count, self.rate, -self.rate)
         self.beta.add_(direction).clamp_(min=0.0)
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         values = logits.detach().to(compute_dtype(logits.dtype))
         noise = draws.gumbel(logits)

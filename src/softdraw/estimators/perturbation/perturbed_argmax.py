@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count
 from softdraw.estimators._core.base import TensorEstimator
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
@@ -69,11 +70,9 @@ class PerturbedArgmax(TensorEstimator):
 
     def __init__(self, draws: int = 16, *, samples: int = 1) -> None:
         super().__init__(samples=samples)
-        if isinstance(draws, bool) or not isinstance(draws, int) or draws < 2:
-            raise ValueError(f"draws={draws!r}: expected an int >= 2")
-        self.draws = draws
+        self.draws = read_count("draws", draws, 2)
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         values = logits.detach().to(compute_dtype(logits.dtype))
         index = draws.index(logits, mask)

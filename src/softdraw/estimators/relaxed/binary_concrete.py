@@ -43,13 +43,12 @@ class BinaryConcrete(TemperedEstimator):
     default_tau: ClassVar[float | None] = 0.5
     reference = "Maddison, Mnih, Teh (2017), appendix B"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         both = allowed.all(-1, keepdim=True)
         pair = logits.masked_fill(~both, 0.0)
         # the last dim stays, so that the key counts the same rows as for any other estimator
         difference = pair[..., :1] - pair[..., 1:]
-        tau: float | Tensor = self.tau
         if isinstance(tau, Tensor) and tau.dim():
             tau = as_tau(tau, logits)
         noise = draws.logistic(difference)

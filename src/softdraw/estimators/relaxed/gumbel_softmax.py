@@ -38,5 +38,11 @@ class GumbelSoftmax(TemperedEstimator):
     default_tau: ClassVar[float | None] = 0.5
     reference = "Jang, Gu, Poole (2017), eq. 2; Maddison, Mnih, Teh (2017), eq. 10"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        return draws.relaxed(logits, self.tau, hard=False, mask=mask)
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        return draws.relaxed(logits, tau, hard=False, mask=mask)
+
+    def _binary_sample(
+        self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws
+    ) -> Tensor:
+        # half the noise of two classes
+        return draws.binary(logits, tau, hard=False, mask=mask)

@@ -5,8 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_choice, read_number
 from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
+from softdraw.estimators._core.categorical import probabilities
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.score import score_gradient
@@ -58,11 +60,9 @@ class Reinforce(Estimator):
         samples: int = 1,
     ) -> None:
         super().__init__(samples=samples)
-        if baseline not in ("moving-average", "none", "learned"):
-            raise ValueError(f"baseline={baseline!r}: expected 'moving-average', 'none' or 'learned'")
-        if not 0.0 <= decay < 1.0:
-            raise ValueError(f"decay={decay!r}: expected a number in [0, 1)")
-        self.baseline, self.decay = baseline, float(decay)
+        read_choice("baseline", baseline, ("moving-average", "none", "learned"))
+        self.baseline = baseline
+        self.decay = read_number("decay", decay, least=0.0, below=1.0)
         self.network: nn.Sequential | None = None
         if baseline == "moving-average":
             self.register_buffer("average", torch.zeros(()))
@@ -90,8 +90,6 @@ class Reinforce(Estimator):
         return attach(cost.mean(0), logits, score_gradient(signal, z, logits, allowed), own)
 
     def _predict(self, network: nn.Sequential, logits: Tensor, allowed: Tensor) -> Tensor:
-        from softdraw.estimators._core.categorical import probabilities
-
         with torch.enable_grad():
             p = probabilities(logits.detach(), allowed).flatten(-2)
             network.to(p.device)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count
 from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import probabilities
@@ -54,8 +55,7 @@ class RODEO(Estimator):
 
     def __init__(self, *, samples: int = 3, hidden: int = 16) -> None:
         super().__init__(samples=samples)
-        if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(f"hidden={hidden!r}: expected an int >= 1")
+        hidden = read_count("hidden", hidden, 1)
         self.alpha = nn.Parameter(torch.zeros(()))
         self.beta = nn.Parameter(torch.zeros(()))
         self.network = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, 1))

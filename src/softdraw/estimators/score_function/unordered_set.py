@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from softdraw.arguments import wrong_value
 from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, log_probabilities, one_hot, probabilities
@@ -49,9 +50,7 @@ class UnorderedSet(Estimator):
     def __init__(self, *, samples: int = 4) -> None:
         super().__init__(samples=samples)
         if samples > _LARGEST:
-            raise ValueError(
-                f"samples={samples}: UnorderedSet expects at most {_LARGEST}, its work grows as 2^k"
-            )
+            raise wrong_value("samples", samples, f"at most {_LARGEST}: the work grows as 2^k")
 
     def evaluations(self, variables: int, classes: int) -> int:
         """min(k, C^D)."""

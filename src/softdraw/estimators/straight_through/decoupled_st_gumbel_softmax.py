@@ -1,14 +1,16 @@
 """Straight-through Gumbel-Softmax with one temperature forward and another backward."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, cast
 
 from torch import Tensor
 
 from softdraw.estimators._core.categorical import as_tau, compute_dtype
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
-from softdraw.estimators._core.tempered import TemperedEstimator, check_tau
+from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.schedules.base import Schedule
+from softdraw.schedules.temperature import Temperature
 
 __all__ = ["DecoupledSTGumbelSoftmax"]
 
@@ -41,6 +43,11 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
 
     target = "tempered"
     default_tau: ClassVar[float | None] = 1.0
+    above_zero: ClassVar[Mapping[str, str]] = {
+        "forward_tau": "a temperature > 0, or the law is no longer random"
+    }
+    temperatures: ClassVar[tuple[str, ...]] = ("tau", "forward_tau")
+    forward_temperature: Temperature
     reference = "Shah et al. (2024), arXiv:2410.13331"
 
     def __init__(
@@ -51,14 +58,26 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
         samples: int = 1,
     ) -> None:
         super().__init__(tau, samples=samples)
-        self.forward_tau = check_tau("forward_tau", forward_tau)
-        if not isinstance(self.forward_tau, Tensor) and self.forward_tau == 0.0:
-            raise ValueError("forward_tau=0.0: expected a temperature > 0, or the law is no longer random")
+        self.forward_tau = forward_tau
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    @property
+    def forward_tau(self) -> float | Tensor | None:
+        """The temperature of the law that is sampled, now."""
+        return self.forward_temperature.shown
+
+    @forward_tau.setter
+    def forward_tau(self, tau: float | Tensor | Schedule | None) -> None:
+        self.forward_temperature = self._hold("forward_tau", tau)
+
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        forward_tau = cast("float | Tensor", self.forward_temperature.now())
         # in float32 at least: a half-precision logit may overflow when divided
-        values = logits.to(compute_dtype(logits.dtype)) / as_tau(self.forward_tau, logits)
-        return draws.relaxed(values, self.tau, hard=True, mask=mask).to(logits.dtype)
+        values = logits.to(compute_dtype(logits.dtype)) / as_tau(forward_tau, logits)
+        return draws.relaxed(values, tau, hard=True, mask=mask).to(logits.dtype)
 
     def _options(self) -> dict[str, object]:
-        return {"tau": self.tau, "forward_tau": self.forward_tau, "samples": self.samples}
+        return {
+            "tau": self.temperature.held,
+            "forward_tau": self.forward_temperature.held,
+            "samples": self.samples,
+        }

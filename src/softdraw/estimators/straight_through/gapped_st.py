@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_choice, read_number
 from softdraw.estimators._core.categorical import (
     allowed_classes,
     compute_dtype,
@@ -100,7 +101,8 @@ class GappedST(TemperedEstimator):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
-        ValueError: a gap that is neither a float >= 0 nor ``"p"``.
+        TypeError: a gap that is no number.
+        ValueError: a gap that is neither a number >= 0 nor ``"p"``.
 
     Example:
         >>> import torch, softdraw as sd
@@ -119,15 +121,15 @@ class GappedST(TemperedEstimator):
         samples: int = 1,
     ) -> None:
         super().__init__(tau, samples=samples)
-        if gap != "p" and not (isinstance(gap, int | float) and gap >= 0.0):
-            raise ValueError(f"gap={gap!r}: expected a float >= 0 or 'p'")
-        self.gap = gap
+        if isinstance(gap, str):
+            read_choice("gap", gap, ("p",))
+        self.gap = gap if isinstance(gap, str) else read_number("gap", gap, least=0.0)
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
-        tau = row_tau(self.tau, logits)
+        tau = row_tau(tau, logits)
         return _Gapped.apply(logits, drawn, index, mask, tau, self.gap)  # type: ignore[no-any-return, no-untyped-call]
 
     def _options(self) -> dict[str, object]:
-        return {"tau": self.tau, "gap": self.gap, "samples": self.samples}
+        return {"tau": self.temperature.held, "gap": self.gap, "samples": self.samples}

@@ -1,9 +1,11 @@
 """Gumbel-Rao: ST Gumbel-Softmax with the noise averaged out given the sample."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
 
+from softdraw.arguments import read_count
 from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
@@ -12,13 +14,6 @@ from softdraw.kernels import autograd
 from softdraw.schedules.base import Schedule
 
 __all__ = ["GumbelRao"]
-
-
-def check_draws(draws: int) -> int:
-    """K, an int of at least one."""
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
-        raise ValueError(f"draws={draws!r}: expected an int >= 1")
-    return draws
 
 
 @register("gumbel-rao")
@@ -34,7 +29,7 @@ class GumbelRao(TemperedEstimator):
         ICLR 2021, equations 6 and 9.
 
     Args:
-        tau: temperature of the backward, > 0; 0.5 unless given.
+        tau: temperature of the backward, > 0; 0.5 unless given. It gets no gradient itself.
         draws: K, 100 unless given. Time grows with it, memory does not.
         samples: S, how many samples ``expectation`` averages over.
 
@@ -49,25 +44,26 @@ class GumbelRao(TemperedEstimator):
 
     default_tau: ClassVar[float | None] = 0.5
     default_draws: ClassVar[int] = 100
+    above_zero: ClassVar[Mapping[str, str]] = {
+        "tau": "a temperature > 0; the limit at 0 is the estimator 'reinmax'"
+    }
     reference = "Paulus, Maddison, Krause (2021), eqs. 6 and 9"
 
     def __init__(
         self, tau: float | Tensor | Schedule | None = None, draws: int | None = None, *, samples: int = 1
     ) -> None:
         super().__init__(tau, samples=samples)
-        if not isinstance(self.tau, Tensor) and self.tau == 0.0:
-            raise ValueError("tau=0.0: expected a temperature > 0; the limit at 0 is the estimator 'reinmax'")
-        self.draws = check_draws(self.default_draws if draws is None else draws)
+        self.draws = read_count("draws", self.default_draws if draws is None else draws, 1)
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        fused = draws.fused(logits, mask, self.tau)
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, tau)
         if fused is not None:
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
             return autograd.rao(*fused, first, draws.samples, later, self.draws, reinmax=False)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
-        tau, state = row_tau(self.tau, logits), draws.key.fold_in(1).state
+        tau, state = row_tau(tau, logits), draws.key.fold_in(1).state
         return autograd.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=False)
 
     def _options(self) -> dict[str, object]:
-        return {"tau": self.tau, "draws": self.draws, "samples": self.samples}
+        return {"tau": self.temperature.held, "draws": self.draws, "samples": self.samples}

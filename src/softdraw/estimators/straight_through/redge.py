@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from softdraw.arguments import read_count, read_number
 from softdraw.estimators._core.base import TensorEstimator
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
@@ -54,11 +55,8 @@ class ReDGE(TensorEstimator):
 
     def __init__(self, steps: int = 4, t1: float = 0.5, *, samples: int = 1) -> None:
         super().__init__(samples=samples)
-        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-            raise ValueError(f"steps={steps!r}: expected an int >= 1")
-        if not 0.0 < t1 <= 1.0:
-            raise ValueError(f"t1={t1!r}: expected a number in (0, 1]")
-        self.steps, self.t1 = steps, float(t1)
+        self.steps = read_count("steps", steps, 1)
+        self.t1 = read_number("t1", t1, above=0.0, most=1.0)
 
     def alphas(self) -> list[float]:
         """The signal level at each prediction, the last prediction first."""
@@ -67,7 +65,7 @@ class ReDGE(TensorEstimator):
             return [first]
         return [first + (last - first) * i / (self.steps - 1) for i in range(self.steps)]
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: None, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
         values = logits.to(compute_dtype(logits.dtype))
         alphas = self.alphas()

@@ -29,7 +29,7 @@ class ReinMax(TemperedEstimator):
         Estimator", ICML 2023 (ZGR).
 
     Args:
-        tau: temperature of the backward, 1 unless given, where the theory holds.
+        tau: temperature of the backward, 1 unless given, where the theory holds. It gets no gradient itself.
         samples: S, how many samples ``expectation`` averages over.
 
     Example:
@@ -44,10 +44,10 @@ class ReinMax(TemperedEstimator):
     default_tau: ClassVar[float | None] = 1.0
     reference = "Liu et al. (2023), algorithm 2; Shekhovtsov (2023)"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        fused = draws.fused(logits, mask, self.tau)
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, tau)
         if fused is not None:
             return autograd.reinmax(*fused, *draws.numbers(logits), draws.samples)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
-        return autograd.reinmax_given(drawn, index, logits, mask, row_tau(self.tau, logits))
+        return autograd.reinmax_given(drawn, index, logits, mask, row_tau(tau, logits))

@@ -25,7 +25,7 @@ class ReinMaxRao(GumbelRao):
         (arXiv:2603.08257).
 
     Args:
-        tau: temperature of M, > 0; 0.7 unless given.
+        tau: temperature of M, > 0; 0.7 unless given. It gets no gradient itself.
         draws: K, 32 unless given.
         samples: S, how many samples ``expectation`` averages over.
 
@@ -42,12 +42,12 @@ class ReinMaxRao(GumbelRao):
     default_draws: ClassVar[int] = 32
     reference = "Wang, Bui (2026), arXiv:2603.08257"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        fused = draws.fused(logits, mask, self.tau)
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        fused = draws.fused(logits, mask, tau)
         if fused is not None:
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
             return autograd.rao(*fused, first, draws.samples, later, self.draws, reinmax=True)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
-        tau, state = row_tau(self.tau, logits), draws.key.fold_in(1).state
+        tau, state = row_tau(tau, logits), draws.key.fold_in(1).state
         return autograd.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=True)

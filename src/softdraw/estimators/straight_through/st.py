@@ -39,9 +39,9 @@ class StraightThrough(TemperedEstimator):
 
     reference = "Bengio, Léonard, Courville (2013); Liu et al. (2023), section 3"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
-        soft = probabilities(logits, allowed, as_tau(self.tau, logits)).to(logits.dtype)
+        soft = probabilities(logits, allowed, as_tau(tau, logits)).to(logits.dtype)
         index = draws.index(logits, mask)
         hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
         return straight_through(hard, soft.expand(hard.shape))

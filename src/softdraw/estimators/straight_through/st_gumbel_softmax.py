@@ -34,5 +34,11 @@ class STGumbelSoftmax(TemperedEstimator):
     default_tau: ClassVar[float | None] = 0.5
     reference = "Jang, Gu, Poole (2017), section 2.2"
 
-    def _sample(self, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
-        return draws.relaxed(logits, self.tau, hard=True, mask=mask)
+    def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+        return draws.relaxed(logits, tau, hard=True, mask=mask)
+
+    def _binary_sample(
+        self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws
+    ) -> Tensor:
+        # half the noise of two classes
+        return draws.binary(logits, tau, hard=True, mask=mask)
