@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= runs/molecules
 MINUTES ?= 6
-NATIVE := $(wildcard setup.py src/softdraw/kernels/cpu/src/*.c src/softdraw/kernels/cpu/src/*.h)
+NATIVE := setup.py $(shell find src/softdraw/kernels/cpu/src -name '*.[ch]')
 
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-_FOLDER = "src/softdraw/kernels/cpu/src"
-_SOURCES = ["module.c", "pool.c", "loops_generic.c", "loops_avx2.c", "loops_avx512.c"]
-_HEADERS = sorted(str(path) for path in Path(_FOLDER).rglob("*.h"))
+_FOLDER = Path("src/softdraw/kernels/cpu/src")
 # -ffp-contract=off: a*b+c is fused where the code says so and nowhere else, so that compilers agree.
 _FLAGS = [
     "-O3",
@@ -26,8 +24,8 @@ setup(
     ext_modules=[
         Extension(
             "softdraw.kernels.cpu._native",
-            [f"{_FOLDER}/{name}" for name in _SOURCES],
-            depends=_HEADERS,
+            sorted(str(path) for path in _FOLDER.rglob("*.c")),
+            depends=sorted(str(path) for path in _FOLDER.rglob("*.h")),
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             extra_compile_args=_FLAGS + os.environ.get("SOFTDRAW_CFLAGS", "").split(),
             extra_link_args=["-pthread", "-lm", *os.environ.get("SOFTDRAW_LDFLAGS", "").split()],

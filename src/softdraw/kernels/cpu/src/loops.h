@@ -1,18 +1,18 @@
 /* One instruction set's loops: included once by each loops_*.c after its vectors. */
 #include "job.h"
 
-#include "elementary.h"
-#include "words.h"
-#include "noise.h"
+#include "vectors/elementary.h"
+#include "noise/words.h"
+#include "noise/noise.h"
 
 /* NaN must not be rounded into infinity. */
 INLINE void to_bfloat(uint16_t *to, vf x) {
     const vi bits = (vi)x, even = (bits >> 16) & 1, rounded = (bits + 0x7FFF + even) >> 16;
     const vf size = (vf)(bits & 0x7FFFFFFF), largest = set32(__builtin_inff());
-    narrow16(to, iless32(-largest, size, rounded, (vi){0} + 0x7FC0) & 0xFFFF);
+    narrow16(to, where_less_int32(-largest, size, rounded, (vi){0} + 0x7FC0) & 0xFFFF);
 }
 
-#include "dtypes.h"
+#include "rows/dtypes.h"
 
 int NAME(softdraw_loops)(const void *argument, int64_t begin, int64_t end) {
     const struct job *job = argument;

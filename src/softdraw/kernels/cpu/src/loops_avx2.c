@@ -10,7 +10,7 @@
 #else
 #pragma GCC target("avx2,fma,f16c")
 #endif
-#include "vector_avx2.h"
+#include "vectors/avx2.h"
 #include "loops.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -10,7 +10,7 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c")
 #endif
-#include "vector_avx512.h"
+#include "vectors/avx512.h"
 #include "loops.h"
 #if defined(__clang__)
 #pragma clang attribute pop

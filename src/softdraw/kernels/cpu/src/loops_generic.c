@@ -8,5 +8,5 @@
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
-#include "vector_generic.h"
+#include "vectors/generic.h"
 #include "loops.h"

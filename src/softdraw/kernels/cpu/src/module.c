@@ -42,9 +42,9 @@ static PyObject *use_instructions(PyObject *module, PyObject *name) {
     (void)module;
     PyObject *bytes = PyUnicode_AsUTF8String(name);
     if (!bytes) return NULL;
-    int found = choose(PyBytes_AsString(bytes));
+    int known = choose(PyBytes_AsString(bytes));
     Py_DECREF(bytes);
-    return PyBool_FromLong(found);
+    return PyBool_FromLong(known);
 }
 
 static PyObject *use_team(PyObject *module, PyObject *address) {

@@ -68,10 +68,10 @@ static void after_fork(void) {
     team = NULL;
 }
 
-void softdraw_threads(softdraw_team found) {
+void softdraw_threads(softdraw_team given) {
     static int registered;
     if (!registered) registered = !pthread_atfork(NULL, NULL, after_fork);
-    team = found;
+    team = given;
 }
 
 static void start(int threads) {

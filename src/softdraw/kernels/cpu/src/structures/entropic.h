@@ -35,14 +35,14 @@ static struct level level_near(const float *x, int64_t n, float nu, float rate) 
         for (int u = 0; u < 2; u++) {
             memcpy(&t[u], x + i + u * LANES, sizeof t[u]);
             t[u] = (t[u] - nu) * rate;
-            e[u] = less32((vf){0}, t[u], -t[u], t[u]);
+            e[u] = where_less32((vf){0}, t[u], -t[u], t[u]);
         }
         exp32(e, 2);
         for (int u = 0; u < 2; u++) {
             const vf one = 1.0f / (1.0f + e[u]), other = e[u] * one, none = (vf){0};
-            above += less32(none, t[u], none + 1.0f, none);
-            missing += less32(none, t[u], other, none);
-            rest += less32(none, t[u], none, other);
+            above += where_less32(none, t[u], none + 1.0f, none);
+            missing += where_less32(none, t[u], other, none);
+            rest += where_less32(none, t[u], none, other);
             slope += one * other;
         }
     }

@@ -1,4 +1,4 @@
-/* Template (dtypes.h): a tensor's elements as vectors of REAL, and rows of logits. */
+/* Template (rows/dtypes.h): a tensor's elements as vectors of REAL, and rows of logits. */
 
 /* N elements from i. */
 INLINE V F(get)(const STORED *from, int64_t i) {
@@ -85,10 +85,10 @@ INLINE V F(logits)(const struct F(row) *row, int64_t i, const int whole) {
     return row->mask ? R(masked)(x, row->mask + i, left) : x;
 }
 
-INLINE struct F(row) F(row_of)(const struct job *job, int64_t number) {
+INLINE struct F(row) F(row_of)(const struct job *job, int64_t row_number) {
     struct F(row) row = {
-        (const STORED *)job->logits + number * job->classes,
-        job->mask ? job->mask + number * job->mask_stride : NULL,
+        (const STORED *)job->logits + row_number * job->classes,
+        job->mask ? job->mask + row_number * job->mask_stride : NULL,
         job->classes,
         0,
     };
@@ -98,12 +98,12 @@ INLINE struct F(row) F(row_of)(const struct job *job, int64_t number) {
     for (; i + N <= row.classes; i += N) {
         V x = F(logits)(&row, i, 1);
         top = R(max)(top, x);
-        size = R(imax)(size, (VI)x & SIGN_OFF);
+        size = R(max_int)(size, (VI)x & SIGN_OFF);
     }
     if (i < row.classes) {
         V x = F(logits)(&row, i, 0);
         top = R(max)(top, x);
-        size = R(imax)(size, (VI)x & SIGN_OFF);
+        size = R(max_int)(size, (VI)x & SIGN_OFF);
     }
     REAL best = R(highest)(top);
     int bad = R(any_negative)((VI){0} + INFINITE_BITS - size) || best == INFINITE;
@@ -122,7 +122,7 @@ struct F(scratch) {
     REAL small[TILE + SPARE], *z; /* z is `small`, or longer */
 };
 
-INLINE void F(noise_into)(const struct tile *t, REAL *out, int law) {
+INLINE void F(make_noise)(const struct tile *t, REAL *out, int law) {
     int64_t i = 0;
     for (; i < 4 * t->blocks; i += ABREAST * N) {
         V noise[ABREAST];
@@ -133,7 +133,7 @@ INLINE void F(noise_into)(const struct tile *t, REAL *out, int law) {
 }
 
 /* Words of classes [from, to) of `rows` rows. */
-static void F(make)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t rows, int64_t from,
+static void F(fill_tile)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t rows, int64_t from,
                     int64_t to) {
     t->row = job->offset + (uint64_t)row;
     t->sample = (uint32_t)sample;

@@ -1,4 +1,4 @@
-/* Template (dtypes.h): gradients of straight-through estimators that go through a softmax of the logits. */
+/* Template (rows/dtypes.h): gradients of straight-through estimators that go through a softmax of the logits. */
 
 /* Half the upstream gradient less its value at the winner. A Jacobian of a softmax ignores a constant, and halves do not
    overflow where the result does not. */

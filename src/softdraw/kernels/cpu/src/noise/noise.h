@@ -8,7 +8,7 @@ INLINE void from_tail32(vf *p, const vi *upper, int law, const int n) {
         const vf last = set32(0x1.fffffep-1f);
         EACH {
             vf v = 1.0f - p[u];
-            p[u] = neg32(upper[u], less32(v, last, v, last), p[u]);
+            p[u] = where_negative32(upper[u], where_less32(v, last, v, last), p[u]);
         }
     } else if (law == LAW_LOGISTIC) {
         vf size[ABREAST];
@@ -16,7 +16,7 @@ INLINE void from_tail32(vf *p, const vi *upper, int law, const int n) {
         EACH size[u] = p[u], near[u] = (vi){0} - 1, far[u] = (vi){0};
         minus_log_side32(size, near, n);
         minus_log_side32(p, far, n);
-        EACH p[u] = neg32(upper[u], size[u] - p[u], p[u] - size[u]);
+        EACH p[u] = where_negative32(upper[u], size[u] - p[u], p[u] - size[u]);
     } else {
         minus_log_side32(p, upper, n);
         if (law == LAW_GUMBEL) minus_log32(p, n);
@@ -27,7 +27,7 @@ INLINE void from_tail64(vd *p, const vl *upper, int law, const int n) {
         const vd last = set64(0x1.fffffffffffffp-1);
         EACH {
             vd v = 1.0 - p[u];
-            p[u] = neg64(upper[u], less64(v, last, v, last), p[u]);
+            p[u] = where_negative64(upper[u], where_less64(v, last, v, last), p[u]);
         }
     } else if (law == LAW_LOGISTIC) {
         vd size[ABREAST];
@@ -35,7 +35,7 @@ INLINE void from_tail64(vd *p, const vl *upper, int law, const int n) {
         EACH size[u] = p[u], near[u] = (vl){0} - 1, far[u] = (vl){0};
         minus_log_side64(size, near, n);
         minus_log_side64(p, far, n);
-        EACH p[u] = neg64(upper[u], size[u] - p[u], p[u] - size[u]);
+        EACH p[u] = where_negative64(upper[u], size[u] - p[u], p[u] - size[u]);
     } else {
         minus_log_side64(p, upper, n);
         if (law == LAW_GUMBEL) minus_log64(p, n);

@@ -8,36 +8,36 @@ typedef double vd __attribute__((vector_size(16)));
 typedef int64_t vl __attribute__((vector_size(16)));
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE vf pick32(vi m, vf x, vf y) { return (vf)((m & (vi)x) | (~m & (vi)y)); }
-INLINE vd pick64(vl m, vd x, vd y) { return (vd)((m & (vl)x) | (~m & (vl)y)); }
+INLINE vf where_set32(vi m, vf x, vf y) { return (vf)((m & (vi)x) | (~m & (vi)y)); }
+INLINE vd where_set64(vl m, vd x, vd y) { return (vd)((m & (vl)x) | (~m & (vl)y)); }
 INLINE vf fma32(vf a, vf b, vf c) { return a * b + c; }
 INLINE vd fma64(vd a, vd b, vd c) { return a * b + c; }
-INLINE vf max32(vf a, vf b) { return pick32((vi)(a > b), a, b); }
-INLINE vd max64(vd a, vd b) { return pick64((vl)(a > b), a, b); }
-INLINE vi imax32(vi a, vi b) { vi m = a > b; return (m & a) | (~m & b); }
-INLINE vl imax64(vl a, vl b) { vl m = a > b; return (m & a) | (~m & b); }
+INLINE vf max32(vf a, vf b) { return where_set32((vi)(a > b), a, b); }
+INLINE vd max64(vd a, vd b) { return where_set64((vl)(a > b), a, b); }
+INLINE vi max_int32(vi a, vi b) { vi m = a > b; return (m & a) | (~m & b); }
+INLINE vl max_int64(vl a, vl b) { vl m = a > b; return (m & a) | (~m & b); }
 /* x where s is negative, else y */
-INLINE vf neg32(vi s, vf x, vf y) { return pick32(s >> 31, x, y); }
-INLINE vd neg64(vl s, vd x, vd y) { return pick64(s >> 63, x, y); }
+INLINE vf where_negative32(vi s, vf x, vf y) { return where_set32(s >> 31, x, y); }
+INLINE vd where_negative64(vl s, vd x, vd y) { return where_set64(s >> 63, x, y); }
 /* x where a < b, else y */
-INLINE vf less32(vf a, vf b, vf x, vf y) { return pick32((vi)(a < b), x, y); }
-INLINE vd less64(vd a, vd b, vd x, vd y) { return pick64((vl)(a < b), x, y); }
-INLINE vi iless32(vf a, vf b, vi x, vi y) { vi m = (vi)(a < b); return (m & x) | (~m & y); }
-INLINE vl iless64(vd a, vd b, vl x, vl y) { vl m = (vl)(a < b); return (m & x) | (~m & y); }
+INLINE vf where_less32(vf a, vf b, vf x, vf y) { return where_set32((vi)(a < b), x, y); }
+INLINE vd where_less64(vd a, vd b, vd x, vd y) { return where_set64((vl)(a < b), x, y); }
+INLINE vi where_less_int32(vf a, vf b, vi x, vi y) { vi m = (vi)(a < b); return (m & x) | (~m & y); }
+INLINE vl where_less_int64(vd a, vd b, vl x, vl y) { vl m = (vl)(a < b); return (m & x) | (~m & y); }
 INLINE int any_negative32(vi s) { return (s[0] | s[1] | s[2] | s[3]) < 0; }
 INLINE int any_negative64(vl s) { return (s[0] | s[1]) < 0; }
 /* The smallest index among the lanes whose value is `top`. */
-INLINE int64_t first_with32(vf best, vi where, float top) {
-    int64_t found = INT64_MAX;
+INLINE int64_t first_equal32(vf best, vi where, float top) {
+    int64_t first = INT64_MAX;
     for (int lane = 0; lane < LANES; lane++)
-        if (best[lane] == top && where[lane] < found) found = where[lane];
-    return found;
+        if (best[lane] == top && where[lane] < first) first = where[lane];
+    return first;
 }
-INLINE int64_t first_with64(vd best, vl where, double top) {
-    int64_t found = INT64_MAX;
+INLINE int64_t first_equal64(vd best, vl where, double top) {
+    int64_t first = INT64_MAX;
     for (int lane = 0; lane < LANES / 2; lane++)
-        if (best[lane] == top && where[lane] < found) found = where[lane];
-    return found;
+        if (best[lane] == top && where[lane] < first) first = where[lane];
+    return first;
 }
 INLINE float larger(float a, float b) { return a > b ? a : b; }
 INLINE float highest32(vf a) { return larger(larger(a[0], a[2]), larger(a[1], a[3])); }
@@ -112,7 +112,7 @@ INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
     return x;
 }
 
-/* Philox: two counters in a vector; see vector_avx512.h. */
+/* Philox: two counters in a vector; see avx512.h. */
 #define GROUP 2
 #define ABREAST 2
 #define GROUP_ORDER {0, 1}

@@ -25,8 +25,8 @@ static const float log_values_less[32] = {
     -0.568443716f, -0.585835457f, -0.603534997f, -0.619736969f, -0.636205792f, -0.652950406f, -0.669980109f, -0.693147182f,
 };
 
-INLINE __m512 entry32(__m512i place, const float *table) {
-    return _mm512_permutex2var_ps(_mm512_loadu_ps(table), place, _mm512_loadu_ps(table + 16));
+INLINE __m512 entry32(__m512i entry, const float *table) {
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(table), entry, _mm512_loadu_ps(table + 16));
 }
 
 /* x[] = from - log(1 + r) */
@@ -41,12 +41,12 @@ INLINE void log_series32(vf *x, const __m512 *r, const __m512 *from, const int n
 /* -log(x) for normal x; the exponent is that of the mantissa in [1, 2) */
 INLINE void minus_log32(vf *x, const int n) {
     __m512 c[ABREAST], from[ABREAST], r[ABREAST];
-    __m512i place[ABREAST];
-    EACH place[u] = _mm512_srli_epi32((__m512i)x[u], 18);
+    __m512i entry[ABREAST];
+    EACH entry[u] = _mm512_srli_epi32((__m512i)x[u], 18);
     EACH r[u] = _mm512_getmant_ps((__m512)x[u], _MM_MANT_NORM_p5_1, _MM_MANT_SIGN_zero);
-    EACH c[u] = entry32(place[u], log_points);
+    EACH c[u] = entry32(entry[u], log_points);
     EACH r[u] = _mm512_fmsub_ps(r[u], c[u], _mm512_set1_ps(1.0f));
-    EACH from[u] = entry32(place[u], log_values_less);
+    EACH from[u] = entry32(entry[u], log_values_less);
     EACH c[u] = _mm512_getexp_ps((__m512)x[u]);
     EACH from[u] = _mm512_fmadd_ps(c[u], _mm512_set1_ps(-0.69314718056f), from[u]);
     log_series32(x, r, from, n);
@@ -57,17 +57,17 @@ INLINE void minus_log32(vf *x, const int n) {
 INLINE void minus_log_side32(vf *p, const vi *upper, const int n) {
     const __m512 one = _mm512_set1_ps(1.0f), below_one = _mm512_set1_ps(0x1.fffffep-1f);
     __m512 c[ABREAST], from[ABREAST], r[ABREAST], e[ABREAST];
-    __m512i place[ABREAST];
+    __m512i entry[ABREAST];
     __mmask16 lower[ABREAST];
     EACH lower[u] = _mm512_cmpge_epi32_mask((__m512i)upper[u], _mm512_setzero_si512());
-    EACH place[u] = (__m512i)_mm512_mask_sub_ps((__m512)p[u], lower[u], below_one, (__m512)p[u]);
-    EACH place[u] = _mm512_srli_epi32(place[u], 18);
+    EACH entry[u] = (__m512i)_mm512_mask_sub_ps((__m512)p[u], lower[u], below_one, (__m512)p[u]);
+    EACH entry[u] = _mm512_srli_epi32(entry[u], 18);
     EACH r[u] = _mm512_getmant_ps((__m512)p[u], _MM_MANT_NORM_p5_1, _MM_MANT_SIGN_zero);
     EACH e[u] = _mm512_getexp_ps((__m512)p[u]);
     EACH r[u] = _mm512_mask_sub_ps(r[u], lower[u], _mm512_setzero_ps(), (__m512)p[u]);
-    EACH c[u] = entry32(place[u], log_points);
+    EACH c[u] = entry32(entry[u], log_points);
     EACH e[u] = _mm512_maskz_add_ps(_knot_mask16(lower[u]), e[u], one);
-    EACH from[u] = entry32(place[u], log_values);
+    EACH from[u] = entry32(entry[u], log_values);
     EACH r[u] = _mm512_fmadd_ps(c[u], r[u], _mm512_mask_sub_ps(_mm512_set1_ps(-1.0f), lower[u], c[u], one));
     EACH from[u] = _mm512_fmadd_ps(e[u], _mm512_set1_ps(-0.69314718056f), from[u]);
     log_series32(p, r, from, n);

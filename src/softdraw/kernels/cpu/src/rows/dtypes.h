@@ -13,7 +13,7 @@
 #define INFINITE_BITS 0x7F800000
 #define SIGN_OFF 0x7FFFFFFF
 #define BOUNDED 1 /* noise has a bound that costs less than itself */
-#include "transpose.h"
+#include "../vectors/transpose.h"
 
 #define STORED float
 #define F(x) x##_f32
@@ -64,7 +64,7 @@
 #define INFINITE_BITS 0x7FF0000000000000LL
 #define SIGN_OFF 0x7FFFFFFFFFFFFFFFLL
 #define BOUNDED 0
-#include "transpose.h"
+#include "../vectors/transpose.h"
 #define STORED double
 #define F(x) x##_f64
 #include "template.h"

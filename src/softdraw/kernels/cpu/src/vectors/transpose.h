@@ -1,4 +1,4 @@
-/* Template for each REAL (dtypes.h): N vectors of N lanes, rows made columns in place. */
+/* Template for each REAL (rows/dtypes.h): N vectors of N lanes, rows made columns in place. */
 
 #if N == 2
 #define EVERY_LANE(f, half) f(0, half), f(1, half)

@@ -12,36 +12,36 @@ INLINE vf fma32(vf a, vf b, vf c) { return (vf)_mm512_fmadd_ps((__m512)a, (__m51
 INLINE vd fma64(vd a, vd b, vd c) { return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c); }
 INLINE vf max32(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 INLINE vd max64(vd a, vd b) { return (vd)_mm512_max_pd((__m512d)a, (__m512d)b); }
-INLINE vi imax32(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
-INLINE vl imax64(vl a, vl b) { return (vl)_mm512_max_epi64((__m512i)a, (__m512i)b); }
+INLINE vi max_int32(vi a, vi b) { return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b); }
+INLINE vl max_int64(vl a, vl b) { return (vl)_mm512_max_epi64((__m512i)a, (__m512i)b); }
 /* x where s is negative, else y */
-INLINE vf neg32(vi s, vf x, vf y) {
+INLINE vf where_negative32(vi s, vf x, vf y) {
     return (vf)_mm512_mask_blend_ps(_mm512_movepi32_mask((__m512i)s), (__m512)y, (__m512)x);
 }
-INLINE vd neg64(vl s, vd x, vd y) {
+INLINE vd where_negative64(vl s, vd x, vd y) {
     return (vd)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)s), (__m512d)y, (__m512d)x);
 }
 /* x where a < b, else y */
-INLINE vf less32(vf a, vf b, vf x, vf y) {
+INLINE vf where_less32(vf a, vf b, vf x, vf y) {
     return (vf)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512)y, (__m512)x);
 }
-INLINE vd less64(vd a, vd b, vd x, vd y) {
+INLINE vd where_less64(vd a, vd b, vd x, vd y) {
     return (vd)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512d)y, (__m512d)x);
 }
-INLINE vi iless32(vf a, vf b, vi x, vi y) {
+INLINE vi where_less_int32(vf a, vf b, vi x, vi y) {
     return (vi)_mm512_mask_blend_epi32(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
 }
-INLINE vl iless64(vd a, vd b, vl x, vl y) {
+INLINE vl where_less_int64(vd a, vd b, vl x, vl y) {
     return (vl)_mm512_mask_blend_epi64(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
 }
 INLINE int any_negative32(vi s) { return _mm512_movepi32_mask((__m512i)s) != 0; }
 INLINE int any_negative64(vl s) { return _mm512_movepi64_mask((__m512i)s) != 0; }
 /* The smallest index among the lanes whose value is `top`. */
-INLINE int64_t first_with32(vf best, vi where, float top) {
+INLINE int64_t first_equal32(vf best, vi where, float top) {
     __mmask16 lanes = _mm512_cmp_ps_mask((__m512)best, _mm512_set1_ps(top), _CMP_EQ_OQ);
     return _mm512_mask_reduce_min_epi32(lanes, (__m512i)where);
 }
-INLINE int64_t first_with64(vd best, vl where, double top) {
+INLINE int64_t first_equal64(vd best, vl where, double top) {
     __mmask8 lanes = _mm512_cmp_pd_mask((__m512d)best, _mm512_set1_pd(top), _CMP_EQ_OQ);
     return _mm512_mask_reduce_min_epi64(lanes, (__m512i)where);
 }

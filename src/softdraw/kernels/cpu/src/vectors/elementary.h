@@ -42,11 +42,11 @@ INLINE void minus_log32(vf *x, const int n) {
 INLINE void minus_log_side32(vf *p, const vi *upper, const int n) {
     vi bits[ABREAST], e[ABREAST];
     vf f[ABREAST];
-    EACH bits[u] = (vi)neg32(upper[u], p[u], 1.0f - p[u]);
+    EACH bits[u] = (vi)where_negative32(upper[u], p[u], 1.0f - p[u]);
     EACH e[u] = (bits[u] - 0x3F3504F3) >> 23;
     EACH f[u] = (vf)(bits[u] - (e[u] << 23)) - 1.0f;
     /* On the lower side with e = 0, 1 - p was rounded, and its distance to 1 is p itself. */
-    EACH f[u] = neg32(upper[u] | e[u], f[u], -p[u]);
+    EACH f[u] = where_negative32(upper[u] | e[u], f[u], -p[u]);
     compose32(p, f, e, n);
 }
 /* exp(t) for t <= 0; 0 below -87.3 */
@@ -65,7 +65,7 @@ INLINE void exp32(vf *t, const int n) {
     EACH r[u] = fma32(k[u], set32(2.12194440e-4f), r[u]);
     polynomial32(y, r, exp_series, 6, n);
     EACH y[u] = fma32(y[u], r[u] * r[u], r[u]) + 1.0f;
-    EACH t[u] = less32(t[u], set32(-87.33654f), set32(0.0f), (vf)((vi)y[u] + (e[u] << 23)));
+    EACH t[u] = where_less32(t[u], set32(-87.33654f), set32(0.0f), (vf)((vi)y[u] + (e[u] << 23)));
 }
 #endif
 
@@ -99,10 +99,10 @@ INLINE void minus_log64(vd *x, const int n) {
 INLINE void minus_log_side64(vd *p, const vl *upper, const int n) {
     vl bits[ABREAST], e[ABREAST];
     vd f[ABREAST];
-    EACH bits[u] = (vl)neg64(upper[u], p[u], 1.0 - p[u]);
+    EACH bits[u] = (vl)where_negative64(upper[u], p[u], 1.0 - p[u]);
     EACH e[u] = exponent64(bits[u]);
     EACH f[u] = (vd)(bits[u] - (e[u] << 52)) - 1.0;
-    EACH f[u] = neg64(upper[u] | e[u], f[u], -p[u]);
+    EACH f[u] = where_negative64(upper[u] | e[u], f[u], -p[u]);
     compose64(p, f, e, n);
 }
 INLINE void exp64(vd *t, const int n) {
@@ -121,5 +121,5 @@ INLINE void exp64(vd *t, const int n) {
     EACH r[u] = fma64(k[u], set64(-1.90821492927058770002e-10), r[u]);
     polynomial64(y, r, exp_series, 12, n);
     EACH y[u] = fma64(y[u], r[u] * r[u], r[u]) + 1.0;
-    EACH t[u] = less64(t[u], set64(-708.0), set64(0.0), (vd)((vl)y[u] + (e[u] << 52)));
+    EACH t[u] = where_less64(t[u], set64(-708.0), set64(0.0), (vd)((vl)y[u] + (e[u] << 52)));
 }

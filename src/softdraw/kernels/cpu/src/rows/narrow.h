@@ -1,5 +1,6 @@
-/* Template (dtypes.h): rows of no more classes than a vector has lanes, N rows at a time. Their logits are transposed, so
-   that a vector holds one class of all the rows, and what goes over the classes of a row needs no shuffling. */
+/* Template (rows/dtypes.h): rows of no more classes than a vector has lanes, N rows at a time. Their logits are
+   transposed, so that a vector holds one class of all the rows, and what goes over the classes of a row needs no
+   shuffling. */
 
 INLINE int F(is_narrow)(int64_t classes) { return classes <= N; }
 
@@ -13,11 +14,11 @@ INLINE void F(columns_to)(V *columns, int64_t classes, int64_t rows, STORED *to)
     for (int64_t r = 0; r < rows; r++) F(put_some)(to + r * classes, 0, classes, columns[r]);
 }
 
-/* The gradient from the soft sample in columns; see backward in rows.h. */
+/* The gradient from the soft sample in columns; see gradients/softmax.h. */
 INLINE void F(backward_columns)(V *y, V *g, int64_t classes, V rate) {
     V dot = (V){0};
     for (int64_t c = 0; c < classes; c++) {
-        y[c] = R(less)(y[c], (V){0} + INFINITE, y[c], (V){0}); /* a row of NaN moves with no logit */
+        y[c] = R(where_less)(y[c], (V){0} + INFINITE, y[c], (V){0}); /* a row of NaN moves with no logit */
         g[c] *= (REAL)0.5;
         dot = R(fma)(y[c], g[c], dot);
     }
@@ -25,7 +26,7 @@ INLINE void F(backward_columns)(V *y, V *g, int64_t classes, V rate) {
 }
 
 /* Temperatures of the rows from `row` on; 1 for rows that do not exist. */
-INLINE V F(taus)(const struct job *job, int64_t row, int64_t rows) {
+INLINE V F(tau_of_rows)(const struct job *job, int64_t row, int64_t rows) {
     V tau = (V){0} + (REAL)job->tau;
     if (job->row_tau)
         for (int64_t r = 0; r < N; r++) tau[r] = r < rows ? ((const REAL *)job->row_tau)[row + r] : 1;
@@ -33,8 +34,8 @@ INLINE V F(taus)(const struct job *job, int64_t row, int64_t rows) {
 }
 INLINE V F(double_rates)(V tau) {
     V rate = 2 / tau, largest = (V){0} + LARGEST;
-    rate = R(less)(rate, largest, rate, largest);
-    return R(less)((V){0}, tau, rate, (V){0});
+    rate = R(where_less)(rate, largest, rate, largest);
+    return R(where_less)((V){0}, tau, rate, (V){0});
 }
 
 static void F(backward_narrow)(const struct job *job, int64_t row, int64_t rows) {
@@ -42,16 +43,16 @@ static void F(backward_narrow)(const struct job *job, int64_t row, int64_t rows)
     V y[N], g[N];
     F(columns)((const STORED *)job->logits + at, classes, rows, y);
     F(columns)((const STORED *)job->grad + at, classes, rows, g);
-    F(backward_columns)(y, g, classes, F(double_rates)(F(taus)(job, row, rows)));
+    F(backward_columns)(y, g, classes, F(double_rates)(F(tau_of_rows)(job, row, rows)));
     F(columns_to)(y, classes, rows, (STORED *)job->out + at);
 }
 
 /* Draws for `rows` rows from `row` on, with their Gumbel noise at `noise`. */
 static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, int64_t rows, const REAL *noise) {
-    const int64_t classes = job->classes, across = 4 * ((classes + 3) / 4), place = sample * job->rows + row;
+    const int64_t classes = job->classes, across = 4 * ((classes + 3) / 4), drawn_row = sample * job->rows + row;
     const int operation = (int)job->operation;
     const V lowest = (V){0} - INFINITE, infinite = (V){0} + INFINITE;
-    STORED *out = (STORED *)job->out + place * classes;
+    STORED *out = (STORED *)job->out + drawn_row * classes;
     V z[N], g[N], top = lowest, best = lowest;
     VI size = (VI){0}, where = (VI){0} - 1;
     for (int64_t r = 0; r < N; r++) {
@@ -63,12 +64,12 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
     R(transpose)(g);
     for (int64_t c = 0; c < classes; c++) {
         top = R(max)(top, z[c]);
-        size = R(imax)(size, (VI)z[c] & SIGN_OFF);
+        size = R(max_int)(size, (VI)z[c] & SIGN_OFF);
     }
     /* Rows with NaN or +inf; a row with no allowed class scores -inf throughout. */
     const VI bad = (VI)(top == infinite) | (VI)(size > INFINITE_BITS);
-    const V shift = R(less)(lowest, top, top, (V){0});
-    const V tau = F(taus)(job, row, rows);
+    const V shift = R(where_less)(lowest, top, top, (V){0});
+    const V tau = F(tau_of_rows)(job, row, rows);
     const VI sharp = (VI)(tau == 0), level = (VI)(tau == infinite);
     const VI allowed_anywhere = (VI)(top > lowest);
     if (operation == OP_INDEX || operation == OP_HARD || R(any_negative)(sharp)) {
@@ -76,7 +77,7 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
         V most = lowest;
         for (int64_t c = 0; c < classes; c++, here += 1) {
             V score = (z[c] - shift) + g[c];
-            where = R(iless)(most, score, here, where);
+            where = R(where_less_int)(most, score, here, where);
             most = R(max)(most, score);
         }
         where = (where & ~bad & allowed_anywhere) | (bad | ~allowed_anywhere);
@@ -84,7 +85,7 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
     if (operation == OP_INDEX || operation == OP_HARD) {
         if (operation == OP_HARD) memset(out, 0, (size_t)(rows * classes) * sizeof(STORED));
         for (int64_t r = 0; r < rows; r++) {
-            if (job->index) job->index[place + r] = where[r];
+            if (job->index) job->index[drawn_row + r] = where[r];
             if (operation == OP_INDEX) continue;
             if (where[r] >= 0) F(put_one)(out + r * classes, where[r]);
             else if (bad[r]) F(fill)(out + r * classes, classes, (REAL)__builtin_nan(""));
@@ -92,15 +93,15 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
         return;
     }
     V rate = 1 / tau, total = (V){0};
-    rate = R(less)(rate, (V){0} + LARGEST, rate, (V){0} + LARGEST);
-    rate = R(less)((V){0} + SMALLEST, rate, rate, (V){0} + SMALLEST);
+    rate = R(where_less)(rate, (V){0} + LARGEST, rate, (V){0} + LARGEST);
+    rate = R(where_less)((V){0} + SMALLEST, rate, rate, (V){0} + SMALLEST);
     for (int64_t c = 0; c < classes; c++) {
         V score = (z[c] - shift) + g[c];
         /* at tau = inf only what is allowed matters */
-        z[c] = (V)((level & (VI)R(less)(lowest, z[c], (V){0}, lowest)) | (~level & (VI)score));
+        z[c] = (V)((level & (VI)R(where_less)(lowest, z[c], (V){0}, lowest)) | (~level & (VI)score));
         best = R(max)(best, z[c]);
     }
-    best = R(less)(lowest, best, best, (V){0});
+    best = R(where_less)(lowest, best, best, (V){0});
     int64_t c = 0;
     for (; c + ABREAST <= classes; c += ABREAST) {
         const int n = ABREAST;
@@ -113,7 +114,7 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
         R(exp)(z + c, 1);
         total += z[c];
     }
-    V scale = R(less)((V){0}, total, 1 / total, (V){0});
+    V scale = R(where_less)((V){0}, total, 1 / total, (V){0});
     scale = (V)((bad & (VI)((V){0} + (REAL)__builtin_nan(""))) | (~bad & (VI)scale));
     for (c = 0; c < classes; c++) z[c] = F(rounded)(z[c] * scale);
     if (R(any_negative)(sharp))
@@ -122,7 +123,7 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
             z[c] = (V)((sharp & ~bad & (VI)hot) | (~(sharp & ~bad) & (VI)z[c]));
         }
     if (operation == OP_HARD_BACKWARD) {
-        F(columns)((const STORED *)job->grad + place * classes, classes, rows, g);
+        F(columns)((const STORED *)job->grad + drawn_row * classes, classes, rows, g);
         F(backward_columns)(z, g, classes, F(double_rates)(tau));
     }
     F(columns_to)(z, classes, rows, out);

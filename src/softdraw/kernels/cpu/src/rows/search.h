@@ -1,4 +1,4 @@
-/* Template (dtypes.h): which class of a row has the best score. */
+/* Template (rows/dtypes.h): which class of a row has the best score. */
 
 struct F(winner) {
     REAL best;
@@ -14,11 +14,11 @@ INLINE void F(search_all)(const REAL *noise, int law, const struct F(row) *row, 
     for (int64_t i = from; i < to; i += N, here += step) {
         V z;
         F(score)(row, i, noise + i - from, law, &z, 1, 0);
-        where = R(iless)(best, z, here, where);
+        where = R(where_less_int)(best, z, here, where);
         best = R(max)(best, z);
     }
     REAL highest = R(highest)(best);
-    if (highest > w->best) w->best = highest, w->index = from + R(first_with)(best, where, highest);
+    if (highest > w->best) w->best = highest, w->index = from + R(first_equal)(best, where, highest);
 }
 
 /* Whether bounds are looked at first, so that only the noise of what may win is made. */
@@ -26,12 +26,12 @@ INLINE int F(bounded)(int64_t classes) { return BOUNDED && classes > 4 * N; }
 
 #if BOUNDED
 /* One vector that may hold the winner; few do. */
-static __attribute__((noinline)) void F(try)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t i,
-                                             struct F(winner) *w) {
+static __attribute__((noinline)) void F(search_vector)(const struct tile *t, int64_t at, const struct F(row) *row,
+                                                       int64_t i, struct F(winner) *w) {
     REAL noise[N];
-    V made;
-    R(noise)(t, at, LAW_GUMBEL, &made, 1);
-    F(store)(noise, made);
+    V gumbel;
+    R(noise)(t, at, LAW_GUMBEL, &gumbel, 1);
+    F(store)(noise, gumbel);
     F(search_all)(noise, LAW_GUMBEL, row, i, i + N < row->classes ? i + N : row->classes, w);
 }
 
@@ -46,15 +46,16 @@ static void F(search_above)(const struct tile *t, int64_t at, const struct F(row
         any |= (VI)(least - F(load)(b + 2 * N)) | (VI)(least - F(load)(b + 3 * N));
         if (__builtin_expect(R(any_negative)(any), 0))
             for (int u = 0; u < 4; u++)
-                if (R(any_negative)((VI)(least - F(load)(b + u * N)))) F(try)(t, at + i - from + u * N, row, i + u * N, w);
+                if (R(any_negative)((VI)(least - F(load)(b + u * N))))
+                    F(search_vector)(t, at + i - from + u * N, row, i + u * N, w);
     }
     for (; i < to; i += N)
-        if (R(any_negative)((VI)(least - F(load)(bounds + i - from)))) F(try)(t, at + i - from, row, i, w);
+        if (R(any_negative)((VI)(least - F(load)(bounds + i - from)))) F(search_vector)(t, at + i - from, row, i, w);
 }
 
 /* The same as search_all: few classes can win, and what they stay below costs less than their noise. */
-static __attribute__((noinline)) void F(search)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from,
-                                                int64_t to, REAL *bounds, struct F(winner) *w) {
+static __attribute__((noinline)) void F(search_by_bounds)(const struct tile *t, int64_t at, const struct F(row) *row,
+                                                          int64_t from, int64_t to, REAL *bounds, struct F(winner) *w) {
     const V top = (V){0} + row->top;
     const STORED *next = row->logits + row->classes;
     V most = (V){0} - INFINITE;
@@ -85,20 +86,20 @@ static __attribute__((noinline)) void F(search)(const struct tile *t, int64_t at
 #endif
 
 /* The winner of one row. Its words lie at `ready` in the tile, and its noise in the same place, or ready is -1. */
-INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t number,
+INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t row_number,
                             const struct F(row) *row) {
     struct F(winner) w = {-INFINITE, -1};
     const int law = F(law_of)(job);
     for (int64_t from = 0; from < row->classes; from += TILE) {
         int64_t to = from + TILE < row->classes ? from + TILE : row->classes, at = ready;
-        if (ready < 0) F(make)(&s->tile, job, sample, number, 1, from, to), at = 0;
+        if (ready < 0) F(fill_tile)(&s->tile, job, sample, row_number, 1, from, to), at = 0;
 #if BOUNDED
         if (F(bounded)(row->classes)) {
-            F(search)(&s->tile, at, row, from, to, s->small, &w);
+            F(search_by_bounds)(&s->tile, at, row, from, to, s->small, &w);
             continue;
         }
 #endif
-        if (ready < 0) F(noise_into)(&s->tile, s->noise, law);
+        if (ready < 0) F(make_noise)(&s->tile, s->noise, law);
         F(search_all)(s->noise + at, law, row, from, to, &w);
     }
     return w.index;
@@ -107,15 +108,15 @@ INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct jo
 /* The k best classes of one row, best first and of equals the first; -1 where there are fewer. `ready` as in winner_of, but
    with the noise made. */
 static __attribute__((noinline)) void F(best_of)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample,
-                                                 int64_t number, const struct F(row) *row, int64_t *out) {
+                                                 int64_t row_number, const struct F(row) *row, int64_t *out) {
     const int64_t k = job->draws;
     REAL kept[MOST_TOP], limit = -INFINITE;
     int64_t count = 0;
     for (int64_t from = 0; from < row->classes; from += TILE) {
         const int64_t to = from + TILE < row->classes ? from + TILE : row->classes;
         if (ready < 0) {
-            F(make)(&s->tile, job, sample, number, 1, from, to);
-            F(noise_into)(&s->tile, s->noise, LAW_GUMBEL);
+            F(fill_tile)(&s->tile, job, sample, row_number, 1, from, to);
+            F(make_noise)(&s->tile, s->noise, LAW_GUMBEL);
         }
         const REAL *noise = s->noise + (ready < 0 ? 0 : ready);
         for (int64_t i = from; i < to; i += N) {

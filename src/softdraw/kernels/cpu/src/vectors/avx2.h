@@ -12,36 +12,36 @@ INLINE vf fma32(vf a, vf b, vf c) { return (vf)_mm256_fmadd_ps((__m256)a, (__m25
 INLINE vd fma64(vd a, vd b, vd c) { return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c); }
 INLINE vf max32(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
 INLINE vd max64(vd a, vd b) { return (vd)_mm256_max_pd((__m256d)a, (__m256d)b); }
-INLINE vi imax32(vi a, vi b) { return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b); }
-INLINE vl imax64(vl a, vl b) {
+INLINE vi max_int32(vi a, vi b) { return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+INLINE vl max_int64(vl a, vl b) {
     return (vl)_mm256_blendv_epi8((__m256i)b, (__m256i)a, _mm256_cmpgt_epi64((__m256i)a, (__m256i)b));
 }
 /* x where s is negative, else y */
-INLINE vf neg32(vi s, vf x, vf y) { return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, (__m256)s); }
-INLINE vd neg64(vl s, vd x, vd y) { return (vd)_mm256_blendv_pd((__m256d)y, (__m256d)x, (__m256d)s); }
+INLINE vf where_negative32(vi s, vf x, vf y) { return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, (__m256)s); }
+INLINE vd where_negative64(vl s, vd x, vd y) { return (vd)_mm256_blendv_pd((__m256d)y, (__m256d)x, (__m256d)s); }
 /* x where a < b, else y */
-INLINE vf less32(vf a, vf b, vf x, vf y) {
+INLINE vf where_less32(vf a, vf b, vf x, vf y) {
     return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ));
 }
-INLINE vd less64(vd a, vd b, vd x, vd y) {
+INLINE vd where_less64(vd a, vd b, vd x, vd y) {
     return (vd)_mm256_blendv_pd((__m256d)y, (__m256d)x, _mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_LT_OQ));
 }
-INLINE vi iless32(vf a, vf b, vi x, vi y) { return (vi)less32(a, b, (vf)x, (vf)y); }
-INLINE vl iless64(vd a, vd b, vl x, vl y) { return (vl)less64(a, b, (vd)x, (vd)y); }
+INLINE vi where_less_int32(vf a, vf b, vi x, vi y) { return (vi)where_less32(a, b, (vf)x, (vf)y); }
+INLINE vl where_less_int64(vd a, vd b, vl x, vl y) { return (vl)where_less64(a, b, (vd)x, (vd)y); }
 INLINE int any_negative32(vi s) { return _mm256_movemask_ps((__m256)s) != 0; }
 INLINE int any_negative64(vl s) { return _mm256_movemask_pd((__m256d)s) != 0; }
 /* The smallest index among the lanes whose value is `top`. */
-INLINE int64_t first_with32(vf best, vi where, float top) {
-    int64_t found = INT64_MAX;
+INLINE int64_t first_equal32(vf best, vi where, float top) {
+    int64_t first = INT64_MAX;
     for (int lane = 0; lane < LANES; lane++)
-        if (best[lane] == top && where[lane] < found) found = where[lane];
-    return found;
+        if (best[lane] == top && where[lane] < first) first = where[lane];
+    return first;
 }
-INLINE int64_t first_with64(vd best, vl where, double top) {
-    int64_t found = INT64_MAX;
+INLINE int64_t first_equal64(vd best, vl where, double top) {
+    int64_t first = INT64_MAX;
     for (int lane = 0; lane < LANES / 2; lane++)
-        if (best[lane] == top && where[lane] < found) found = where[lane];
-    return found;
+        if (best[lane] == top && where[lane] < first) first = where[lane];
+    return first;
 }
 INLINE float highest32(vf a) {
     __m128 h = _mm_max_ps(_mm256_castps256_ps128((__m256)a), _mm256_extractf128_ps((__m256)a, 1));
@@ -83,11 +83,11 @@ INLINE __m256i first64(int64_t left) {
 }
 INLINE vf load_part32(const float *from, int64_t left, float fill) {
     __m256i lanes = first32(left);
-    return neg32((vi)lanes, (vf)_mm256_maskload_ps(from, lanes), (vf)_mm256_set1_ps(fill));
+    return where_negative32((vi)lanes, (vf)_mm256_maskload_ps(from, lanes), (vf)_mm256_set1_ps(fill));
 }
 INLINE vd load_part64(const double *from, int64_t left, double fill) {
     __m256i lanes = first64(left);
-    return neg64((vl)lanes, (vd)_mm256_maskload_pd(from, lanes), (vd)_mm256_set1_pd(fill));
+    return where_negative64((vl)lanes, (vd)_mm256_maskload_pd(from, lanes), (vd)_mm256_set1_pd(fill));
 }
 INLINE void store_part32(float *to, int64_t left, vf x) { _mm256_maskstore_ps(to, first32(left), (__m256)x); }
 INLINE void store_part64(double *to, int64_t left, vd x) { _mm256_maskstore_pd(to, first64(left), (__m256d)x); }
@@ -101,16 +101,16 @@ INLINE vf masked32(vf x, const uint8_t *mask, int64_t left) {
     int64_t eight = 0;
     memcpy(&eight, mask, left < 8 ? (size_t)left : 8);
     __m256i none = _mm256_cmpeq_epi32(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(eight)), _mm256_setzero_si256());
-    return neg32((vi)none, (vf)_mm256_set1_ps(-__builtin_inff()), x);
+    return where_negative32((vi)none, (vf)_mm256_set1_ps(-__builtin_inff()), x);
 }
 INLINE vd masked64(vd x, const uint8_t *mask, int64_t left) {
     int32_t four = 0;
     memcpy(&four, mask, left < 4 ? (size_t)left : 4);
     __m256i none = _mm256_cmpeq_epi64(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)), _mm256_setzero_si256());
-    return neg64((vl)none, (vd)_mm256_set1_pd(-__builtin_inf()), x);
+    return where_negative64((vl)none, (vd)_mm256_set1_pd(-__builtin_inf()), x);
 }
 
-/* Philox: four counters in a vector; see vector_avx512.h. */
+/* Philox: four counters in a vector; see avx512.h. */
 #define GROUP 4
 #define ABREAST 2
 #define GROUP_ORDER {0, 2, 1, 3}
