@@ -26,7 +26,7 @@ ROOMS = (
     "molecules",
 )
 #: classes that are there to be derived from
-BASES = {"Estimator", "Resumable", "Schedule", "TensorEstimator"}
+BASES = {"Estimator", "Resumable", "Schedule", "TemperedEstimator", "TensorEstimator"}
 
 
 def docstrings(path):

@@ -26,6 +26,8 @@ class Estimator(nn.Module, ABC):
 
     Attributes:
         name: its name in the registry.
+        family: the idea behind it: ``"exact"``, ``"relaxed"``, ``"straight-through"``, ``"score-function"``,
+            ``"control-variate"`` or ``"perturbation"``.
         needs: ``"tensor"`` (returns a differentiable one-hot, works in any network), ``"callable"`` (calls f,
             which may be a black box) or ``"differentiable callable"``.
         target: what the value estimates: ``"expectation"`` E[f(z)], ``"relaxed"`` E[f] of the soft sample,
@@ -34,9 +36,11 @@ class Estimator(nn.Module, ABC):
         binary: whether it serves two classes only.
         default_tau: the temperature it takes when none is given, or None where it has none.
         reference: the paper, with the equation that the code follows.
+        remark: what else a table of estimators should say, in a few words.
     """
 
     name: ClassVar[str] = ""
+    family: ClassVar[str] = ""
     needs: Literal["tensor", "callable", "differentiable callable"] = "callable"
     target: Literal["expectation", "relaxed", "tempered", "bound"] = "expectation"
     unbiased: bool = False
@@ -44,6 +48,7 @@ class Estimator(nn.Module, ABC):
     default_tau: ClassVar[float | None] = None
     minimum_samples: ClassVar[int] = 1
     reference: ClassVar[str] = ""
+    remark: ClassVar[str] = ""
 
     def __init__(self, *, samples: int = 1) -> None:
         super().__init__()

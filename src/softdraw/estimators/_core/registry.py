@@ -3,23 +3,16 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from softdraw.arguments import read_choice, wrong_type, wrong_value
 from softdraw.estimators._core.base import Estimator
 
-__all__ = ["get", "names", "register"]
+__all__ = ["FAMILIES", "get", "names", "register"]
 
 E = TypeVar("E", bound=type[Estimator])
 _TABLE: dict[str, type[Estimator]] = {}
 
-#: how ``names`` lists the estimators of this room, family by family; a user's own follow
-_ORDER = (
-    *("enumeration", "indecater"),
-    *("gumbel-softmax", "binary-concrete"),
-    *("st", "st-gumbel-softmax", "decoupled-st-gumbel-softmax", "gapped-st", "gumbel-rao"),
-    *("reinmax", "reinmax-rao", "redge"),
-    *("reinforce", "rloo", "unordered-set", "arm", "disarm", "arsm", "vimco", "rodeo"),
-    *("rebar", "relax"),
-    *("imle", "perturbed-argmax"),
-)
+#: the families in the order in which ``names`` lists them
+FAMILIES = ("exact", "relaxed", "straight-through", "score-function", "control-variate", "perturbation")
 
 
 def register(name: str) -> Callable[[E], E]:
@@ -46,12 +39,11 @@ def register(name: str) -> Callable[[E], E]:
 
     def decorate(cls: E) -> E:
         if not (isinstance(cls, type) and issubclass(cls, Estimator)):
-            raise TypeError(f"register({name!r}) decorates a subclass of Estimator, got {cls!r}")
+            raise wrong_type("register", cls, "a subclass of Estimator to decorate")
         known = _TABLE.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(
-                f"the estimator name {name!r} is taken by {known.__module__}.{known.__qualname__}"
-            )
+            taken = f"{known.__module__}.{known.__qualname__}"
+            raise wrong_value("name", name, f"one that is free: {name!r} is taken by {taken}")
         cls.name = name
         _TABLE[name] = cls
         return cls
@@ -67,6 +59,7 @@ def get(name: str, **options: Any) -> Estimator:
         **options: what the class of that name takes, such as ``tau=`` or ``samples=``.
 
     Raises:
+        TypeError: ``name`` is no string.
         ValueError: no estimator has that name.
 
     Example:
@@ -74,20 +67,25 @@ def get(name: str, **options: Any) -> Estimator:
         >>> get("reinmax", tau=1.3)
         ReinMax(tau=1.3, samples=1)
     """
-    try:
-        cls = _TABLE[name]
-    except (KeyError, TypeError):
-        raise ValueError(f"name={name!r} is no estimator; expected one of {', '.join(names())}") from None
-    return cls(**options)
+    if not isinstance(name, str):
+        raise wrong_type("name", name, "the name of an estimator")
+    read_choice("name", name, names())
+    return _TABLE[name](**options)
 
 
 def names() -> tuple[str, ...]:
-    """All registered names, the exact estimators first.
+    """All registered names, family by family, the exact estimators first; a user's own follow.
 
     Example:
         >>> from softdraw.estimators import names
         >>> names()[:3]
         ('enumeration', 'indecater', 'gumbel-softmax')
     """
-    known = [name for name in _ORDER if name in _TABLE]
-    return (*known, *(name for name in _TABLE if name not in _ORDER))
+
+    def rank(name: str) -> tuple[bool, int]:
+        cls = _TABLE[name]
+        family = FAMILIES.index(cls.family) if cls.family in FAMILIES else len(FAMILIES)
+        return not cls.__module__.startswith("softdraw."), family
+
+    # the order of registration within a family is that of the imports in its __init__
+    return tuple(sorted(_TABLE, key=rank))

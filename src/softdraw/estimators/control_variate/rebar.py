@@ -53,10 +53,12 @@ class REBAR(Estimator):
         ['baseline', 'eta', 'log_tau']
     """
 
+    family = "control-variate"
     needs: Literal["tensor", "callable", "differentiable callable"] = "differentiable callable"
     unbiased = True
     default_tau: ClassVar[float | None] = 0.5
     reference = "Tucker et al. (2017), eqs. 3 to 6"
+    remark = "learns its tau"
 
     def __init__(self, tau: float | None = None, eta: float = 1.0, *, samples: int = 1) -> None:
         super().__init__(samples=samples)

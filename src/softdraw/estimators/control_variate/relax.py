@@ -39,7 +39,9 @@ class RELAX(REBAR):
         'callable'
     """
 
+    family = "control-variate"
     reference = "Grathwohl et al. (2018), eq. 10 and appendix B"
+    remark = "learns its tau; `relaxed_f=False`: f may be a black box"
 
     def __init__(
         self,

@@ -35,8 +35,10 @@ class Enumeration(Estimator):
         2.0
     """
 
+    family = "exact"
     unbiased = True
     reference = "the definition of the expectation"
+    remark = "exact"
 
     def __init__(self, *, max_states: int = 1 << 20, chunk: int = 1 << 14) -> None:
         super().__init__(samples=1)

@@ -33,8 +33,10 @@ class IndeCateR(Estimator):
         24
     """
 
+    family = "exact"
     unbiased = True
     reference = "De Smet, Sansone, Zuidberg Dos Martires (2023), section 3"
+    remark = "exact for one variable"
 
     def evaluations(self, variables: int, classes: int) -> int:
         """S D C."""

@@ -106,6 +106,7 @@ class IMLE(TensorEstimator):
         True
     """
 
+    family = "perturbation"
     default_tau: ClassVar[float | None] = None
     reference = "Niepert et al. (2021), algorithm 1; Minervini et al. (2023), algorithm 1"
     beta: Tensor

@@ -65,8 +65,10 @@ class PerturbedArgmax(TensorEstimator):
         tensor([1., 1.])
     """
 
+    family = "perturbation"
     default_tau: ClassVar[float | None] = None
     reference = "Berthet et al. (2020), proposition 3.1"
+    remark = "mean as `st` at tau 1"
 
     def __init__(self, draws: int = 16, *, samples: int = 1) -> None:
         super().__init__(samples=samples)

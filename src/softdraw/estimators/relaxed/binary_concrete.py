@@ -37,6 +37,7 @@ class BinaryConcrete(TemperedEstimator):
         tensor([1., 1., 1., 1.])
     """
 
+    family = "relaxed"
     target = "relaxed"
     unbiased = True
     binary = True

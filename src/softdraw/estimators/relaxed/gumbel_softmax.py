@@ -33,6 +33,7 @@ class GumbelSoftmax(TemperedEstimator):
         (torch.Size([2, 3]), True)
     """
 
+    family = "relaxed"
     target = "relaxed"
     unbiased = True
     default_tau: ClassVar[float | None] = 0.5

@@ -35,6 +35,7 @@ class ARM(Estimator):
         torch.Size([])
     """
 
+    family = "score-function"
     unbiased = True
     binary = True
     reference = "Yin, Zhou (2019), theorem 1"

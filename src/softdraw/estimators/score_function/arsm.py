@@ -33,6 +33,7 @@ class ARSM(Estimator):
         7
     """
 
+    family = "score-function"
     unbiased = True
     reference = "Yin, Yue, Zhou (2019), theorem 1"
 

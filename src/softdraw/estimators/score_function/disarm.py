@@ -34,6 +34,7 @@ class DisARM(ARM):
         6
     """
 
+    family = "score-function"
     reference = "Dong, Mnih, Tucker (2020), eq. 6"
 
     def _weight(self, first: Tensor, second: Tensor, logit_u: Tensor, phi: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class Reinforce(Estimator):
         tensor(8.)
     """
 
+    family = "score-function"
     unbiased = True
     reference = "Williams (1992), eq. 5; Mnih, Gregor (2014), section 2.3"
     average: Tensor

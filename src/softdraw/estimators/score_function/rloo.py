@@ -33,6 +33,7 @@ class RLOO(Estimator):
         (5.0, 0.0)
     """
 
+    family = "score-function"
     unbiased = True
     minimum_samples = 2
     reference = "Kool, van Hoof, Welling (2019), eq. 7"

@@ -48,6 +48,7 @@ class RODEO(Estimator):
         True
     """
 
+    family = "score-function"
     needs = "differentiable callable"
     unbiased = True
     minimum_samples = 2

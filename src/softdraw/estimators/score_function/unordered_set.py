@@ -43,9 +43,11 @@ class UnorderedSet(Estimator):
         tensor(1.)
     """
 
+    family = "score-function"
     unbiased = True
     minimum_samples = 2
     reference = "Kool, van Hoof, Welling (2020), eqs. 10 and 15"
+    remark = "exact when S reaches C^D"
 
     def __init__(self, *, samples: int = 4) -> None:
         super().__init__(samples=samples)
@@ -53,7 +55,7 @@ class UnorderedSet(Estimator):
             raise wrong_value("samples", samples, f"at most {_LARGEST}: the work grows as 2^k")
 
     def evaluations(self, variables: int, classes: int) -> int:
-        """min(k, C^D)."""
+        """min(S, C^D)."""
         states: int = int(classes) ** int(variables)
         return min(self.samples, states)
 

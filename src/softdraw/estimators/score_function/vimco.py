@@ -36,6 +36,7 @@ class VIMCO(Estimator):
         tensor(-3.)
     """
 
+    family = "score-function"
     target = "bound"
     unbiased = True
     minimum_samples = 2

@@ -41,6 +41,7 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
         'tempered'
     """
 
+    family = "straight-through"
     target = "tempered"
     default_tau: ClassVar[float | None] = 1.0
     above_zero: ClassVar[Mapping[str, str]] = {
@@ -49,6 +50,7 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
     temperatures: ClassVar[tuple[str, ...]] = ("tau", "forward_tau")
     forward_temperature: Temperature
     reference = "Shah et al. (2024), arXiv:2410.13331"
+    remark = "forward tau 0.7"
 
     def __init__(
         self,

@@ -110,6 +110,7 @@ class GappedST(TemperedEstimator):
         tensor([1., 1.])
     """
 
+    family = "straight-through"
     default_tau: ClassVar[float | None] = 1.0
     reference = "Fan, Chi, Rudnicky, Ramadge (2022), section 4"
 

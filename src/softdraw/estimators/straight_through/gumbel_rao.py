@@ -42,12 +42,14 @@ class GumbelRao(TemperedEstimator):
         tensor([1., 1.])
     """
 
+    family = "straight-through"
     default_tau: ClassVar[float | None] = 0.5
     default_draws: ClassVar[int] = 100
     above_zero: ClassVar[Mapping[str, str]] = {
         "tau": "a temperature > 0; the limit at 0 is the estimator 'reinmax'"
     }
     reference = "Paulus, Maddison, Krause (2021), eqs. 6 and 9"
+    remark = "mean as `st-gumbel-softmax`"
 
     def __init__(
         self, tau: float | Tensor | Schedule | None = None, draws: int | None = None, *, samples: int = 1

@@ -49,6 +49,7 @@ class ReDGE(TensorEstimator):
         tensor([1., 1.])
     """
 
+    family = "straight-through"
     target = "tempered"
     default_tau: ClassVar[float | None] = None
     reference = "Gourevitch et al. (2026), arXiv:2601.00781"

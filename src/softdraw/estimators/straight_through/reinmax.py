@@ -41,8 +41,10 @@ class ReinMax(TemperedEstimator):
         tensor([[ 1., -1.]])
     """
 
+    family = "straight-through"
     default_tau: ClassVar[float | None] = 1.0
     reference = "Liu et al. (2023), algorithm 2; Shekhovtsov (2023)"
+    remark = "exact for quadratic f at tau 1"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         fused = draws.fused(logits, mask, tau)

@@ -38,9 +38,11 @@ class ReinMaxRao(GumbelRao):
         tensor([1., 1.])
     """
 
+    family = "straight-through"
     default_tau: ClassVar[float | None] = 0.7
     default_draws: ClassVar[int] = 32
     reference = "Wang, Bui (2026), arXiv:2603.08257"
+    remark = ""
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         fused = draws.fused(logits, mask, tau)

@@ -37,7 +37,9 @@ class StraightThrough(TemperedEstimator):
         tensor([[ 0.6667, -0.3333, -0.3333]])
     """
 
+    family = "straight-through"
     reference = "Bengio, Léonard, Courville (2013); Liu et al. (2023), section 3"
+    remark = "exact for linear f at tau 1"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)

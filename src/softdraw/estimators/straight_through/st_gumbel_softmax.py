@@ -31,6 +31,7 @@ class STGumbelSoftmax(TemperedEstimator):
         tensor([1., 1.])
     """
 
+    family = "straight-through"
     default_tau: ClassVar[float | None] = 0.5
     reference = "Jang, Gu, Poole (2017), section 2.2"
 
