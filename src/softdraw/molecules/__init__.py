@@ -21,6 +21,7 @@ from softdraw.molecules.errors import (
 if TYPE_CHECKING:
     from softdraw.molecules.chemistry.property import Property
     from softdraw.molecules.generator import MoleculeGenerator
+    from softdraw.molecules.runtime.remarks import MoleculeWarning
     from softdraw.molecules.scoring.scores import Scores, score
     from softdraw.molecules.steering.targets import Target
 
@@ -29,6 +30,7 @@ __all__ = [
     "DataError",
     "MoleculeError",
     "MoleculeGenerator",
+    "MoleculeWarning",
     "OptionError",
     "OutputError",
     "Property",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "MoleculeGenerator": "generator",
+    "MoleculeWarning": "runtime.remarks",
     "Property": "chemistry.property",
     "Scores": "scoring.scores",
     "Target": "steering.targets",

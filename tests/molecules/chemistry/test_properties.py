@@ -1,6 +1,8 @@
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,3 +203,12 @@ def test_the_command_line_names_every_property_without_rdkit():
     assert done.stdout.splitlines() == [" ".join(PROPERTIES), "False False"]
     text = options.Targets.__metadata__[0].help
     assert all(name in text for name in PROPERTIES)
+
+
+def test_the_documentation_lists_every_property():
+    text = (Path(__file__).parents[3] / "docs" / "molecules.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    listed = {
+        name: row[3].strip() for row in rows if len(row) == 5 for name in re.findall(r"`(\w+)`", row[1])
+    }
+    assert {name: listed.get(name) for name in PROPERTIES} == {n: p.unit for n, p in PROPERTIES.items()}

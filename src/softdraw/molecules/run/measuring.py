@@ -1,13 +1,13 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
+from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, described_property, evaluation
 from softdraw.molecules.scoring.table import written
 from softdraw.molecules.steering.outcome import defined_text, mean_distance, steering_remarks
 from softdraw.molecules.steering.targets import Target
@@ -158,14 +158,30 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
         steered = [
             f"distance {before} -> {after} standard deviations",
             f"{written(steer['uniqueness_after'], 'share')} unique",
-            f"{written(steer.get('steps'))} steps",
+            f"{written(steer.get('steps'))} step" + "s" * (steer.get("steps") != 1),
         ]
         if steer.get("predicted_gap") is not None:
             steered.append(f"property network off by {written(steer['predicted_gap'])}")
-        lines.append(f"steered to {steer['target']}: " + ", ".join(steered))
+        goal = ", ".join([steer["target"], *meant(steer.get("targets") or ())])
+        lines.append(f"steered to {goal}: " + ", ".join(steered))
         lines += [f"  {text}" for text in map(defined_text, steer["targets"]) if text]
         lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
     return lines
+
+
+def meant(targets: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What goals mean to a chemist, where their names do not say it.
+
+    Example:
+        >>> meant([{"property": "sa", "goal": "min"}, {"property": "logp", "goal": 2.5}])
+        ['the easiest synthesis (lowest SA score)']
+    """
+    records = [(described_property(target["property"]), target["goal"]) for target in targets]
+    return [
+        record.goal_text(goal)
+        for record, goal in records
+        if (goal == "min" and record.lowest) or (goal == "max" and record.highest)
+    ]
 
 
 def _reached(
