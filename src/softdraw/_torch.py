@@ -4,6 +4,8 @@ May import: torch. What torch offers publicly is called where it is needed.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -21,9 +23,11 @@ __all__ = [
     "is_batched",
     "is_checkpointed",
     "is_tracing",
+    "jit_traces",
     "move_averages",
     "multiplies_bfloat16",
     "plain_apply",
+    "untraced",
     "without_subclass",
 ]
 
@@ -34,12 +38,17 @@ dispatch_modes = torch._C._len_torch_dispatch_stack
 #: whether a tensor is a batch of ``is_grads_batched=True`` or ``jacobian(vectorize=True)``, whose vmap is an
 #: older one than that of ``torch.func``
 is_batch_of_gradients = torch._C._functorch.is_legacy_batchedtensor
-#: whether ``torch.jit.trace`` runs
+#: whether ``torch.jit.trace`` runs; the compiler does not know it
 is_tracing = torch._C._is_tracing
 #: a context in which subclasses of ``Tensor`` are treated as plain tensors
 without_subclass = torch._C.DisableTorchFunctionSubclass
 #: ``move_averages(averages, values, weight)``: many ``average.lerp_(value, weight)`` as one operation
 move_averages = torch._foreach_lerp_
+
+
+def jit_traces() -> bool:
+    """Whether ``torch.jit.trace`` runs, asked where the compiler may be tracing too."""
+    return not torch.compiler.is_compiling() and bool(is_tracing())
 
 
 def forward_mode_level() -> int:
@@ -55,6 +64,18 @@ def is_batched(value: Tensor) -> bool:
             return True
         value = functorch.get_unwrapped(value)
     return False
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """A pause of ``torch.jit.trace``: sizes are numbers, and what is decided by them is not recorded."""
+    tracing = torch._C._get_tracing_state()
+    set_state = getattr(torch._C, "_set_tracing_state")  # noqa: B009 (the stubs do not know it)
+    set_state(None)
+    try:
+        yield
+    finally:
+        set_state(tracing)
 
 
 def is_checkpointed() -> bool:

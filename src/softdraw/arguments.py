@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
+from softdraw._torch import jit_traces, untraced
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
 
@@ -32,6 +33,7 @@ __all__ = [
     "read_sample_shape",
     "read_tau",
     "read_temperature",
+    "sizes_of",
     "wrong_type",
     "wrong_value",
 ]
@@ -101,9 +103,10 @@ def check_classes(name: str, value: Tensor, dims: str = "[*batch, classes]") -> 
         ValueError: too few dims, no classes in the last, or more than the counter can number.
     """
     check_floating(name, value)
-    if value.dim() < dims.count(",") or value.dim() == 0 or value.shape[-1] == 0:
+    shape = sizes_of(value)
+    if len(shape) < dims.count(",") or not shape or shape[-1] == 0:
         raise wrong_value(name, value, f"shape {dims} with 1 class or more")
-    if value.shape[-1] > MAX_CLASSES:
+    if shape[-1] > MAX_CLASSES:
         raise wrong_value(name, value, "at most 2^33 classes")
 
 
@@ -121,9 +124,17 @@ def class_dim(logits: Tensor, dim: int) -> int:
     dim = _index("dim", dim, "an int")
     if not -dims <= dim < dims:
         raise wrong_value("dim", dim, f"a number from {-dims} to {dims - 1} for shape {tuple(logits.shape)}")
-    if not 0 < logits.shape[dim] <= MAX_CLASSES:
+    if not 0 < sizes_of(logits)[dim] <= MAX_CLASSES:
         raise wrong_value("logits", logits, f"from 1 to 2^33 classes in dim {dim}")
     return dim % dims
+
+
+def sizes_of(value: Tensor) -> tuple[int, ...]:
+    """The shape as numbers, also where ``torch.jit.trace`` runs, which would warn of what is checked."""
+    if jit_traces():
+        with untraced():
+            return tuple(value.shape)
+    return value.shape
 
 
 def check_samples(samples: int) -> None:
@@ -209,9 +220,11 @@ def read_tau(
     check_floating(name, tau)
     dim %= logits.dim()
     rows = logits.shape[:dim] + logits.shape[dim + 1 :]
-    row_tau = tau.squeeze(dim) if tau.dim() == logits.dim() and tau.shape[dim] == 1 else tau
-    fits = row_tau.dim() < logits.dim() and all(
-        a in (1, b) for a, b in zip(reversed(row_tau.shape), reversed(rows), strict=False)
+    row_tau = tau.squeeze(dim) if tau.dim() == logits.dim() and sizes_of(tau)[dim] == 1 else tau
+    shape = sizes_of(logits)
+    fits = row_tau.dim() < len(shape) and all(
+        a in (1, b)
+        for a, b in zip(reversed(sizes_of(row_tau)), reversed(shape[:dim] + shape[dim + 1 :]), strict=False)
     )
     if not fits:
         raise wrong_value(

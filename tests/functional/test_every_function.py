@@ -1,6 +1,7 @@
 """What every drawing function promises: one source of noise, transforms, errors that name the argument."""
 
 import copy
+import pickle
 import warnings
 
 import pytest
@@ -172,3 +173,52 @@ def test_no_warning_and_no_global_state(draw):
         warnings.simplefilter("error")
         draw(torch.randn(3, 4))
     assert before == (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled())
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed", "middle"])
+def test_samples_are_contiguous_as_those_of_torch(relaxed, layout):
+    """taming-transformers#67: .view of what a draw over dim=1 returned."""
+    logits = torch.randn(3, 4, 5)
+    logits = {"contiguous": logits, "transposed": logits.mT, "middle": logits.movedim(0, 1)}[layout]
+    assert relaxed(logits, key=KEY).is_contiguous()
+    assert relaxed(logits, noise=torch.zeros(logits.shape)).is_contiguous()
+
+
+# torch says of torch.jit itself that it is deprecated
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_torch_jit_trace(draw):
+    """pytorch#100636: devices among the inputs of an operation. The traced model takes other batches, too."""
+
+    class Model(torch.nn.Module):
+        def forward(self, x, given):
+            return draw(x * 2, key=KEY) if given else draw(x * 2)
+
+    for given in (True, False):
+        traced = torch.jit.trace(lambda x, g=given: Model()(x, g), (torch.randn(3, 6),), check_trace=False)
+        logits = torch.randn(7, 6)
+        torch.manual_seed(3)
+        expected = Model()(logits, given)
+        torch.manual_seed(3)
+        torch.testing.assert_close(traced(logits), expected)
+
+
+def test_torch_fx_symbolic_trace(draw):
+    """d2go#241: Proxies met the checks of sizes."""
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 6)
+
+        def forward(self, x, mask):
+            return draw(self.linear(x), mask=mask, key=KEY.rows(2)), draw(self.linear(x))
+
+    model, x, mask = Model(), torch.randn(5, 4), torch.tensor([True, False, True, True, True, True])
+    graph = torch.fx.symbolic_trace(model)
+    calls = [node for node in graph.graph.nodes if node.op == "call_function" and node.target is not sd.Key]
+    assert len(calls) == 2
+    for traced in (graph, copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        torch.manual_seed(0)
+        expected = model(x, mask)
+        torch.manual_seed(0)
+        torch.testing.assert_close(traced(x, mask), expected)

@@ -251,3 +251,30 @@ def test_hard_draws_keep_no_tensor_but_the_logits():
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
         sd.gumbel_softmax(logits, hard=True, key=KEY)
     assert [t.data_ptr() for t in saved] == [logits.data_ptr()]
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1, -3])
+@pytest.mark.parametrize("hard", [False, True])
+def test_samples_over_every_dim_are_contiguous(dim, hard):
+    logits = torch.randn(3, 4, 5, requires_grad=True)
+    for y in (
+        sd.gumbel_softmax(logits, hard=hard, dim=dim, key=sd.Key(0)),
+        sd.gumbel_softmax(logits, hard=hard, dim=dim, noise=torch.zeros(())),
+        sd.gumbel_softmax(logits.transpose(0, 2).contiguous().transpose(0, 2), hard=hard, dim=dim),
+    ):
+        assert y.is_contiguous()
+        y.view(-1).sum().backward()
+
+
+def test_logits_changed_in_place_after_a_hard_draw_are_refused_by_name():
+    for draw in (lambda x: sd.gumbel_softmax(x, hard=True), sd.estimators.get("reinmax")):
+        x = torch.randn(3, 4, requires_grad=True)
+        logits = x * 1.0
+        y = draw(logits)
+        logits.add_(1.0)
+        with pytest.raises(RuntimeError, match=r"logits: .*changed in place.*logits\.clone\(\)"):
+            y.sum().backward()
+    logits = x * 1.0
+    y = sd.gumbel_softmax(logits)  # a soft draw keeps its own result
+    logits.add_(1.0)
+    y.sum().backward()

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from softdraw.arguments import check_samples, class_dim, read_mask, read_noise, read_sample_shape
-from softdraw.functional.perturbed import perturbed
+from softdraw.arguments import check_samples, class_dim, is_usual, read_mask, read_noise, read_sample_shape
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.formulas import scores
 from softdraw.random import Key, source
+from softdraw.recording import is_symbol, record
 
 __all__ = ["gumbel_max"]
 
@@ -60,10 +61,14 @@ def gumbel_max(
     Reference:
         Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014, section 2, for the trick and its proof.
     """
-    dim = class_dim(logits, dim)
+    eager = is_plain(logits)
+    if not eager and is_symbol(logits):
+        options = {"mask": mask, "key": key, "generator": generator, "noise": noise}
+        return record(gumbel_max, logits, dim, sample_shape=sample_shape, **options)
+    dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
-    shape = read_sample_shape(sample_shape)
+    shape = () if sample_shape == () else read_sample_shape(sample_shape)
     samples = math.prod(shape)
     check_samples(samples)
     if mask is not None:
@@ -75,13 +80,13 @@ def gumbel_max(
     if noise is not None:
         noise = read_noise(noise, (*shape, *_unmoved(logits.shape, dim)), logits)
         noise = noise.detach().movedim(len(shape) + dim, -1)
-        return perturbed(logits.detach(), mask, noise).winner()
-    if is_plain(logits):
+        return scores(logits.detach(), mask, noise).winner()
+    if eager:
         seed, offset = source.numbers(key, generator, logits)
         index = autograd.index(logits.contiguous(), mask, seed, offset, samples)
     else:
         x = logits.detach()
-        index = perturbed(x, mask, source.noise("gumbel", x, samples, key, generator, False)).winner()
+        index = scores(x, mask, source.noise("gumbel", x, samples, key, generator, False)).winner()
     return index.view((*shape, *batch))
 
 

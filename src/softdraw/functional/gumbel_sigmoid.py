@@ -7,10 +7,12 @@ from softdraw.arguments import check_floating, read_mask, read_noise, read_tau
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key, source
+from softdraw.recording import recordable
 
 __all__ = ["gumbel_sigmoid"]
 
 
+@recordable
 def gumbel_sigmoid(
     logits: Tensor,
     tau: float | Tensor = 1.0,
@@ -69,7 +71,7 @@ def gumbel_sigmoid(
     else:
         noise = read_noise(noise, shape, logits).reshape(x.shape)
     y = _relaxed(x, mask, noise, tau, hard)
-    return y.to(logits.dtype).reshape(shape)
+    return y.to(logits.dtype).reshape(shape).contiguous()
 
 
 def _relaxed(x: Tensor, mask: Tensor | None, noise: Tensor, tau: float | Tensor, hard: bool) -> Tensor:

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
-from softdraw.functional.perturbed import perturbed, relax
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.formulas import Scores, one_hot, relaxed, scores
 from softdraw.random import Key, source
+from softdraw.recording import is_symbol, record
 
 __all__ = ["gumbel_softmax"]
 
@@ -47,7 +48,8 @@ def gumbel_softmax(
         noise: the caller's own noise, broadcastable to the logits; gradients reach it.
 
     Returns:
-        Samples in the shape and dtype of ``logits``. Gradients reach ``logits``, ``tau`` and ``noise``.
+        Samples in the shape and dtype of ``logits``, contiguous. Gradients reach ``logits``, ``tau`` and
+        ``noise``.
 
     Raises:
         TypeError: ``logits`` or ``noise`` is no dense tensor of float16, bfloat16, float32 or float64,
@@ -75,6 +77,9 @@ def gumbel_softmax(
         Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, eq. 10.
     """
     eager = is_plain(logits)
+    if not eager and is_symbol(logits):
+        options = {"mask": mask, "key": key, "generator": generator, "noise": noise}
+        return record(gumbel_softmax, logits, tau, hard, eps, dim, **options)
     dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
@@ -94,11 +99,21 @@ def gumbel_softmax(
             tau = tau.expand(x.shape[:-1]).clone(memory_format=torch.contiguous_format)
         draw = autograd.hard if hard else autograd.soft
         y = draw(x.contiguous(), mask, tau, seed, offset)
-        return y if last else y.movedim(-1, dim)
+        return y if last else y.movedim(-1, dim).contiguous()
     if noise is None:
         noise = source.noise("gumbel", x, 1, key, generator, eager)[0]
     else:
         noise = read_noise(noise, logits.shape, logits)
         noise = noise if last else noise.movedim(dim, -1)
-    y = relax(perturbed(x, mask, noise), tau, hard, logits.dtype)
-    return y if last else y.movedim(-1, dim)
+    y = _relax(scores(x, mask, noise), tau, hard, logits.dtype)
+    return (y if last else y.movedim(-1, dim)).contiguous()
+
+
+def _relax(drawn: Scores, tau: float | Tensor, hard: bool, dtype: torch.dtype) -> Tensor:
+    """The soft sample, or the hard one with its gradient; ``tau`` has one value a row."""
+    column = tau.unsqueeze(-1) if isinstance(tau, Tensor) and tau.dim() else tau
+    y = relaxed(drawn, column)
+    if hard:
+        # In the wide dtype, where y - y is exactly 0 and the sum therefore exactly 0 or 1.
+        y = one_hot(drawn, drawn.winner()) + (y - y.detach())
+    return y.to(dtype)

@@ -14,15 +14,18 @@ from softdraw.arguments import (
     read_mask,
     read_noise,
     read_sample_shape,
+    sizes_of,
 )
 from softdraw.functional.gumbel_max import gumbel_max
 from softdraw.functional.order import best_first, ranked
 from softdraw.kernels.formulas import scores
 from softdraw.random import Key, source
+from softdraw.recording import recordable
 
 __all__ = ["gumbel_top_k"]
 
 
+@recordable
 def gumbel_top_k(
     logits: Tensor,
     k: int,
@@ -82,7 +85,7 @@ def gumbel_top_k(
     """
     check_floating("logits", logits)
     dim = class_dim(logits, dim)
-    k = read_count("k", k, 0, logits.shape[dim])
+    k = read_count("k", k, 0, sizes_of(logits)[dim])
     if k == 1:
         # the fused kernel, and with it the same bits
         return gumbel_max(

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from softdraw.arguments import sizes_of
 from softdraw.kernels.fast_path import is_plain
 
 __all__ = ["best_first", "k_hot", "ranked"]
@@ -21,7 +22,7 @@ def best_first(values: Tensor, k: int) -> Tensor:
     """
     if k == 0:
         return torch.zeros((*values.shape[:-1], 0), dtype=torch.int64, device=values.device)
-    if k == values.shape[-1]:
+    if k == sizes_of(values)[-1]:
         return values.sort(dim=-1, descending=True, stable=True).indices
     best, index = values.topk(k, dim=-1)
     least = best[..., -1:]
@@ -43,4 +44,4 @@ def best_first(values: Tensor, k: int) -> Tensor:
 def k_hot(values: Tensor, allowed: Tensor, k: int) -> Tensor:
     """True at the k largest allowed values of each row; at all of them where there are k or fewer."""
     index = best_first(ranked(values, allowed), k)
-    return torch.zeros_like(allowed).scatter(-1, index, True) & allowed
+    return torch.zeros_like(allowed).scatter(-1, index, 1) & allowed

@@ -3,15 +3,17 @@
 import torch
 from torch import Tensor
 
-from softdraw.arguments import check_classes, read_count, read_mask, read_noise, read_tau
+from softdraw.arguments import check_classes, read_count, read_mask, read_noise, read_tau, sizes_of
 from softdraw.functional import topk
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import scores
 from softdraw.random import Key, source
+from softdraw.recording import recordable
 
 __all__ = ["relaxed_top_k"]
 
 
+@recordable
 def relaxed_top_k(
     logits: Tensor,
     k: int,
@@ -76,7 +78,7 @@ def relaxed_top_k(
         "Reparameterizable subset sampling via continuous relaxations", IJCAI 2019 (successive).
     """
     check_classes("logits", logits, "[*batch, n]")
-    k = read_count("k", k, 0, logits.shape[-1])
+    k = read_count("k", k, 0, sizes_of(logits)[-1])
     topk.check_method(method)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
@@ -86,4 +88,4 @@ def relaxed_top_k(
         added = source.noise("gumbel", logits.detach(), 1, key, generator)[0]
     else:
         added = read_noise(noise, logits.shape, logits)
-    return topk.relax(method, scores(logits, mask, added), k, tau, hard).to(logits.dtype)
+    return topk.relax(method, scores(logits, mask, added), k, tau, hard).to(logits.dtype).contiguous()

@@ -3,17 +3,19 @@
 import torch
 from torch import Tensor
 
-from softdraw.arguments import check_classes, read_choice, read_count, read_tau
+from softdraw.arguments import check_classes, read_choice, read_count, read_tau, sizes_of
 from softdraw.functional.order import best_first, ranked
 from softdraw.functional.topk import without_noise
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores, relaxed
+from softdraw.recording import recordable
 
 __all__ = ["METHODS", "relax_order", "soft_sort"]
 
 METHODS = ("softsort", "neuralsort")
 
 
+@recordable
 def soft_sort(
     scores: Tensor,
     tau: float | Tensor = 1.0,
@@ -69,7 +71,7 @@ def soft_sort(
     """
     check_classes("scores", scores, "[*batch, n]")
     read_choice("method", method, METHODS)
-    rows = scores.shape[-1] if k is None else read_count("k", k, 0, scores.shape[-1])
+    rows = sizes_of(scores)[-1] if k is None else read_count("k", k, 0, sizes_of(scores)[-1])
     tau = read_tau(tau, scores, eager=is_plain(scores))
     return relax_order(without_noise(scores, mask), rows, tau, hard, method).to(scores.dtype)
 

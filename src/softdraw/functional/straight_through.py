@@ -3,10 +3,12 @@
 from torch import Tensor
 
 from softdraw.arguments import check_floating, wrong_type, wrong_value
+from softdraw.recording import recordable
 
 __all__ = ["straight_through"]
 
 
+@recordable
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     """``hard`` in the forward pass, ``soft`` in the backward pass.
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from softdraw.arguments import check_classes, read_choice, read_count, read_mask, read_tau
+from softdraw.arguments import check_classes, read_choice, read_count, read_mask, read_tau, sizes_of
 from softdraw.functional.order import best_first, ranked
 from softdraw.kernels import formulas
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores
+from softdraw.recording import recordable
 
 __all__ = ["entropic", "sparse", "successive"]
 
@@ -22,6 +23,7 @@ __all__ = ["entropic", "sparse", "successive"]
 _STEPS = 16
 
 
+@recordable
 def entropic(
     scores: Tensor, k: int, tau: float | Tensor = 1.0, hard: bool = False, *, mask: Tensor | None = None
 ) -> Tensor:
@@ -61,6 +63,7 @@ def entropic(
     return relax("entropic", *_read(scores, k, tau, mask), hard).to(scores.dtype)
 
 
+@recordable
 def successive(
     scores: Tensor, k: int, tau: float | Tensor = 1.0, hard: bool = False, *, mask: Tensor | None = None
 ) -> Tensor:
@@ -83,6 +86,7 @@ def successive(
     return relax("successive", *_read(scores, k, tau, mask), hard).to(scores.dtype)
 
 
+@recordable
 def sparse(
     scores: Tensor, k: int, tau: float | Tensor = 1.0, hard: bool = False, *, mask: Tensor | None = None
 ) -> Tensor:
@@ -106,7 +110,7 @@ def _read(
     scores: Tensor, k: int, tau: float | Tensor, mask: Tensor | None
 ) -> tuple[Scores, int, float | Tensor]:
     check_classes("scores", scores, "[*batch, n]")
-    k = read_count("k", k, 0, scores.shape[-1])
+    k = read_count("k", k, 0, sizes_of(scores)[-1])
     tau = read_tau(tau, scores, eager=is_plain(scores))
     return without_noise(scores, mask), k, tau
 
@@ -135,7 +139,7 @@ def relax(method: str, drawn: Scores, k: int, tau: float | Tensor, hard: bool) -
         floor = torch.full((), max(column, least), dtype=z.dtype, device=z.device)
     # For k = 0 every entry is replaced, and z only keeps the result in the graph.
     soft = z if k == 0 else _METHODS[method](z, middle, floor, top, allowed, k)
-    few = (allowed.sum(-1, keepdim=True) <= k) | (k == 0)
+    few = allowed.sum(-1, keepdim=True) <= (k or sizes_of(z)[-1])
     y = torch.where(few | ~allowed, hot, soft)
     if isinstance(column, Tensor):
         y = torch.where(column == 0, hot, y)
@@ -148,10 +152,10 @@ def relax(method: str, drawn: Scores, k: int, tau: float | Tensor, hard: bool) -
 
 def _split(z: Tensor, allowed: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Which are the k largest, and the value ``[*, 1]`` half-way between the k-th and the next."""
-    n = z.shape[-1]
+    n = sizes_of(z)[-1]
     order = ranked(z, allowed)
     index = best_first(order, min(k + 1, n))
-    top = torch.zeros_like(allowed).scatter(-1, index[..., :k], True) & allowed
+    top = torch.zeros_like(allowed).scatter(-1, index[..., :k], 1) & allowed
     if k in (0, n):
         return top, torch.zeros_like(z[..., :1])
     edge = order.gather(-1, index[..., k - 1 :])
@@ -230,7 +234,7 @@ def _successive(z: Tensor, middle: Tensor, floor: Tensor, top: Tensor, allowed: 
     x = torch.where(allowed, x, lowest)
     total = torch.zeros_like(x)
     for step in range(k):
-        first = torch.zeros_like(allowed).scatter(-1, x.detach().argmax(-1, keepdim=True), True)
+        first = torch.zeros_like(allowed).scatter(-1, x.detach().argmax(-1, keepdim=True), 1)
         rest = torch.where(first, lowest, x).logsumexp(-1, keepdim=True)
         p = torch.where(allowed, x.softmax(-1), 0.0)
         total = total + p
@@ -251,7 +255,7 @@ def _sparse(z: Tensor, middle: Tensor, floor: Tensor, top: Tensor, allowed: Tens
     grown = torch.cat((torch.zeros_like(ends[..., :1]), (slope[..., :-1] * -ends.diff(dim=-1))), -1).cumsum(
         -1
     )
-    at = (grown < k).sum(-1, keepdim=True).clamp(max=ends.shape[-1] - 1)
+    at = (grown < k).sum(-1, keepdim=True).clamp(max=sizes_of(ends)[-1] - 1)
     rate = slope.gather(-1, (at - 1).clamp(min=0))
     root = ends.gather(-1, at) + (grown.gather(-1, at) - k) / torch.where(rate == 0, 1.0, rate)
     ones, inner = fixed - root >= 1, (fixed > root) & (fixed - root < 1)

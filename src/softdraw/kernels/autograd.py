@@ -21,7 +21,7 @@ from softdraw.kernels.dispatch import backend_for, backend_of
 from softdraw.kernels.estimator_gradients import draws_sharing_a_key
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, relaxed, scores
-from softdraw.kernels.saved import check_saved, keep, kept
+from softdraw.kernels.saved import check_saved, keep, kept, saved
 
 __all__ = ["hard", "index", "noise", "rao", "rao_given", "reinmax", "reinmax_given", "soft"]
 
@@ -60,7 +60,7 @@ class Hard(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, mask = ctx.saved_tensors
+        logits, mask = saved(ctx)
         tau, seed, offset = ctx.numbers
         check_saved(logits, grad.dtype, grad.shape, grad.device)
         if mask is not None:

@@ -1,9 +1,10 @@
-"""The two operations that graphs carry: ``softdraw::noise`` and ``softdraw::fresh_state``.
+"""The operations that graphs carry: ``softdraw::noise``, ``softdraw::fresh_state`` and a twin of the first.
 
 Compiled graphs, exports and ``torch.func`` see these and plain PyTorch around them, so that every transform
 that PyTorch knows applies. Keys are tensors here, or each new key would be a recompilation.
 """
 
+import math
 import threading
 from typing import Any
 
@@ -12,14 +13,17 @@ from torch import Tensor
 
 from softdraw._torch import activation_memory_budget
 from softdraw.kernels import dispatch
+from softdraw.kernels.formulas import compute_dtype
 
-__all__ = ["fresh_state", "noise", "random_seed", "random_state"]
+__all__ = ["fresh_state", "noise", "noise_like", "random_seed", "random_state"]
 
 _library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
     "noise(Tensor state, str law, SymInt samples, SymInt rows, SymInt classes, ScalarType dtype, "
     "Device device) -> Tensor"
 )
+# For torch.jit.trace, which records neither devices nor, for an operation of Python, the sizes of a tensor.
+_library.define("noise_like(Tensor state, str law, int samples, Tensor like) -> Tensor")  # type: ignore[no-untyped-call]
 # The tag forbids a partitioner to call it a second time in the backward (pytorch#190758).
 _library.define(  # type: ignore[no-untyped-call]
     "fresh_state(Tensor like, SymInt[] count=[]) -> Tensor", tags=(torch.Tag.nondeterministic_seeded,)
@@ -44,6 +48,12 @@ def _noise_fake(
 def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest: Any) -> tuple[Tensor, int]:
     states = state.movedim(in_dims[0] or 0, 0)
     return torch.stack([torch.ops.softdraw.noise(one, *rest) for one in states.unbind(0)]), 0
+
+
+def _noise_like(state: Tensor, law: str, samples: int, like: Tensor) -> Tensor:
+    size = samples, math.prod(like.shape[:-1]), like.shape[-1]
+    drawn = _noise(state, law, *size, compute_dtype(like.dtype), like.device)
+    return drawn.reshape(samples, *like.shape)
 
 
 _LEAST = -(2**63)
@@ -98,6 +108,7 @@ def _fresh_state_vmap(
 
 _key = "CompositeExplicitAutograd"
 _library.impl("noise", _noise, _key)  # type: ignore[no-untyped-call]
+_library.impl("noise_like", _noise_like, _key)  # type: ignore[no-untyped-call]
 _library.impl("fresh_state", _fresh_state, _key)  # type: ignore[no-untyped-call]
 torch.library.register_fake("softdraw::noise", _noise_fake, lib=_library)
 torch.library.register_fake("softdraw::fresh_state", _fresh_state_fake, lib=_library)
@@ -110,6 +121,12 @@ def noise(
 ) -> Tensor:
     """Noise ``[samples, rows, classes]`` for a key that is a tensor."""
     drawn: Tensor = torch.ops.softdraw.noise(state, law, samples, rows, classes, dtype, device)
+    return drawn
+
+
+def noise_like(state: Tensor, law: str, samples: int, like: Tensor) -> Tensor:
+    """Noise ``[samples, *like.shape]``, classes last, as ``torch.jit.trace`` can record it."""
+    drawn: Tensor = torch.ops.softdraw.noise_like(state, law, samples, like)
     return drawn
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["check_saved", "keep", "kept"]
+__all__ = ["check_saved", "keep", "kept", "saved"]
 
 
 def keep(ctx: Any, *values: Any) -> None:
@@ -29,11 +29,30 @@ def kept(ctx: Any) -> tuple[Any, ...]:
         ValueError: of another shape or on another device.
     """
     values = []
-    for tensor, other, look in zip(ctx.saved_tensors, ctx.others, ctx.looks, strict=True):
+    for tensor, other, look in zip(saved(ctx), ctx.others, ctx.looks, strict=True):
         if look is not None:
             check_saved(tensor, *look)
         values.append(other if look is None else tensor)
     return tuple(values)
+
+
+def saved(ctx: Any) -> tuple[Any, ...]:
+    """``ctx.saved_tensors`` of a draw whose backward reads its logits again.
+
+    Raises:
+        RuntimeError: the logits, or the mask, were changed in place since.
+    """
+    try:
+        tensors: tuple[Any, ...] = ctx.saved_tensors
+    except RuntimeError as error:
+        if "modified by an inplace operation" not in str(error):
+            raise
+        raise RuntimeError(
+            "logits: got a tensor that was changed in place after a hard draw, whose backward makes the "
+            "noise again and reads the logits (or the mask) for it; expected them unchanged until the "
+            "backward, so draw from a copy: logits.clone()"
+        ) from error
+    return tensors
 
 
 def check_saved(tensor: Tensor, dtype: torch.dtype, shape: torch.Size, device: torch.device) -> None:

@@ -1,11 +1,13 @@
 """``Key``: the name of a stream of noise."""
 
 import operator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from softdraw._torch import jit_traces, untraced
 from softdraw.arguments import read_count, wrong_type
 from softdraw.kernels import key_state
 from softdraw.kernels.hashing import MASK64, fold, signed, split_seed
@@ -76,7 +78,8 @@ class Key:
         """The key as an int64 tensor ``[seed, offset]`` on the CPU: what a compiled graph computes with."""
         if self._state is not None:
             return self._state
-        return torch.tensor([self._seed, self._offset], dtype=torch.int64, device="cpu")
+        with untraced() if jit_traces() else nullcontext():  # to torch.jit.trace a key is a constant
+            return torch.tensor([self._seed, self._offset], dtype=torch.int64, device="cpu")
 
     def _numbers(self) -> tuple[int, int]:
         """Signed seed and signed offset."""
@@ -141,6 +144,10 @@ class Key:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Key, (self.seed, self.offset)
+
+    def __fx_create_arg__(self, tracer: Any) -> Any:
+        # torch.fx: a graph makes the key anew, from its numbers
+        return tracer.create_node("call_function", Key, self._numbers(), {})
 
     def __copy__(self) -> "Key":
         return self

@@ -17,7 +17,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from softdraw._torch import dispatch_modes, innermost_transform, is_checkpointed, is_tracing
+from softdraw._torch import dispatch_modes, innermost_transform, is_checkpointed, jit_traces
 from softdraw.arguments import wrong_type
 from softdraw.kernels import autograd, ops
 from softdraw.kernels.fast_path import is_plain
@@ -66,7 +66,7 @@ def in_graph() -> bool:
         torch.compiler.is_compiling()
         or innermost_transform() is not None
         or dispatch_modes() != 0
-        or is_tracing()
+        or jit_traces()
     )
 
 
@@ -173,6 +173,8 @@ def noise(
 
     ``plain`` is what ``is_plain(like)`` says, from a caller who has asked already.
     """
+    if jit_traces():
+        return ops.noise_like(state(key, generator), law, samples, like.detach())
     shape, dtype = like.shape, compute_dtype(like.dtype)
     size = samples, math.prod(shape[:-1]), shape[-1]
     if is_plain(like) if plain is None else plain:
@@ -192,6 +194,10 @@ def noise_of_shape(
     device: torch.device,
 ) -> Tensor:
     """Noise ``[*sample_shape, *shape]`` beside no other tensor."""
+    if jit_traces():
+        like = torch.empty(shape or (1,), dtype=dtype, device=device)
+        drawn = ops.noise_like(state(key, generator), law, math.prod(sample_shape), like)
+        return drawn.reshape((*sample_shape, *shape)).to(dtype)
     size = math.prod(sample_shape), math.prod(shape[:-1]), shape[-1] if shape else 1
     key, wide = call_key(key, generator), compute_dtype(dtype)
     if in_graph() or device.type == "meta":
