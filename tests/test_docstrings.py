@@ -60,7 +60,10 @@ def public(room):
 def test_a_public_name_is_explained(value):
     """What a user calls has an example; what he is given says what is in it."""
     text = value.__doc__ or ""
-    assert text
+    summary, *rest = text.splitlines()
+    assert summary.endswith((".", ")", "]"))
+    # a summary that runs on is cut in lists of names, and a formula in two cannot be read
+    assert not rest or not rest[0].strip(), summary
     if inspect.isclass(value) and issubclass(value, Exception):
         return
     if inspect.isclass(value) and (dataclasses.is_dataclass(value) or issubclass(value, tuple)):

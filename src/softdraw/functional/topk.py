@@ -71,7 +71,7 @@ def successive(
 
     For comparison with published results: it sums to k, but **its entries exceed 1** (by up to 1.8 for 5
     of 20 at tau 1), and at low temperatures its gradient is large. ``1 - p`` is taken from the other entries
-    where p is near 1, so that neither value nor gradient is NaN. Arguments as for :func:`entropic`.
+    where p is near 1, so that neither value nor gradient is NaN. Arguments as for ``entropic``.
 
     Example:
         >>> import softdraw as sd, torch
@@ -93,7 +93,7 @@ def sparse(
     """The nearest point to ``x / tau`` among all y in [0, 1] with sum k: most entries are exactly 0 or 1.
 
     y_i = clip(x_i / tau - ν, 0, 1), whose gradient moves only the entries strictly between 0 and 1. Arguments
-    as for :func:`entropic`.
+    as for ``entropic``.
 
     Example:
         >>> import softdraw as sd, torch

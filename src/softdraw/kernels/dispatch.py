@@ -67,8 +67,9 @@ def backend_of(tensor: Tensor) -> Backend:
 
 
 def backend(device_type: str = "cpu") -> str:
-    """Name of what draws on a device: ``cpu-avx512``, ``cpu-avx2``, ``cpu-generic``, ``triton`` or
-    ``reference``.
+    """Name of what draws on a device.
+
+    It is ``cpu-avx512``, ``cpu-avx2``, ``cpu-generic``, ``triton`` or ``reference``.
 
     Example:
         >>> from softdraw import kernels

@@ -24,7 +24,7 @@ class Key:
 
     Args:
         seed: any Python int, taken modulo 2^64.
-        offset: the number of the first row, taken modulo 2^64; :meth:`rows` adds to it.
+        offset: the number of the first row, taken modulo 2^64; ``rows`` adds to it.
 
     Raises:
         TypeError: ``seed`` or ``offset`` is not an integer.

@@ -16,7 +16,7 @@ __all__ = ["Options", "exponential", "gumbel", "logistic", "uniform"]
 
 
 class Options(TypedDict, total=False):
-    """What every law takes beside the shape; :func:`gumbel` says what each is."""
+    """What every law takes beside the shape; ``gumbel`` says what each is."""
 
     sample_shape: Sequence[int]
     key: Key | None
@@ -71,8 +71,7 @@ def gumbel(
 
 
 def logistic(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
-    """Logistic(0, 1) noise, log u - log(1 - u), exact at both ends. Options as for
-    :func:`gumbel`.
+    """Logistic(0, 1) noise, log u - log(1 - u), exact at both ends; options as for ``gumbel``.
 
     Example:
         >>> import softdraw as sd
@@ -83,7 +82,7 @@ def logistic(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
 
 
 def exponential(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
-    """Exponential(1) noise E, never 0; ``-log(E)`` is :func:`gumbel` at the same key. Options as there.
+    """Exponential(1) noise E, never 0; ``-log(E)`` is ``gumbel`` at the same key. Options as there.
 
     Example:
         >>> import softdraw as sd
@@ -94,7 +93,7 @@ def exponential(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
 
 
 def uniform(shape: Sequence[int], **options: Unpack[Options]) -> Tensor:
-    """Uniform noise in the open interval (0, 1), fine near 0. Options as for :func:`gumbel`.
+    """Uniform noise in the open interval (0, 1), fine near 0. Options as for ``gumbel``.
 
     Example:
         >>> import softdraw as sd

@@ -6,8 +6,7 @@ from softdraw.distributions.relaxed.relaxed_bernoulli import RelaxedBernoulli
 
 
 class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
-    """``rsample`` returns exact zeros and ones; their gradient and ``log_prob`` are those of the relaxed
-    sample.
+    """``rsample`` gives exact zeros and ones; their gradient and ``log_prob`` are the relaxed sample's.
 
     The binary sample carries the logit of the relaxed one as ``RelaxedOneHotCategoricalStraightThrough``
     does. A plain 0 or 1 is an error in ``log_prob`` when arguments are validated, and gives the limit

@@ -6,8 +6,7 @@ from softdraw.distributions.relaxed.relaxed_one_hot_categorical import RelaxedOn
 
 
 class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
-    """``rsample`` returns exact one-hot rows; their gradient and ``log_prob`` are those of the relaxed
-    sample.
+    """``rsample`` gives exact one-hot rows; their gradient and ``log_prob`` are the relaxed sample's.
 
     The one-hot row carries the log-space value of the relaxed one through ``clone``, ``detach``, indexing,
     ``reshape``, ``stack`` and conversions. A one-hot row without it lies on the boundary of the simplex:

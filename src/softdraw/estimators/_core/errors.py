@@ -7,8 +7,9 @@ __all__ = ["TooManyStatesError", "UnsuitableError"]
 
 
 class UnsuitableError(ValueError):
-    """An estimator cannot serve a problem that another may: more than two classes for a binary one, or an f
-    without the gradient that it needs.
+    """An estimator cannot serve a problem that another may.
+
+    There are more than two classes for a binary one, or f has no gradient where it is needed.
 
     Example:
         >>> import torch, softdraw as sd

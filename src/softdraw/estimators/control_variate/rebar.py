@@ -21,8 +21,7 @@ _FORBIDDEN = -1e9
 
 @register("rebar")
 class REBAR(Estimator):
-    """[f(z) - c(y')] d log p(z) + d c(y) - d c(y'), with c the control variate at noisy logits y and at y' ~
-    y | z.
+    """[f(z) - c(y')] d log p(z) + d c(y) - d c(y'), c the control variate at noisy logits y, and y' ~ y | z.
 
     y = log p + G, z = argmax y, c(y) = eta f(softmax(y / tau)) + baseline. y' may be any draw of the noisy
     logits given z, so the draw y itself is taken, through its conditional parameterisation. The two pathwise

@@ -77,9 +77,8 @@ class IMLE(TensorEstimator):
 
     With ``adaptive=True`` the step is beta |logits| / |g|, and beta moves by ``rate`` so that the mean number
     of non-zero entries of the difference per row tends to ``target_count``. beta starts at 0, where the
-    difference is zero, and grows from there; it is
-    state of the module and stands still in ``eval`` mode. The adaptive step runs eagerly, outside compiled
-    graphs.
+    difference is zero, and grows from there; it is state of the module and stands still in ``eval`` mode. The
+    adaptive step runs eagerly, outside compiled graphs.
 
     Reference:
         Niepert, Minervini, Franceschi, "Implicit MLE: Backpropagating Through Discrete Exponential Family

@@ -11,11 +11,11 @@ __all__ = ["DisARM"]
 
 @register("disarm")
 class DisARM(ARM):
-    """(1/2) (f(b) - f(b')) (-1)^b' 1[b != b'] sigmoid(|phi|) with b = 1[1 - u < sigmoid(phi)], b' = 1[u <
-    sigmoid(phi)].
+    """(1/2) (f(b) - f(b')) (-1)^b' 1[b != b'] sigmoid(|phi|), b and b' antithetic samples.
 
-    The conditional expectation of ARM given the two samples, so its variance is never larger. Binary only,
-    two evaluations of f for each of S uniforms; phi = logits[..., 0] - logits[..., 1].
+    b = 1[1 - u < sigmoid(phi)] and b' = 1[u < sigmoid(phi)] of one uniform u. It is ARM's conditional
+    expectation given the two samples, so its variance is never larger. Binary only, two evaluations of f for
+    each of S uniforms; phi = logits[..., 0] - logits[..., 1].
 
     Reference:
         Dong, Mnih, Tucker, "DisARM: An Antithetic Gradient Estimator for Binary Latent Variables", NeurIPS

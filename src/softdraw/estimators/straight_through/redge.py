@@ -17,12 +17,11 @@ __all__ = ["ReDGE"]
 
 @register("redge")
 class ReDGE(TensorEstimator):
-    """Run a few DDIM steps from Gaussian noise with the exact denoiser, sample the last prediction, ST
-    through it.
+    """A few DDIM steps from noise with the exact denoiser, a sample of the last prediction, ST through it.
 
-    For one-hot data of law softmax(logits), x_t = alpha_t z + sigma_t e, the best prediction of z is
-    softmax(logits + alpha_t x_t / sigma_t^2), so the whole sampler is a differentiable function of the
-    logits:
+    The noise is Gaussian. For one-hot data of law softmax(logits), x_t = alpha_t z + sigma_t e, the best
+    prediction of z is softmax(logits + alpha_t x_t / sigma_t^2), so the whole sampler is a differentiable
+    function of the logits:
 
         x_s = alpha_s zhat + sigma_s (x_t - alpha_t zhat) / sigma_t,    z ~ Categorical(last zhat),
 

@@ -15,13 +15,12 @@ __all__ = ["ReinMax"]
 
 @register("reinmax")
 class ReinMax(TemperedEstimator):
-    """Forward a sample z ~ softmax(logits), backward 2 J(q) g - J(p) g / 2, q = (softmax(logits / tau) + z) /
-    2.
+    """Forward a sample z ~ softmax(logits), backward 2 J(q) g - J(p) g / 2.
 
-    p = softmax(logits), J(p) = diag(p) - p p^T. At tau = 1 it is the trapezoid rule (Heun) along every pair
-    of classes, so it is exact for quadratic f, and it equals ZGR, the limit of Gumbel-Rao at temperature 0,
-    sample by sample. The temperature smooths the backward only; published settings lie at 1.1 to 1.5, never
-    below 1.
+    q = (softmax(logits / tau) + z) / 2, p = softmax(logits), J(p) = diag(p) - p p^T. At tau = 1 it is the
+    trapezoid rule (Heun) along every pair of classes, so it is exact for quadratic f, and it equals ZGR, the
+    limit of Gumbel-Rao at temperature 0, sample by sample. The temperature smooths the backward only;
+    published settings lie at 1.1 to 1.5, never below 1.
 
     Reference:
         Liu et al., "Bridging Discrete and Backpropagation: Straight-Through and Beyond", NeurIPS 2023,

@@ -24,7 +24,7 @@ Cache = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """Sizes of a :class:`GraphNetwork`.
+    """Sizes of a ``GraphNetwork``.
 
     Attributes:
         width: features of a token, a multiple of ``heads``.

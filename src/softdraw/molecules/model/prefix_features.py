@@ -42,7 +42,7 @@ def prefix_features(types: Tensor, bonds: Tensor, valences: Tensor) -> PrefixFea
         valences: ``[K]`` largest sum of bond orders of each type.
 
     Returns:
-        The features that :class:`PrefixFeatures` lists. The bonds of atom ``i`` are drawn to ``i - 1`` first
+        The features that ``PrefixFeatures`` lists. The bonds of atom ``i`` are drawn to ``i - 1`` first
         and to atom 0 last.
     """
     batch, atoms = types.shape
