@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 OUT ?= runs/molecules
 MINUTES ?= 6
 NATIVE := setup.py $(shell find src/softdraw/kernels/cpu/src -name '*.[ch]')
@@ -9,7 +10,7 @@ NATIVE := setup.py $(shell find src/softdraw/kernels/cpu/src -name '*.[ch]')
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 
 .DEFAULT_GOAL := help
-.PHONY: help install molecules test test-slow test-gpu sanitize lint format bench bench-gpu figures temperature docs clean
+.PHONY: help install molecules test test-slow test-lowest test-gpu sanitize lint format bench bench-gpu figures temperature docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -22,7 +23,7 @@ $(VENV)/.molecules-installed: pyproject.toml constraints.txt $(NATIVE)
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[molecules,plot,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $(VENV)/.molecules-installed $@
 
 $(VENV)/.docs-installed: $(VENV)/.installed
@@ -39,6 +40,15 @@ test: $(VENV)/.installed  ## the test suite
 
 test-slow: $(VENV)/.installed  ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+
+# Older torch comes from PyPI for Linux with CUDA, gigabytes of it, and runs on the CPU all the same.
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt $(NATIVE)
+	test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[test]"
+	touch $@
+
+test-lowest: $(LOWEST)/.installed  ## the test suite with the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed  ## style, types and layers
 	$(BIN)/ruff check .
@@ -75,6 +85,6 @@ docs: $(VENV)/.docs-installed  ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
 clean:  ## remove what the other targets made, runs/ aside
-	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
 	find src -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

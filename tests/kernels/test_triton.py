@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 #: the interpreter computes with infinities in NumPy, which warns of what IEEE 754 defines
-NUMPY = ("-W", "ignore::RuntimeWarning")
+NUMPY = ("-W", "ignore::RuntimeWarning", "-W", "ignore::DeprecationWarning")
 CHOSEN = "triton and (draws_agree and 10-dtype0 or rows_that_cannot)"
 
 
