@@ -66,13 +66,52 @@ def test_padding_costs_nothing():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="variables must be at least 1, got 0"):
-        sd.nn.CategoricalLatent(0, 4)
-    with pytest.raises(ValueError, match=r"prior must have shape \(3, 4\).*got \(4,\)"):
+    with pytest.raises(ValueError, match=r"prior: got .*shape \(4,\).*expected shape \(3, 4\)"):
         sd.nn.CategoricalLatent(3, 4, prior=torch.zeros(4))
-    with pytest.raises(ValueError, match="prior must be 'uniform', 'learned' or a tensor"):
+    with pytest.raises(TypeError, match=r"prior: got .*int64"):
+        sd.nn.CategoricalLatent(3, 4, prior=torch.zeros(3, 4, dtype=torch.int64))
+    with pytest.raises(ValueError, match="prior: got 'flat', expected one of 'uniform', 'learned'"):
         sd.nn.CategoricalLatent(3, 4, prior="flat")
-    with pytest.raises(
-        ValueError, match=r"logits must have shape \[\*batch, 12\] or \[\*batch, 3, 4\], got \(5, 11\)"
+    for layer, shape, words in (
+        (sd.nn.CategoricalLatent(3, 4), (5, 11), r"expected shape \[\*batch, 12\] or \[\*batch, 3, 4\]"),
+        (sd.nn.CategoricalLatent(3, 4), (4, 3), r"expected shape \[\*batch, 12\] or \[\*batch, 3, 4\]"),
+        (sd.nn.CategoricalLatent(1, 4), (5, 3), r"expected shape \[\*batch, 4\]$"),
     ):
-        sd.nn.CategoricalLatent(3, 4)(torch.zeros(5, 11))
+        with pytest.raises(ValueError, match=f"logits: got .*, {words}"):
+            layer(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("variables", [1, 2, 3, 4])
+@pytest.mark.parametrize("batch", [(), (1,), (2,), (3,), (4,), (3, 1), (1, 1), (2, 3)])
+def test_shapes_follow_from_the_number_of_dims(variables, batch):
+    """A batch whose size is the number of variables, or of one example, is no special case."""
+    layer = sd.nn.CategoricalLatent(variables, 4)
+    out = layer(torch.zeros(*batch, variables * 4), key=sd.Key(0))
+    assert out.sample.shape == out.log_probs.shape == (*batch, variables, 4)
+    assert out.kl.shape == batch
+    if variables > 1:
+        out = layer(torch.zeros(*batch, variables, 4), key=sd.Key(0))
+        assert out.sample.shape == (*batch, variables, 4)
+        assert out.kl.shape == batch
+
+
+class Keyed(torch.nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, logits):
+        return self.layer(logits, key=sd.Key(1))
+
+
+@pytest.mark.parametrize("variables", [1, 3])
+@pytest.mark.parametrize("training", [True, False])
+def test_export_with_a_dynamic_batch(variables, training):
+    model = Keyed(sd.nn.CategoricalLatent(variables, 4)).train(training)
+    x = torch.randn(7, variables * 4, generator=torch.Generator().manual_seed(0))
+    program = torch.export.export(
+        model, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},)
+    )
+    for size in (1, 2, 3, 5):
+        for one, two in zip(program.module()(x[:size]), model(x[:size]), strict=True):
+            torch.testing.assert_close(one, two)

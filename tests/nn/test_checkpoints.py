@@ -84,21 +84,20 @@ def test_the_list_of_schedules_is_complete():
 @pytest.mark.parametrize("kind", SCHEDULES)
 def test_every_schedule_comes_back_by_every_way(kind, way, tmp_path):
     saved, fresh = (sd.nn.GumbelSoftmax(SCHEDULES[kind]()) for _ in range(2))
-    advanced(saved.choice.schedule, 1207 if kind == "Linear" else 7)
+    advanced(saved.schedule, 1207 if kind == "Linear" else 7)
     way(saved, fresh, tmp_path)
-    assert fresh.choice.schedule.step_count == saved.choice.schedule.step_count > 0
+    assert fresh.schedule.step_count == saved.schedule.step_count > 0
     assert float(fresh.tau.detach()) == float(saved.tau.detach())
     if kind == "Adaptive":  # in the middle of a window
         for layer in (saved, fresh):
-            advanced(layer.choice.schedule, 5)
+            advanced(layer.schedule, 5)
         assert float(fresh.tau) == float(saved.tau)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_layer_brings_its_temperature_back(name, tmp_path):
     (saved, _), (fresh, _) = (make(name, tau=sd.schedules.Linear(2.0, 0.1, steps=10)) for _ in range(2))
-    holder = saved.choice if hasattr(saved, "choice") else saved
-    holder.schedule.step(7)
+    saved.schedule.step(7)
     twin = copy.deepcopy(saved)
     fresh.load_state_dict(saved.state_dict())
     assert float(fresh.tau) == float(twin.tau) == float(saved.tau) == pytest.approx(0.67)
@@ -131,9 +130,8 @@ def test_a_learned_temperature_of_version_0_1_loads(name):
         elif not tail:
             old[key] = value
     layer.load_state_dict(old)
-    holder = layer.choice if hasattr(layer, "choice") else layer
-    assert holder.schedule.step_count == 7
-    assert holder.schedule.raw.item() == pytest.approx(raw)
+    assert layer.schedule.step_count == 7
+    assert layer.schedule.raw.item() == pytest.approx(raw)
 
 
 def test_a_temperature_of_another_schedule_is_refused_or_left_out():
@@ -175,7 +173,7 @@ class Lit(LightningModule):
 
 def test_lightning_without_a_callback(tmp_path):
     model = Lit()
-    model.layer.choice.schedule.step(7)
+    model.layer.schedule.step(7)
     checkpoint = {"state_dict": model.state_dict(), "pytorch-lightning_version": "2.6.0"}
     torch.save(checkpoint, tmp_path / "model.ckpt")
     loaded = Lit.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True)

@@ -1,9 +1,12 @@
 """The quantizer: which vectors it joins, its perplexities and its report of dead codes."""
 
+import warnings
+
 import pytest
 import torch
 
 import softdraw as sd
+from softdraw.nn import gumbel_vector_quantizer
 
 
 def layer(**options):
@@ -88,9 +91,26 @@ def test_dead_codes():
 
 
 def test_wrong_arguments():
-    with pytest.raises(ValueError, match="code_dim must be a multiple of groups, got 8 and 3"):
+    with pytest.raises(ValueError, match="code_dim: got 8, expected a multiple of groups = 3"):
         sd.nn.GumbelVectorQuantizer(6, 8, groups=3)
-    with pytest.raises(ValueError, match="entries must be at least 1, got 0"):
-        sd.nn.GumbelVectorQuantizer(6, 8, entries=0)
-    with pytest.raises(ValueError, match=r"x must have shape \[\*batch, 6\], got \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"x: got .*\(2, 5\).*, expected shape \[\*batch, 6\]"):
         layer()(torch.zeros(2, 5))
+    with pytest.raises(ValueError, match=r"share: got -1\.0"):
+        layer().dead_codes(-1.0)
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_default_temperature_that_stands_still_is_told_once(steps, monkeypatch):
+    monkeypatch.setattr(gumbel_vector_quantizer, "_PASSES", 4)
+    quantizer = layer()
+    quantizer.schedule.step(7)  # as a checkpoint leaves it
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(12):
+            quantizer.train()(X, key=sd.Key(0))
+            quantizer.eval()(X)
+            quantizer.schedule.step(steps)
+            layer(tau=sd.schedules.Linear(2.0, 0.5, 10))(X, key=sd.Key(0))
+    told = [str(w.message) for w in caught]
+    assert len(told) == (0 if steps else 1)
+    assert all("layer.schedule.step()" in text for text in told)

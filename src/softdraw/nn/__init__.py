@@ -1,9 +1,9 @@
 """Layers with a categorical choice inside, trained by any estimator that returns a sample.
 
-What lives here: modules with parameters, train and eval behaviour. May import: ``estimators`` and every room
-above it. Each takes ``estimator=`` and ``tau=`` and hands them to ``Choice``, which draws. To add one: write
-``<name>.py`` with a module that draws through ``Choice``, export it here, and add it to
-``tests/nn/examples.py``, where the promises of every layer are tested.
+What lives here: modules with parameters, train and eval behaviour. May import: every room above. Each takes
+``estimator=`` and ``tau=`` and hands them to ``Choice``, which draws. To add one: write ``<name>.py`` with a
+``ChoiceLayer``, export it here, and add it to ``tests/nn/examples.py``, where the promises of every layer are
+tested.
 """
 
 from softdraw.nn.categorical_latent import CategoricalLatent, CategoricalLatentOutput

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
+from softdraw.arguments import check_floating, read_choice, read_count, wrong_value
 from softdraw.distributions import Categorical
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
+from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
+from softdraw.random.source import Group
 from softdraw.schedules import Schedule
 
 
@@ -32,7 +35,7 @@ class CategoricalLatentOutput(NamedTuple):
     perplexity: Tensor
 
 
-class CategoricalLatent(nn.Module):
+class CategoricalLatent(ChoiceLayer):
     """Draws ``variables`` categorical codes of ``classes`` each, with their KL divergence to a prior.
 
     ``loss = reconstruction + output.kl.mean()`` is the negative ELBO of Jang, Gu and Poole, Categorical
@@ -46,13 +49,17 @@ class CategoricalLatent(nn.Module):
         estimator: a name or an object, straight-through Gumbel-Softmax by default.
         evaluation: in eval mode ``"argmax"``, ``"sample"`` or ``"mean"``.
         prior: ``"uniform"``, ``"learned"`` (logits are a parameter), or logits ``[variables, classes]``.
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: where the parameters are made.
+        dtype: that of the parameters.
 
     Raises:
+        TypeError: a size that is no int, or as ``Choice``.
         ValueError: sizes below 1, prior logits of another shape, or as ``Choice``.
 
     Shapes:
         logits ``[*batch, variables · classes]`` or ``[*batch, variables, classes]`` to
-        ``CategoricalLatentOutput``.
+        ``CategoricalLatentOutput``. The last dim says which; with one variable it is the first.
 
     Example:
         A VAE of one code learns three symbols:
@@ -81,33 +88,32 @@ class CategoricalLatent(nn.Module):
         estimator: str | Estimator = "st-gumbel-softmax",
         evaluation: Evaluation = "argmax",
         prior: str | Tensor = "uniform",
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("variables", variables), ("classes", classes)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        self.variables, self.classes = variables, classes
-        self.choice = Choice(estimator, tau, evaluation)
+        self.variables, self.classes = (
+            read_count("variables", variables, 1),
+            read_count("classes", classes, 1),
+        )
+        self.choice = Choice(estimator, tau, evaluation, group=group)
         self.prior_logits: Tensor
-        start = torch.zeros(variables, classes)
+        #: the logits that were given, for ``reset_parameters``
+        self._given: Tensor | None = None
+        start = torch.zeros(self.variables, self.classes, device=device, dtype=dtype)
         if isinstance(prior, Tensor):
-            if prior.shape != (variables, classes):
-                raise ValueError(
-                    f"prior must have shape ({variables}, {classes}), one row of logits a variable, "
-                    f"got {tuple(prior.shape)}"
-                )
-            self.register_buffer("prior_logits", prior.detach().clone())
-        elif prior == "learned":
-            self.prior_logits = nn.Parameter(start)
-        elif prior == "uniform":
-            self.register_buffer("prior_logits", start)
+            check_floating("prior", prior)
+            if prior.shape != start.shape:
+                raise wrong_value("prior", prior, f"shape {tuple(start.shape)}: one row of logits a variable")
+            self._given = prior.detach().clone()
+            self.register_buffer("prior_logits", self._given.to(device, dtype, copy=True))
         else:
-            raise ValueError(f"prior must be 'uniform', 'learned' or a tensor of logits, got {prior!r}")
-
-    @property
-    def tau(self) -> float | Tensor | None:
-        """The temperature of the next training draw."""
-        return self.choice.tau
+            read_choice("prior", prior, ("uniform", "learned"))
+            if prior == "learned":
+                self.prior_logits = nn.Parameter(start)
+            else:
+                self.register_buffer("prior_logits", start)
 
     def forward(
         self,
@@ -120,7 +126,8 @@ class CategoricalLatent(nn.Module):
         """Draw the codes of a batch.
 
         Args:
-            logits: ``[*batch, variables · classes]`` or ``[*batch, variables, classes]``.
+            logits: ``[*batch, variables · classes]`` or, for more than one variable, ``[*batch, variables,
+                classes]``.
             mask: boolean, broadcastable to ``[*batch, variables, classes]``, True where a class is allowed; a
                 variable without any class is padding: a row of zeros that costs nothing.
             key: the noise.
@@ -129,13 +136,13 @@ class CategoricalLatent(nn.Module):
         Raises:
             ValueError: logits of another shape.
         """
-        if logits.shape[-2:] != (self.variables, self.classes):
-            if logits.shape[-1:] != (self.variables * self.classes,):
-                raise ValueError(
-                    f"logits must have shape [*batch, {self.variables * self.classes}] or "
-                    f"[*batch, {self.variables}, {self.classes}], got {tuple(logits.shape)}"
-                )
-            logits = logits.reshape(*logits.shape[:-1], self.variables, self.classes)
+        shape, flat = logits.shape, self.variables * self.classes
+        # The last dim alone decides, so that a batch of the size of `variables` is no special case.
+        if shape[-1:] == (flat,):
+            logits = logits.reshape(*shape[:-1], self.variables, self.classes)
+        elif self.variables == 1 or shape[-2:] != (self.variables, self.classes):
+            separate = "" if self.variables == 1 else f" or [*batch, {self.variables}, {self.classes}]"
+            raise wrong_value("logits", logits, f"shape [*batch, {flat}]{separate}")
         sample = self.choice(logits, mask=mask, key=key, generator=generator)
         posterior = Categorical(logits=logits, mask=mask, validate_args=False)
         prior = Categorical(logits=self.prior_logits.to(posterior.logits.dtype), validate_args=False)
@@ -143,10 +150,12 @@ class CategoricalLatent(nn.Module):
         return CategoricalLatentOutput(sample, posterior.log_probs, kl, perplexity(posterior.log_probs.exp()))
 
     def reset_parameters(self) -> None:
-        """Reset a learned prior to uniform, and a learned temperature to its start."""
+        """Reset the prior, a learned one to uniform, and a learned temperature to its start."""
         self.choice.reset_parameters()
-        if isinstance(self.prior_logits, nn.Parameter):
-            nn.init.zeros_(self.prior_logits)
+        with torch.no_grad():
+            self.prior_logits.zero_()
+            if self._given is not None:
+                self.prior_logits.copy_(self._given)
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from softdraw import estimators
-from softdraw.arguments import read_choice, wrong_value
+from softdraw.arguments import read_choice, wrong_type, wrong_value
 from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.functional import gumbel_max
 from softdraw.random import Key
-from softdraw.random.source import layer_key
+from softdraw.random.source import Group, layer_key
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
 
@@ -28,8 +28,14 @@ class Choice(nn.Module):
             itself.
         evaluation: what eval mode returns: ``"argmax"`` the one-hot of the most probable class, ``"sample"``
             the one-hot of an exact draw, ``"mean"`` the probabilities.
+        group: the ranks that draw apart under ``torch.distributed``: ``"world"`` is all of them, None lets
+            all draw alike; a process group where its ranks share out the data (beside tensor parallelism).
+        device: taken and ignored, as ``dtype`` is: a choice has no parameters of its own. Layers with
+            parameters make them there.
+        dtype: see ``device``.
 
     Raises:
+        TypeError: a temperature that is no number, tensor or schedule.
         ValueError: an estimator that needs a callable, a temperature for one without, or beside an estimator
             object (which has its own), or an unknown ``evaluation``.
 
@@ -50,14 +56,21 @@ class Choice(nn.Module):
         estimator: str | estimators.Estimator = "st-gumbel-softmax",
         tau: float | Tensor | Schedule | None = None,
         evaluation: Evaluation = "argmax",
+        *,
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        del device, dtype
         super().__init__()
         read_choice("evaluation", evaluation, get_args(Evaluation))
         made = estimators.get(estimator) if isinstance(estimator, str) else estimator
         if not isinstance(made, estimators.TensorEstimator):
+            if not isinstance(made, estimators.Estimator):
+                raise wrong_type("estimator", made, "the name of an estimator, or one")
             raise ValueError(
-                f"estimator must return a sample (needs 'tensor'), got {made!r}, which needs a {made.needs}: "
-                "call its expectation(f, logits) in the loss instead of a layer"
+                f"estimator: got {made!r}, which needs a {made.needs}, expected one that returns a sample "
+                "(needs 'tensor'): call its expectation(f, logits) in the loss instead of a layer"
             )
         if tau is not None and not isinstance(made, TemperedEstimator):
             raise wrong_value("tau", tau, f"None: {made!r} has no temperature")
@@ -67,19 +80,22 @@ class Choice(nn.Module):
             made.tau = tau
         self.estimator = made
         self.evaluation = evaluation
+        self.group = group
         # A schedule stays here: the estimator may be shared with a layer that has another.
         self.temperature = Temperature("tau", tau if isinstance(tau, Schedule) else None)
 
     @property
     def schedule(self) -> Schedule | None:
-        """The schedule that was given to this layer."""
+        """The schedule that moves the temperature: this layer's, or that of its estimator, if one has any."""
+        if self.temperature.schedule is None and isinstance(self.estimator, TemperedEstimator):
+            return self.estimator.temperature.schedule
         return self.temperature.schedule
 
     @property
     def tau(self) -> float | Tensor | None:
         """The temperature that the next training draw uses; None for an estimator without one."""
         own: float | Tensor | None = getattr(self.estimator, "tau", None)
-        return own if self.schedule is None else self.temperature.shown
+        return own if self.temperature.schedule is None else self.temperature.shown
 
     def forward(
         self,
@@ -101,13 +117,13 @@ class Choice(nn.Module):
             Rows in the dtype of the logits; rows without an allowed class are zeros.
         """
         if self.training:
-            key, generator = layer_key(key, generator)
+            key, generator = layer_key(key, generator, self.group)
             tau = None
-            if self.schedule is not None:
+            if self.temperature.schedule is not None:
                 logits, tau = self.temperature.watched(logits, mask), self.temperature.now()
             return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if self.evaluation == "sample":
-            key, generator = layer_key(key, generator)
+            key, generator = layer_key(key, generator, self.group)
             return one_hot(gumbel_max(logits, mask=mask, key=key, generator=generator), logits)
         return probabilities(logits, mask) if self.evaluation == "mean" else one_hot_argmax(logits, mask)
 
@@ -127,7 +143,7 @@ class Choice(nn.Module):
             key: the noise; the rank is folded in under ``torch.distributed``.
             generator: where to take a fresh key from.
         """
-        key, generator = layer_key(key, generator)
+        key, generator = layer_key(key, generator, self.group)
         # A row of one class for each element: what Adaptive counts.
         rows = None if mask is None else mask.unsqueeze(-1)
         logits = self.temperature.watched(logits.unsqueeze(-1), rows).squeeze(-1)

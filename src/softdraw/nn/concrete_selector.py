@@ -3,13 +3,16 @@
 import torch
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count, wrong_value
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, probabilities
+from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
+from softdraw.random.source import Group
 from softdraw.schedules import Schedule
 
 
-class ConcreteSelector(nn.Module):
+class ConcreteSelector(ChoiceLayer):
     """Picks ``selected`` of ``features`` inputs, each by a categorical choice over all of them.
 
     The paper relaxes (``estimator="gumbel-softmax"``) and lowers the temperature from 10 to 0.01
@@ -25,8 +28,12 @@ class ConcreteSelector(nn.Module):
         tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.
         estimator: a name or an object, straight-through Gumbel-Softmax by default.
         per_example: draw another choice for every example of the batch instead of one a forward pass.
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: where the parameters are made.
+        dtype: that of the parameters.
 
     Raises:
+        TypeError: a size that is no int, or as ``Choice``.
         ValueError: a size below 1, or as ``Choice``.
 
     Shapes:
@@ -55,20 +62,19 @@ class ConcreteSelector(nn.Module):
         tau: float | Tensor | Schedule | None = None,
         estimator: str | Estimator = "st-gumbel-softmax",
         per_example: bool = False,
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("features", features), ("selected", selected)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        self.features, self.selected, self.per_example = features, selected, per_example
-        self.choice = Choice(estimator, tau)
-        self.logits = nn.Parameter(torch.empty(selected, features))
+        self.features, self.selected = (
+            read_count("features", features, 1),
+            read_count("selected", selected, 1),
+        )
+        self.per_example = per_example
+        self.choice = Choice(estimator, tau, group=group)
+        self.logits = nn.Parameter(torch.empty(self.selected, self.features, device=device, dtype=dtype))
         self.reset_parameters()
-
-    @property
-    def tau(self) -> float | Tensor | None:
-        """The temperature of the next training draw."""
-        return self.choice.tau
 
     def forward(
         self, x: Tensor, *, key: Key | None = None, generator: torch.Generator | None = None
@@ -84,7 +90,7 @@ class ConcreteSelector(nn.Module):
             ValueError: ``x`` has another last dimension.
         """
         if x.shape[-1] != self.features:
-            raise ValueError(f"x must have shape [*batch, {self.features}], got {tuple(x.shape)}")
+            raise wrong_value("x", x, f"shape [*batch, {self.features}]")
         if not self.training:
             return x.index_select(-1, self.selection())
         batch = x.shape[:-1] if self.per_example else ()

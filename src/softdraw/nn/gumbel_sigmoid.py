@@ -1,17 +1,18 @@
 """Binary Concrete as a layer."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from softdraw.estimators import Estimator
 from softdraw.functional import gumbel_sigmoid
 from softdraw.nn.choice import Choice, Evaluation
+from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import layer_key
+from softdraw.random.source import Group, layer_key
 from softdraw.schedules import Schedule
 
 
-class GumbelSigmoid(nn.Module):
+class GumbelSigmoid(ChoiceLayer):
     """An on-off choice for every element: noisy and differentiable in training, thresholded in eval mode.
 
     The two Gumbel-Softmax estimators draw by ``softdraw.gumbel_sigmoid``, which needs half the noise of two
@@ -26,6 +27,9 @@ class GumbelSigmoid(nn.Module):
             values between.
         evaluation: in eval mode ``"argmax"`` (on where the logit is above 0), ``"sample"`` or ``"mean"`` (the
             probability).
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: taken and ignored: the layer has no parameters.
+        dtype: see ``device``.
 
     Raises:
         ValueError: as ``Choice``.
@@ -55,14 +59,12 @@ class GumbelSigmoid(nn.Module):
         *,
         estimator: str | Estimator = "st-gumbel-softmax",
         evaluation: Evaluation = "argmax",
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.choice = Choice(estimator, tau, evaluation)
-
-    @property
-    def tau(self) -> float | Tensor | None:
-        """The temperature of the next training draw."""
-        return self.choice.tau
+        self.choice = Choice(estimator, tau, evaluation, group=group, device=device, dtype=dtype)
 
     def forward(
         self,
@@ -94,7 +96,7 @@ class GumbelSigmoid(nn.Module):
         if self.choice.evaluation == "mean":
             value = torch.sigmoid(logits)
         elif self.choice.evaluation == "sample":
-            key, generator = layer_key(key, generator)
+            key, generator = layer_key(key, generator, self.choice.group)
             value = gumbel_sigmoid(logits, hard=True, key=key, generator=generator)
         else:
             value = (logits > 0).to(logits.dtype)

@@ -1,15 +1,18 @@
 """Gumbel-Softmax as a layer."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from softdraw.arguments import read_count
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
+from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
+from softdraw.random.source import Group
 from softdraw.schedules import Schedule
 
 
-class GumbelSoftmax(nn.Module):
+class GumbelSoftmax(ChoiceLayer):
     """A categorical choice: noisy and differentiable in training, ``argmax`` in eval mode.
 
     Reference:
@@ -21,8 +24,12 @@ class GumbelSoftmax(nn.Module):
             ones, ``"reinmax"`` one-hot rows with ReinMax's gradient.
         evaluation: in eval mode ``"argmax"``, ``"sample"`` (an exact draw) or ``"mean"`` (the probabilities).
         dim: the dimension of the classes.
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: taken and ignored: the layer has no parameters.
+        dtype: see ``device``.
 
     Raises:
+        TypeError: as ``Choice``, or ``dim`` is no int.
         ValueError: as ``Choice``.
 
     Shapes:
@@ -38,7 +45,7 @@ class GumbelSoftmax(nn.Module):
         ...     loss = -(layer(logits, key=sd.Key(0).fold_in(step)) @ reward).mean()
         ...     (grad,) = torch.autograd.grad(loss, logits)
         ...     logits = (logits - 20 * grad).detach().requires_grad_()
-        ...     layer.choice.schedule.step()
+        ...     layer.schedule.step()
         >>> layer.eval()(logits).mean(0)
         tensor([0., 1., 0.])
     """
@@ -50,15 +57,13 @@ class GumbelSoftmax(nn.Module):
         estimator: str | Estimator = "st-gumbel-softmax",
         evaluation: Evaluation = "argmax",
         dim: int = -1,
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.choice = Choice(estimator, tau, evaluation)
-        self.dim = dim
-
-    @property
-    def tau(self) -> float | Tensor | None:
-        """The temperature of the next training draw."""
-        return self.choice.tau
+        self.choice = Choice(estimator, tau, evaluation, group=group, device=device, dtype=dtype)
+        self.dim = read_count("dim", dim, -(2**31))
 
     def forward(
         self,

@@ -1,16 +1,23 @@
 """The product quantizer of wav2vec 2.0."""
 
+import warnings
 from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from softdraw.arguments import read_count, read_number, wrong_value
 from softdraw.estimators import Estimator
 from softdraw.nn.categorical_latent import group_perplexity
 from softdraw.nn.choice import Choice, Evaluation, one_hot_argmax, probabilities
+from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
+from softdraw.random.source import Group
 from softdraw.schedules import Multiplicative, Schedule
+
+#: training passes after which a default schedule that has not moved is an oversight
+_PASSES = 1000
 
 
 class GumbelVectorQuantizerOutput(NamedTuple):
@@ -33,7 +40,7 @@ class GumbelVectorQuantizerOutput(NamedTuple):
     diversity_loss: Tensor
 
 
-class GumbelVectorQuantizer(nn.Module):
+class GumbelVectorQuantizer(ChoiceLayer):
     """Projects to logits, draws one entry in each of ``groups`` codebooks, and joins the chosen vectors.
 
     The diversity loss has the form of perplexities that the published code of wav2vec 2.0 uses. Noise and
@@ -48,11 +55,16 @@ class GumbelVectorQuantizer(nn.Module):
         groups: number of codebooks (G).
         entries: entries in each codebook (V).
         tau: a float, a 0-dim tensor or a schedule; None gives the paper's: 2.0, times 0.999995 a step, down
-            to 0.5.
+            to 0.5. As every schedule, it moves when it is told, by ``layer.schedule.step()`` after each
+            optimizer step; one that stands still for 1000 training passes gives a warning.
         estimator: a name or an object, straight-through Gumbel-Softmax by default.
         evaluation: in eval mode ``"argmax"``, ``"sample"`` or ``"mean"`` (a mixture of entries).
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: where the parameters are made.
+        dtype: that of the parameters.
 
     Raises:
+        TypeError: a size that is no int, or as ``Choice``.
         ValueError: a size below 1, a ``code_dim`` that ``groups`` does not divide, or as ``Choice``.
 
     Shapes:
@@ -67,7 +79,7 @@ class GumbelVectorQuantizer(nn.Module):
         >>> for step in range(40):
         ...     out = layer(x, key=sd.Key(0).fold_in(step))
         ...     optimizer.zero_grad(); out.diversity_loss.backward(); optimizer.step()
-        ...     layer.choice.schedule.step()
+        ...     layer.schedule.step()
         >>> out.quantized.shape, bool((out.perplexity > 4.5).all()), layer.dead_codes().sum()
         (torch.Size([64, 6]), True, tensor(0))
     """
@@ -82,28 +94,29 @@ class GumbelVectorQuantizer(nn.Module):
         tau: float | Tensor | Schedule | None = None,
         estimator: str | Estimator = "st-gumbel-softmax",
         evaluation: Evaluation = "argmax",
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        sizes = {"input_dim": input_dim, "code_dim": code_dim, "groups": groups, "entries": entries}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        if code_dim % groups:
-            raise ValueError(f"code_dim must be a multiple of groups, got {code_dim} and {groups}")
-        self.input_dim, self.code_dim, self.groups, self.entries = input_dim, code_dim, groups, entries
+        self.input_dim, self.code_dim = (
+            read_count("input_dim", input_dim, 1),
+            read_count("code_dim", code_dim, 1),
+        )
+        self.groups, self.entries = read_count("groups", groups, 1), read_count("entries", entries, 1)
+        if self.code_dim % self.groups:
+            raise wrong_value("code_dim", self.code_dim, f"a multiple of groups = {self.groups}")
+        #: training passes in which a schedule that the user did not choose may stand still before he is told
+        self._passes_left = self._first_step = 0
         if tau is None and estimator == "st-gumbel-softmax":
-            tau = Multiplicative(start=2.0, floor=0.5, factor=0.999995)
-        self.choice = Choice(estimator, tau, evaluation)
-        self.projection = nn.Linear(input_dim, groups * entries)
-        self.codebook = nn.Parameter(torch.empty(groups, entries, code_dim // groups))
+            tau, self._passes_left = Multiplicative(start=2.0, floor=0.5, factor=0.999995), _PASSES
+        self.choice = Choice(estimator, tau, evaluation, group=group)
+        self.projection = nn.Linear(self.input_dim, self.groups * self.entries, device=device, dtype=dtype)
+        size = self.groups, self.entries, self.code_dim // self.groups
+        self.codebook = nn.Parameter(torch.empty(size, device=device, dtype=dtype))
         # No buffer: DistributedDataParallel would overwrite the counts of every rank by those of the first.
         self._counts: Tensor
         self.reset_parameters()
-
-    @property
-    def tau(self) -> float | Tensor | None:
-        """The temperature of the next training draw."""
-        return self.choice.tau
 
     def forward(
         self,
@@ -126,7 +139,7 @@ class GumbelVectorQuantizer(nn.Module):
             ValueError: ``x`` has another last dimension.
         """
         if x.shape[-1] != self.input_dim:
-            raise ValueError(f"x must have shape [*batch, {self.input_dim}], got {tuple(x.shape)}")
+            raise wrong_value("x", x, f"shape [*batch, {self.input_dim}]")
         logits = self.projection(x).unflatten(-1, (self.groups, self.entries))
         allowed = None if mask is None else mask.expand(x.shape[:-1])[..., None, None]
         rows = self.choice(logits, mask=allowed, key=key, generator=generator)
@@ -141,19 +154,32 @@ class GumbelVectorQuantizer(nn.Module):
             indices = indices.masked_fill(~allowed.squeeze(-1), -1)
         if self.training:
             self._count(rows)
+            if not torch.compiler.is_compiling() and self._passes_left:
+                self._look_at_schedule()
         return GumbelVectorQuantizerOutput(vectors, indices, per_group, codes, diversity)
 
-    def usage(self) -> Tensor:
-        """Draws of each entry in training since the last reset, on all ranks: ``[groups, entries]``."""
-        counts = self._counts
-        if dist.is_available() and dist.is_initialized():
+    def usage(self, *, all_ranks: bool = False) -> Tensor:
+        """Draws of each entry in training since the last reset: ``[groups, entries]``.
+
+        Args:
+            all_ranks: sum them over the ranks of ``torch.distributed``. Every rank must then make this call;
+                without it a rank counts its own draws and waits for nobody.
+        """
+        counts = self._counts_on(self.codebook.device)
+        if all_ranks and dist.is_available() and dist.is_initialized():
             counts = counts.clone()
             dist.all_reduce(counts)
         return counts
 
-    def dead_codes(self, share: float = 0.0) -> Tensor:
-        """Entries drawn at most ``share`` times as often as under equal use: bool ``[groups, entries]``."""
-        usage = self.usage()
+    def dead_codes(self, share: float = 0.0, *, all_ranks: bool = False) -> Tensor:
+        """Entries drawn at most ``share`` times as often as under equal use: bool ``[groups, entries]``.
+
+        Args:
+            share: 0 lists the entries that were never drawn.
+            all_ranks: as in ``usage``.
+        """
+        share = read_number("share", share, least=0.0)
+        usage = self.usage(all_ranks=all_ranks)
         return usage <= share * usage.sum(-1, keepdim=True) / self.entries
 
     def reset_usage(self) -> None:
@@ -174,4 +200,25 @@ class GumbelVectorQuantizer(nn.Module):
 
     def _count(self, rows: Tensor) -> None:
         drawn = rows.detach().float().reshape(-1, self.groups, self.entries).sum(0)
-        self._counts = self._counts.to(drawn.device) + drawn
+        self._counts = self._counts_on(drawn.device) + drawn
+
+    def _counts_on(self, device: torch.device) -> Tensor:
+        """The counts where they are needed; nothing was drawn while the layer was on the meta device."""
+        counts = self._counts
+        return torch.zeros_like(counts, device=device) if counts.is_meta else counts.to(device)
+
+    def _look_at_schedule(self) -> None:
+        schedule = self.choice.schedule
+        if schedule is None:
+            return
+        if self._passes_left == _PASSES:
+            self._first_step = schedule.step_count
+        moved = schedule.step_count != self._first_step
+        self._passes_left = 0 if moved else self._passes_left - 1
+        if not moved and not self._passes_left:
+            warnings.warn(
+                f"GumbelVectorQuantizer: its default temperature {schedule!r} has stood still for {_PASSES} "
+                "training passes: call layer.schedule.step() after each optimizer step, or give it a tau=",
+                UserWarning,
+                stacklevel=2,
+            )

@@ -12,7 +12,7 @@ from softdraw.distributions import HardConcrete
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.random import Key
-from softdraw.random.source import layer_key
+from softdraw.random.source import Group, layer_key
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
 
@@ -37,6 +37,9 @@ class HardConcreteGate(nn.Module):
         zeta: upper end of the stretch, > 1.
         initial: probability ``sigmoid(logits)`` at the start, in (0, 1).
         per_example: draw other gates for every example of the batch instead of one set a forward pass.
+        group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
+        device: where the parameters are made.
+        dtype: that of the parameters.
 
     Raises:
         TypeError: a size that is no int, or a number that is none.
@@ -71,6 +74,9 @@ class HardConcreteGate(nn.Module):
         zeta: float = 1.1,
         initial: float = 0.5,
         per_example: bool = False,
+        group: Group = "world",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         sizes = shape if isinstance(shape, Sequence) else (shape,)
@@ -79,14 +85,15 @@ class HardConcreteGate(nn.Module):
         self.zeta = read_number("zeta", zeta, above=1.0, below=math.inf)
         self.initial = read_number("initial", initial, above=0.0, below=1.0)
         self.per_example = per_example
-        self.logits = nn.Parameter(torch.empty(self.shape))
+        self.group = group
+        self.logits = nn.Parameter(torch.empty(self.shape, device=device, dtype=dtype))
         self.binary: GumbelSigmoid | None = None
         if estimator == "hard-concrete":
             self.temperature = Temperature("tau", 2.0 / 3.0 if tau is None else tau)
             if not isinstance(tau, Tensor) and self.temperature.fixed == 0.0:
                 raise wrong_value("tau", 0.0, "a temperature > 0")
         else:
-            self.binary = GumbelSigmoid(tau, estimator=estimator)
+            self.binary = GumbelSigmoid(tau, estimator=estimator, group=group)
         self.reset_parameters()
 
     @property
@@ -96,8 +103,8 @@ class HardConcreteGate(nn.Module):
 
     @property
     def schedule(self) -> Schedule | None:
-        """The schedule that was given to this layer."""
-        return self.temperature.schedule if self.binary is None else self.binary.choice.schedule
+        """The schedule that moves the temperature, if there is one."""
+        return self.temperature.schedule if self.binary is None else self.binary.schedule
 
     def distribution(self) -> HardConcrete:
         """The gates' distribution; only for the hard Concrete ones.
@@ -122,7 +129,7 @@ class HardConcreteGate(nn.Module):
         """
         dims = len(self.shape)
         if x.dim() < dims or x.shape[x.dim() - dims :] != self.shape:
-            raise ValueError(f"x must have shape [*batch, *{list(self.shape)}], got {tuple(x.shape)}")
+            raise wrong_value("x", x, f"shape [*batch, {', '.join(map(str, self.shape))}]")
         if not self.training:
             return x * self.gates().to(x.dtype)
         batch = x.shape[: x.dim() - dims] if self.per_example else ()
@@ -160,7 +167,7 @@ class HardConcreteGate(nn.Module):
     ) -> Tensor:
         if self.binary is not None:
             return self.binary(self.logits.expand((*batch, *self.shape)), key=key, generator=generator)  # type: ignore[no-any-return]
-        key, generator = layer_key(key, generator)
+        key, generator = layer_key(key, generator, self.group)
         # A row of one class for each gate: what Adaptive counts.
         logits = self.temperature.watched(self.logits.unsqueeze(-1)).squeeze(-1)
         return self._distribution(logits).rsample(batch, key=key, generator=generator)

@@ -23,7 +23,7 @@ class Temperature(nn.Module):
 
     Raises:
         TypeError: something else, or a schedule that nothing can save.
-        ValueError: a number that is negative or NaN.
+        ValueError: a number that is negative or NaN, or a tensor without values.
 
     Example:
         >>> import softdraw as sd
@@ -47,6 +47,11 @@ class Temperature(nn.Module):
                 self.position = SavedSchedule(tau)
         elif isinstance(tau, Tensor):
             check_floating(name, tau)
+            if tau.is_meta and not isinstance(tau, nn.Parameter):
+                raise ValueError(
+                    f"{name}: got a tensor on the meta device, which nothing will fill, expected a number, a "
+                    "parameter or a schedule"
+                )
             self.fixed = tau
         elif tau is not None:
             self.fixed = read_temperature(name, tau)
