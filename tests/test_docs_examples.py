@@ -50,8 +50,18 @@ def _steer_your_own(names):
     assert names["generator"].steer_summary["targets"][0]["property"].endswith(":rings")
 
 
+def _diagnostics(names):
+    f, logits = names["problem"]()
+    assert names["sd"].diagnostics.exact_gradient(f, logits).norm() > 0
+
+
 #: what a page says of its own code
-CLAIMS = {"README": _readme, "discrete-vae": _discrete_vae, "steer-your-own": _steer_your_own}
+CLAIMS = {
+    "README": _readme,
+    "diagnostics": _diagnostics,
+    "discrete-vae": _discrete_vae,
+    "steer-your-own": _steer_your_own,
+}
 
 
 class Block(NamedTuple):
