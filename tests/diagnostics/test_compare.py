@@ -187,7 +187,7 @@ def test_the_best_of_nothing_says_why():
         ((toy, TOY, ["st"]), {"warmup": -1}, ValueError, "warmup: got -1, expected an int >= 0"),
         ((toy, TOY, []), {}, ValueError, "estimators: got none, expected one or more"),
         ((toy, TOY, [3]), {}, TypeError, "estimators: got 3, expected names"),
-        ((toy, TOY, ["nothing"]), {}, ValueError, "no estimator"),
+        ((toy, TOY, ["nothing"]), {}, ValueError, "got 'nothing', expected one of"),
         ((3, TOY, ["st"]), {}, TypeError, "f: got 3, expected a function"),
         ((toy, torch.zeros(2), ["st"]), {}, ValueError, "logits: got a tensor of shape"),
         ((toy, [[0.0, 0.0]], ["st"]), {}, TypeError, "logits: got"),
