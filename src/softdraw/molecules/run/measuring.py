@@ -1,15 +1,14 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, described_property, evaluation
-from softdraw.molecules.scoring.table import written
-from softdraw.molecules.steering.outcome import defined_text, mean_distance, steering_remarks
+from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
+from softdraw.molecules.steering.outcome import mean_distance, steering_remarks
 from softdraw.molecules.steering.targets import Target
 from softdraw.molecules.steering.trial import evenly_spaced
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Measurements",
     "measure",
-    "summary_lines",
     "write_measurements",
 ]
 
@@ -132,56 +130,6 @@ def write_measurements(folder: RunFolder, found: Measurements) -> None:
         for name, draws in found.properties.items()
     }
     folder.update_history(properties=rounded, property_words=found.words)
-
-
-def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """The main figures of a run as lines of text.
-
-    Args:
-        metrics: sections ``samples`` and ``steer``, as ``write_measurements`` wrote them.
-
-    Example:
-        >>> samples = {"validity_unmasked": 0.99, "uniqueness": 0.98, "fcd": 0.31}
-        >>> summary_lines({"samples": samples})
-        ['fitted: 99.0 % valid without mask, 98.0 % unique, Fréchet ChemNet distance 0.31']
-    """
-    samples, steer = metrics["samples"], metrics.get("steer")
-    fitted = [
-        f"{written(samples['validity_unmasked'], 'share')} valid without mask",
-        f"{written(samples['uniqueness'], 'share')} unique",
-    ]
-    if samples.get("fcd") is not None:
-        fitted.append(f"Fréchet ChemNet distance {written(samples['fcd'])}")
-    lines = ["fitted: " + ", ".join(fitted)]
-    if steer:
-        before, after = written(steer["distance_before"]), written(steer["distance_after"])
-        steered = [
-            f"distance {before} -> {after} standard deviations",
-            f"{written(steer['uniqueness_after'], 'share')} unique",
-            f"{written(steer.get('steps'))} step" + "s" * (steer.get("steps") != 1),
-        ]
-        if steer.get("predicted_gap") is not None:
-            steered.append(f"property network off by {written(steer['predicted_gap'])}")
-        goal = ", ".join([steer["target"], *meant(steer.get("targets") or ())])
-        lines.append(f"steered to {goal}: " + ", ".join(steered))
-        lines += [f"  {text}" for text in map(defined_text, steer["targets"]) if text]
-        lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
-    return lines
-
-
-def meant(targets: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What goals mean to a chemist, where their names do not say it.
-
-    Example:
-        >>> meant([{"property": "sa", "goal": "min"}, {"property": "logp", "goal": 2.5}])
-        ['the easiest synthesis (lowest SA score)']
-    """
-    records = [(described_property(target["property"]), target["goal"]) for target in targets]
-    return [
-        record.goal_text(goal)
-        for record, goal in records
-        if (goal == "min" and record.lowest) or (goal == "max" and record.highest)
-    ]
 
 
 def _reached(

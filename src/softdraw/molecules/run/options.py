@@ -221,7 +221,7 @@ def check_request(options: RunOptions) -> None:
     """
     import torch
 
-    from softdraw.molecules.steering.steering import SCORE_FUNCTION, one_hot_estimator
+    from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 
     for target in targets_from(options.targets) if options.targets else ():
         property_function(target.property)

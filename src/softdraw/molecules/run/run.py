@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
-from softdraw.molecules.run.measuring import measure, summary_lines, write_measurements
+from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
+from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.runtime.versions import versions
@@ -177,7 +178,7 @@ class Run:
         if not self.worker:
             folder.forget_steering()  # a steered model stands on the fit before it
             folder.update_stage("fit", stage, complete=False)
-        self.say(f"fit: {_budget(options.fit_budget)} on {options.data}")
+        self.say(f"fit: {budget_text(options.fit_budget)} on {options.data}")
         self.say(f"data: {dataset.summary()}")
         with self._clock("fit"), remarks_said(self.say):
             generator = MoleculeGenerator(seed=options.seed).fit(
@@ -213,14 +214,13 @@ class Run:
             self.say("steer: complete, taken from the folder")
             return self._load(folder.steered)
         self._try_targets(generator.train_smiles)
-        resume = self._resume and _same_but_budget(before.get("options"), stage)
+        resume = self._resume and _same_butbudget_text(before.get("options"), stage)
         if not resume:
             folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
         steered = self._load(folder.fitted)
-        self.say(
-            f"steer: {_budget(options.steer_budget)} to {' '.join(options.targets) or 'the default target'}"
-        )
+        aim = " ".join(options.targets) or "the default target"
+        self.say(f"steer: {budget_text(options.steer_budget)} to {aim}")
         with self._clock("steer"), warnings.catch_warnings():
             warnings.simplefilter("ignore", MoleculeWarning)  # said already, or said of the measured draws
             steered.steer(
@@ -318,36 +318,10 @@ def is_worker(devices: int = 1, strategy: str = "auto") -> bool:
     return rank_of_this_process(devices, strategy) > 0
 
 
-def _same_but_budget(before: Any, now: dict[str, Any]) -> bool:
+def _same_butbudget_text(before: Any, now: dict[str, Any]) -> bool:
     if not isinstance(before, dict):
         return False
     budget = ("minutes", "steps")
     return {k: v for k, v in before.items() if k not in budget} == {
         k: v for k, v in now.items() if k not in budget
     }
-
-
-def _budget(budget: dict[str, Any]) -> str:
-    if "steps" in budget:
-        return f"{budget['steps']} steps"
-    minutes = budget["minutes"]
-    return f"{minutes:.3g} minutes" if minutes >= 1 else f"{60 * minutes:.3g} seconds"
-
-
-def fit_line(summary: Mapping[str, Any]) -> str:
-    """What a fit did, in a line.
-
-    Example:
-        >>> fit_line({"steps": 20, "epochs": 2.0, "seconds": 1.5, "loss": 12.5, "validation_loss": None})
-        'fit: 20 steps, 2.0 epochs, 2 s, training loss 12.50 nats a molecule (none are left to validate)'
-    """
-    line = f"fit: {summary['steps']} steps, {summary['epochs']:.1f} epochs, {summary['seconds']:.0f} s, "
-    if summary.get("validation_loss") is not None:
-        line += f"validation loss {summary['validation_loss']:.2f} nats a molecule"
-    else:
-        loss = summary.get("loss")
-        figure = "unknown" if loss is None else f"{loss:.2f}"
-        line += f"training loss {figure} nats a molecule (none are left to validate)"
-    if summary.get("under_trained"):
-        line += "; under-trained: a longer --minutes with --resume goes on from here"
-    return line

@@ -14,13 +14,12 @@ cost and weighs the score function with it, less the mean cost of the other grap
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-import softdraw.estimators as estimators
 from softdraw.functional import gumbel_max, gumbel_softmax
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
@@ -28,36 +27,18 @@ from softdraw.molecules.model.drawing import Choose, Drawn, draw
 from softdraw.molecules.model.likelihood import decisions_of
 from softdraw.molecules.model.network import GraphNetwork, one_hot
 from softdraw.molecules.model.prefix_features import prefix_features
+from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.property_training import PropertyTraining
 from softdraw.random import Key
 from softdraw.schedules import Exponential
 
-__all__ = ["SCORE_FUNCTION", "SteerOptions", "Steering"]
+__all__ = ["SteerOptions", "Steering"]
 
-SCORE_FUNCTION = "reinforce"
-"""The estimator that treats RDKit as a black box."""
 SCHEDULE_STEPS = 1000
 """Steps of the temperature schedule over the whole budget, however many optimiser steps fit into it."""
 DECIDED = 0.9
 """A soft draw counts as decided when its largest entry exceeds this."""
-
-
-def one_hot_estimator(name: str, tau: Tensor) -> estimators.TensorEstimator:
-    """The estimator of that name at a shared temperature, if it returns a differentiable sample.
-
-    Raises:
-        ValueError: there is none, or it needs the cost as a function.
-    """
-    usable = [SCORE_FUNCTION]
-    for known in estimators.names():
-        one = estimators.get(known)
-        if isinstance(one, estimators.TensorEstimator) and not one.binary:
-            usable.append(known)
-    if name not in usable:
-        raise ValueError(f"estimator: got {name!r}, expected one of {', '.join(usable)}")
-    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
-    return cast(estimators.TensorEstimator, with_tau)
 
 
 @dataclass(frozen=True)
