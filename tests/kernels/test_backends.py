@@ -53,6 +53,20 @@ def test_noise_agrees_to_four_ulp(name, dtype, law):
     assert bool(((got - expected).abs() <= 4 * eps * expected.abs().clamp(min=floor)).all())
 
 
+def assert_same_order(order, logits, mask, k):
+    """The order of the reference, but for classes whose scores are within 4 ulp of each other."""
+    expected = reference.top_k(logits, mask, 7, 9, 2, k)
+    assert torch.equal(order == -1, expected == -1)
+    rows, classes = logits.shape
+    dtype = wide(logits.dtype)
+    noise = reference.noise("gumbel", 2, rows, classes, 7, 9, dtype, logits.device)
+    score = logits.to(dtype) - logits.to(dtype).amax(-1, keepdim=True) + noise
+    ours, theirs = (score.gather(-1, one.clamp(min=0)) for one in (order, expected))
+    some, slack = order >= 0, 4 * torch.finfo(dtype).eps
+    torch.testing.assert_close(ours[some], theirs[some], rtol=slack, atol=slack)
+    assert all(len(set(row)) == k for row in order[some.all(-1)].tolist())
+
+
 @pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("classes", CLASSES)
@@ -67,6 +81,8 @@ def test_draws_agree(name, dtype, classes):
         for mask in (None, every, every[:1].expand(11, classes)):
             m = None if mask is None else mask.to(device)
             assert torch.equal(module.index(x, m, 7, 9, 3).cpu(), reference.index(logits, mask, 7, 9, 3))
+            for k in {0, 1, min(5, classes), min(classes, 300)}:
+                assert_same_order(module.top_k(x, m, 7, 9, 2, k).cpu(), logits, mask, k)
             assert torch.equal(module.hard(x, m, 7, 9).cpu(), reference.hard(logits, mask, 7, 9))
             for tau in (1.0, 0.1, 0.0, math.inf, column):
                 t = tau.to(device) if isinstance(tau, torch.Tensor) else tau
@@ -225,6 +241,7 @@ def test_results_lie_where_the_logits_do(name, samples):
             yield index
             yield module.noise("gumbel", 2, 3, 5, 1, 2, torch.float32, device)
             yield module.index(x, m, 1, 2, samples or 1)
+            yield module.top_k(x, m, 1, 2, samples or 1, 5)
             yield module.hard(x, m, 1, 2)
             y = module.soft(x, m, 0.7, 1, 2)
             yield y
@@ -263,6 +280,7 @@ def test_strides_change_nothing(name):
             results.append(
                 [
                     module.index(a[0], a[1], 1, 2, 2),
+                    module.top_k(a[0], a[1], 1, 2, 2, 5),
                     module.soft(a[0], a[1], row, 1, 2),
                     module.soft_backward(a[2], a[0].softmax(-1), row),
                     module.hard(a[0], a[1], 1, 2),
@@ -276,3 +294,21 @@ def test_strides_change_nothing(name):
         torch.testing.assert_close(one, other)
         if name != "reference":
             assert other.is_contiguous()
+
+
+@pytest.mark.parametrize("name", ["reference", *BACKENDS])
+def test_top_k_of_rows_with_few_classes_or_none(name):
+    nothing, huge = -math.inf, 3e38
+    rows = [
+        [0.0, nothing, 1.0, nothing],
+        [nothing] * 4,
+        [0.0, math.nan, 1.0, 2.0],
+        [0.0, math.inf, 1.0, 2.0],
+        [huge, -huge, -huge, nothing],
+    ]
+    with backend(name) as (module, device):
+        order = module.top_k(torch.tensor(rows, device=device), None, 3, 0, 1, 3)[0].cpu()
+    assert sorted(order[0].tolist()) == [-1, 0, 2]
+    assert order[0, 2] == -1
+    assert order[1:4].tolist() == [[-1] * 3] * 3
+    assert order[4].tolist() == [0, 1, 2]  # allowed, however far away

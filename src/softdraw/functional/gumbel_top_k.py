@@ -18,6 +18,8 @@ from softdraw.arguments import (
 )
 from softdraw.functional.gumbel_max import gumbel_max
 from softdraw.functional.order import best_first, ranked
+from softdraw.kernels import autograd
+from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import scores
 from softdraw.random import Key, source
 from softdraw.recording import recordable
@@ -98,6 +100,10 @@ def gumbel_top_k(
     x = logits.detach().movedim(dim, -1)
     mask = read_mask(mask, logits)
     allowed = None if mask is None else mask.movedim(dim, -1)
+    if noise is None and is_plain(logits):
+        seed, offset = source.numbers(key, generator, logits)
+        index = autograd.top_k(x, allowed, seed, offset, math.prod(shape), k)
+        return index.reshape(*shape, *index.shape[1:])
     if noise is None:
         added = source.noise("gumbel", x, math.prod(shape), key, generator)
     else:

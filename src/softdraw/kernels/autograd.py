@@ -23,7 +23,7 @@ from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, relaxed, scores
 from softdraw.kernels.saved import check_saved, keep, kept, saved
 
-__all__ = ["hard", "index", "noise", "rao", "rao_given", "reinmax", "reinmax_given", "soft"]
+__all__ = ["hard", "index", "noise", "rao", "rao_given", "reinmax", "reinmax_given", "soft", "top_k"]
 
 #: mask, tau, seed and offset: one argument, because autograd looks at each
 _Rest = tuple[Tensor | None, float | Tensor, int, int]
@@ -255,6 +255,11 @@ def rao_given(
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``."""
     return backend_of(logits).index(logits, mask, seed, offset, samples)
+
+
+def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int) -> Tensor:
+    """The k best indices of Gumbel-Max, int64 ``[samples, *logits.shape[:-1], k]``, best first."""
+    return backend_of(logits).top_k(logits, mask, seed, offset, samples, k)
 
 
 def noise(

@@ -1,4 +1,4 @@
-"""What a backend is: a module of ten functions, which ``reference`` defines and every other one repeats.
+"""What a backend is: a module of eleven functions, which ``reference`` defines and every other one repeats.
 
 Tensors may have any strides; ``logits`` have their classes last and one class or more, ``mask`` is boolean in
 their shape, ``tau`` is a float or a tensor of one value a row in the dtype that is computed in, ``seed`` and
@@ -34,6 +34,13 @@ class Backend(Protocol):
 
     def index(self, logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
         """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""
+
+    def top_k(
+        self, logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int
+    ) -> Tensor:
+        """The k best classes by logits + Gumbel noise, int64 ``[samples, *logits.shape[:-1], k]``, best first
+        and of equals the lower; -1 after the last allowed one.
+        """
 
     def soft(
         self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int

@@ -46,6 +46,16 @@ class Scores(NamedTuple):
         )
         return torch.where(none, -1, ranked.argmax(-1))
 
+    def best(self, k: int) -> Tensor:
+        """The k best classes ``[*, k]`` of each row, best first and of equals the lower; -1 after the last
+        allowed one, and throughout a row with NaN or +inf.
+        """
+        ranked = torch.where(
+            self.allowed, self.z.detach().clamp(min=torch.finfo(self.z.dtype).min), -torch.inf
+        )
+        index = ranked.sort(dim=-1, descending=True, stable=True).indices[..., :k]
+        return torch.where(self.allowed.gather(-1, index) & ~self.bad, index, -1)
+
 
 def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
     """Scores of ``logits`` (classes last) under ``noise``, in the dtype that is computed in."""

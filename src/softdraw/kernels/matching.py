@@ -15,7 +15,14 @@ __all__ = ["assignment", "sinkhorn"]
 _LOG_ZERO = -1e300
 
 
-@torch.library.custom_op("softdraw::sinkhorn", mutates_args=())
+# Defined by their schemas, as in ``ops``: ``custom_op`` would take longer to import than all of softdraw.
+_library = torch.library.Library("softdraw", "FRAGMENT")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    "sinkhorn(Tensor x, Tensor masses, int most, float tolerance) -> (Tensor, Tensor, Tensor)"
+)
+_library.define("assignment(Tensor scores) -> Tensor")  # type: ignore[no-untyped-call]
+
+
 def _sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
     batch, (n, m) = x.shape[:-2], x.shape[-2:]
     flat, mass = x.reshape(-1, n, m), masses.expand(*batch, n).reshape(-1, n)
@@ -66,19 +73,17 @@ def _iterated(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[T
     return torch.where(bad[:, None, None], torch.nan, y), torch.where(bad, torch.nan, error), steps
 
 
-@_sinkhorn.register_fake
-def _(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+def _sinkhorn_fake(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
     batch = x.shape[:-2]
     return torch.empty_like(x), x.new_empty(batch), x.new_empty(batch, dtype=torch.int64)
 
 
-@_sinkhorn.register_vmap
-def _(info: Any, in_dims: Any, x: Tensor, masses: Tensor, most: int, tolerance: float) -> Any:
+def _sinkhorn_vmap(info: Any, in_dims: Any, x: Tensor, masses: Tensor, most: int, tolerance: float) -> Any:
     first, second = (
         value.unsqueeze(0).expand(info.batch_size, *value.shape) if dim is None else value.movedim(dim, 0)
         for value, dim in ((x, in_dims[0]), (masses, in_dims[1]))
     )
-    return _sinkhorn(first, second, most, tolerance), (0, 0, 0)
+    return torch.ops.softdraw.sinkhorn(first, second, most, tolerance), (0, 0, 0)
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
@@ -88,9 +93,6 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
     (y,) = ctx.saved_tensors
     return implicit_gradient(y, grad), None, None, None
-
-
-_sinkhorn.register_autograd(_backward, setup_context=_save)
 
 
 def implicit_gradient(y: Tensor, grad: Tensor) -> Tensor:
@@ -137,11 +139,10 @@ def sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Te
     Returns:
         The matrices, with the gradient of their limit; the errors ``[*batch]`` and the numbers of iterations.
     """
-    y, error, steps = _sinkhorn(x, masses, most, tolerance)
+    y, error, steps = torch.ops.softdraw.sinkhorn(x, masses, most, tolerance)
     return y, error, steps
 
 
-@torch.library.custom_op("softdraw::assignment", mutates_args=())
 def _assignment(scores: Tensor) -> Tensor:
     try:
         from scipy.optimize import linear_sum_assignment
@@ -168,14 +169,22 @@ def _assignment(scores: Tensor) -> Tensor:
     return out.reshape(scores.shape).to(scores.device)
 
 
-@_assignment.register_fake
-def _(scores: Tensor) -> Tensor:
+def _assignment_fake(scores: Tensor) -> Tensor:
     return torch.empty_like(scores)
 
 
-@_assignment.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], scores: Tensor) -> tuple[Tensor, int]:
-    return _assignment(scores.movedim(in_dims[0] or 0, 0)), 0
+def _assignment_vmap(info: Any, in_dims: tuple[int | None, ...], scores: Tensor) -> tuple[Tensor, int]:
+    return torch.ops.softdraw.assignment(scores.movedim(in_dims[0] or 0, 0)), 0
+
+
+_key = "CompositeExplicitAutograd"
+_library.impl("sinkhorn", _sinkhorn, _key)  # type: ignore[no-untyped-call]
+_library.impl("assignment", _assignment, _key)  # type: ignore[no-untyped-call]
+torch.library.register_fake("softdraw::sinkhorn", _sinkhorn_fake, lib=_library)
+torch.library.register_fake("softdraw::assignment", _assignment_fake, lib=_library)
+torch.library.register_vmap("softdraw::sinkhorn", _sinkhorn_vmap, lib=_library)
+torch.library.register_vmap("softdraw::assignment", _assignment_vmap, lib=_library)
+torch.library.register_autograd("softdraw::sinkhorn", _backward, setup_context=_save, lib=_library)
 
 
 def assignment(scores: Tensor) -> Tensor:
@@ -189,5 +198,5 @@ def assignment(scores: Tensor) -> Tensor:
         ImportError: SciPy is not installed.
     """
     with torch.no_grad():
-        best: Tensor = _assignment(scores.detach())
+        best: Tensor = torch.ops.softdraw.assignment(scores.detach())
         return best

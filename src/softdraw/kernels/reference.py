@@ -23,6 +23,7 @@ __all__ = [
     "reinmax_backward",
     "soft",
     "soft_backward",
+    "top_k",
 ]
 
 _WORD = 0xFFFFFFFF
@@ -88,6 +89,14 @@ def _noise_for(logits: Tensor, seed: int, offset: int, samples: int) -> Tensor:
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
     """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""
     return scores(logits, mask, _noise_for(logits, seed, offset, samples)).winner()
+
+
+def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int) -> Tensor:
+    """The k best indices ``[samples, *logits.shape[:-1], k]``, best first."""
+    classes = logits.shape[-1]
+    dtype = compute_dtype(logits.dtype)
+    drawn = noise("gumbel", samples, logits.numel() // classes, classes, seed, offset, dtype, logits.device)
+    return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:

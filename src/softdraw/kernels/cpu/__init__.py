@@ -13,6 +13,7 @@ from torch import Tensor
 
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
+from softdraw.kernels.formulas import compute_dtype, scores
 
 __all__ = [
     "hard",
@@ -25,10 +26,15 @@ __all__ = [
     "reinmax_backward",
     "soft",
     "soft_backward",
+    "top_k",
 ]
 
 #: as ``enum operation``, ``enum law`` and ``enum dtype`` in ``src/job.h`` have them
-_NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD = range(8)
+_NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD, _TOP_K = (
+    range(9)
+)
+#: the longest order that the loops keep; as ``MOST_TOP`` there
+_MOST_TOP = 256
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 _DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 _start = _native.run
@@ -133,6 +139,23 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
         _INDEX, logits.dtype, samples, logits.numel() // classes, classes,
         index=out, values=logits, mask=mask, seed=seed, offset=offset,
     )  # fmt: skip
+    return out
+
+
+def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int) -> Tensor:
+    """The k best indices ``[samples, *logits.shape[:-1], k]``, best first; torch sorts long orders."""
+    logits = logits.contiguous()
+    *rows, classes = logits.shape
+    if k > _MOST_TOP:
+        shape = (samples, logits.numel() // classes, classes, seed, offset)
+        drawn = noise("gumbel", *shape, compute_dtype(logits.dtype), logits.device)
+        return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
+    out = torch.empty((samples, *rows, k), dtype=torch.int64, device=logits.device)
+    if k > 0:
+        _run(
+            _TOP_K, logits.dtype, samples, logits.numel() // classes, classes,
+            index=out, values=logits, mask=mask, seed=seed, offset=offset, draws=k,
+        )  # fmt: skip
     return out
 
 

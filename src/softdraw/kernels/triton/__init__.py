@@ -16,7 +16,7 @@ from softdraw.kernels import estimator_gradients
 
 # One pass of PyTorch each: not worth a program of its own.
 from softdraw.kernels.estimator_gradients import reinmax_backward
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, scores
 from softdraw.kernels.triton import programs
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "reinmax_backward",
     "soft",
     "soft_backward",
+    "top_k",
 ]
 
 #: Triton was imported with TRITON_INTERPRET=1, so the programs run on the CPU, slowly.
@@ -102,6 +103,14 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
     if out.numel():
         _draw(logits, mask, 1.0, seed, offset, samples, out, logits, "index")
     return out
+
+
+def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int) -> Tensor:
+    """The k best indices ``[samples, *logits.shape[:-1], k]``, best first; torch sorts."""
+    classes = logits.shape[-1]
+    dtype = compute_dtype(logits.dtype)
+    drawn = noise("gumbel", samples, logits.numel() // classes, classes, seed, offset, dtype, logits.device)
+    return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:

@@ -132,5 +132,11 @@ static __attribute__((noinline)) void F(best_of)(struct F(scratch) *s, int64_t r
             }
         }
     }
+    /* A class may be allowed although its distance to the best one overflows. */
+    for (int64_t i = 0; i < row->classes && count < k; i += N) {
+        const V x = F(logits)(row, i, 0);
+        for (int lane = 0; lane < N && count < k; lane++)
+            if (x[lane] > -INFINITE && x[lane] - row->top == -INFINITE) out[count++] = i + lane;
+    }
     for (; count < k; count++) out[count] = -1;
 }
