@@ -156,4 +156,5 @@ def test_every_function_of_ours_is_in_an_example():
     seen = set()
     for name, example in EXAMPLES.items():
         seen |= {node.name() for node in own_nodes(example(*problem(name)))}
-    assert seen == own_functions()
+    # what stands in the graph of a gradient, where it refuses a second derivative, saves nothing
+    assert seen == own_functions() - {"_UnknownBackward"}

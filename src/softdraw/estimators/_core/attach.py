@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from softdraw.kernels.saved import keep, kept
 
@@ -13,24 +12,63 @@ __all__ = ["attach"]
 
 
 class _Attach(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(
-        ctx: Any, value: Tensor, logits: Tensor, gradient: Tensor, count: int, *rest: Tensor
-    ) -> Tensor:
-        keep(ctx, gradient, *rest[count:])
+    def forward(value: Tensor, logits: Tensor, gradient: Tensor, count: int, *rest: Tensor) -> Tensor:
         return value.view_as(value)
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, logits, gradient, count, *rest = inputs
+        keep(ctx, logits, gradient, *rest[count:])
+        ctx.save_for_forward(gradient)
+
+    @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, *own = kept(ctx)
+        logits, gradient, *own = kept(ctx)
         weight = upstream.unsqueeze(-1).unsqueeze(-1)
         # The estimator's own parameters always descend, also where the caller ascends on the value.
         scale = upstream.abs().sum()
         to_logits = weight.to(gradient.dtype) * gradient
         # a zero upstream weight stops even an overflowed estimate
         to_logits = to_logits.masked_fill(weight == 0, 0.0)
+        if torch.is_grad_enabled():
+            to_logits = to_logits + _Unknown.apply(logits)  # type: ignore[no-untyped-call]
         return upstream, to_logits, None, None, *(scale.to(g.dtype) * g for g in own), *(None for _ in own)
+
+    @staticmethod
+    def jvp(ctx: Any, value: Tensor | None, logits: Tensor | None, *others: Tensor | None) -> Tensor | None:
+        (gradient,) = ctx.saved_for_forward
+        if logits is None:
+            return value
+        along: Tensor = (gradient * logits).sum((-1, -2))
+        return along if value is None else value + along
+
+
+class _Unknown(torch.autograd.Function):
+    """0, in place of the part of an estimate that depends on the logits in a way that is not known any more.
+
+    A part of its own, so that a derivative with respect to something else does not ask for it.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(logits: Tensor) -> Tensor:
+        return logits.new_zeros(())
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> None:
+        raise RuntimeError(
+            "expectation: got a second derivative, expected one: the gradient is an estimate from costs, "
+            "whose own derivative it does not know; 'enumeration', or an estimator whose needs is 'tensor', "
+            "has one"
+        )
 
 
 def attach(

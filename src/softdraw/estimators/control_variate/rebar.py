@@ -11,6 +11,7 @@ from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, log_probabilities, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.learning import learning, with_slope
 from softdraw.estimators._core.registry import register
 
 __all__ = ["REBAR"]
@@ -85,14 +86,14 @@ class REBAR(Estimator):
         if not torch.is_grad_enabled():
             return call_cost(f, z, caller=self).mean(0)
         p = probabilities(logits.detach(), allowed)
-        noisy.requires_grad_()
-        cost, control = self._costs(f, z, noisy, allowed)
-        learning = [q for q in self.parameters() if q.requires_grad] if self.training else []
-        (slope,) = torch.autograd.grad(
-            control.sum(), noisy, create_graph=bool(learning), retain_graph=True, materialize_grads=True
-        )
-        fixed = noisy.detach()
-        path = slope * torch.exp(fixed - fixed.amax(-1, keepdim=True))
+        parameters = learning(self)
+
+        def costs(noisy: Tensor) -> tuple[Tensor, Tensor]:
+            cost, control = self._costs(f, z, noisy, allowed)
+            return control, cost
+
+        control, cost, slope = with_slope(costs, noisy, create_graph=bool(parameters))
+        path = slope * torch.exp(noisy - noisy.amax(-1, keepdim=True))
         signal = (cost.detach().to(p.dtype) - control.to(p.dtype))[..., None, None]
         score = (z.to(p.dtype) - p).masked_fill(~allowed, 0.0)
         estimate = signal * score + path - p * path.sum(-1, keepdim=True)
@@ -100,10 +101,10 @@ class REBAR(Estimator):
         free = allowed & (allowed.sum(-1, keepdim=True) > 1)
         estimate = estimate.mean(0).masked_fill(~free, 0.0)
         own: list[tuple[Tensor, Tensor]] = []
-        if learning:
+        if parameters:
             loss = estimate.square().sum((-1, -2)).mean()
-            grads = torch.autograd.grad(loss, learning, retain_graph=True, materialize_grads=True)
-            own = list(zip(learning, grads, strict=True))
+            grads = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
+            own = list(zip(parameters, grads, strict=True))
         return attach(cost.mean(0), logits, estimate, own)
 
     def _costs(self, f: Cost, z: Tensor, noisy: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:

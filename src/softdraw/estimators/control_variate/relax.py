@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from softdraw.arguments import read_count
 from softdraw.estimators._core.base import Cost, call_cost
+from softdraw.estimators._core.learning import follow
 from softdraw.estimators._core.registry import register
 from softdraw.estimators.control_variate.rebar import REBAR
 
@@ -70,7 +71,7 @@ class RELAX(REBAR):
         return super().evaluations(variables, classes) if self.relaxed_f else self.samples
 
     def _costs(self, f: Cost, z: Tensor, noisy: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        self.network.to(noisy.device)
+        follow(self, self.network, noisy)
         features = noisy.masked_fill(~allowed, 0.0).flatten(-2)
         head: nn.Module = self.network[2]
         dtype: torch.dtype = next(head.parameters()).dtype

@@ -9,6 +9,7 @@ from softdraw.arguments import read_number
 from softdraw.estimators._core.base import TensorEstimator
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.learning import check_may_learn
 from softdraw.estimators._core.registry import register
 from softdraw.functional import gumbel_max
 from softdraw.kernels.saved import keep, kept
@@ -38,11 +39,16 @@ class _FixedStep(torch.autograd.Function):
 
 
 class _AdaptiveStep(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, hard: Tensor, noisy: Tensor, owner: "IMLE") -> Tensor:
-        keep(ctx, logits, hard, noisy)
-        ctx.owner = owner
+    def forward(logits: Tensor, hard: Tensor, noisy: Tensor, owner: "IMLE") -> Tensor:
         return hard.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        logits, hard, noisy, ctx.owner = inputs
+        keep(ctx, logits, hard, noisy)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
@@ -157,6 +163,8 @@ class IMLE(TensorEstimator):
         noisy = (values + noise).masked_fill(~allowed, -torch.inf)
         logits = logits.expand(hard.shape)
         if self.adaptive:
+            if self.training:  # the backward moves the step
+                check_may_learn(self)
             return _AdaptiveStep.apply(logits, hard, noisy, self)  # type: ignore[no-any-return, no-untyped-call]
         return _FixedStep.apply(logits, hard, noisy, self.step, self.symmetric)  # type: ignore[no-any-return, no-untyped-call]
 

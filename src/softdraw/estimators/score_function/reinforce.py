@@ -10,6 +10,7 @@ from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.learning import check_may_learn, follow, learning
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.score import score_gradient
 
@@ -80,27 +81,26 @@ class Reinforce(Estimator):
         if self.network is not None:
             predicted = self._predict(self.network, logits, allowed).to(fixed.dtype)
             signal = fixed - predicted.detach()
-            if self.training and torch.is_grad_enabled():
-                parameters = [p for p in self.network.parameters() if p.requires_grad]
+            if parameters := learning(self):
                 error = (fixed - predicted).square().mean()
-                if parameters:
-                    own = list(zip(parameters, torch.autograd.grad(error, parameters), strict=True))
+                own = list(zip(parameters, torch.autograd.grad(error, parameters), strict=True))
         elif self.baseline == "moving-average":
             signal = fixed - self.average.to(fixed.dtype)
-            self._follow(fixed)
+            self._remember(fixed)
         return attach(cost.mean(0), logits, score_gradient(signal, z, logits, allowed), own)
 
     def _predict(self, network: nn.Sequential, logits: Tensor, allowed: Tensor) -> Tensor:
         with torch.enable_grad():
             p = probabilities(logits.detach(), allowed).flatten(-2)
-            network.to(p.device)
+            follow(self, network, p)
             output: Tensor = network(p.to(next(network[2].parameters()).dtype))
             return output.squeeze(-1)
 
     @torch.no_grad()
-    def _follow(self, cost: Tensor) -> None:
+    def _remember(self, cost: Tensor) -> None:
         if not self.training:
             return
+        check_may_learn(self)
         # the first call sets the average, so that it does not start from an arbitrary zero
         mean = cost.mean().to(self.average.dtype)
         self.average.copy_(torch.where(self.calls == 0, mean, self.average.lerp(mean, 1.0 - self.decay)))

@@ -8,6 +8,7 @@ from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.learning import follow, learning, with_slope
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.score import leave_one_out
 
@@ -66,11 +67,15 @@ class RODEO(Estimator):
         if not torch.is_grad_enabled():
             return call_cost(f, z, caller=self).mean(0)
         p = probabilities(logits.detach(), allowed)
-        z.requires_grad_()
-        cost = call_cost(f, z, differentiable=True, caller=self)
-        (slope,) = torch.autograd.grad(cost.sum(), z, retain_graph=True)
+        parameters = learning(self)
+
+        def costs(z: Tensor) -> tuple[Tensor, Tensor]:
+            cost = call_cost(f, z, differentiable=True, caller=self)
+            return cost, cost
+
+        cost, _, slope = with_slope(costs, z)
         fixed = cost.detach().to(p.dtype)
-        z = z.detach().to(p.dtype)
+        z = z.to(p.dtype)
         slope = slope.to(p.dtype).masked_fill(~allowed, 0.0)
         score = (z - p).masked_fill(~allowed, 0.0)
         operator, vector = self._stein(fixed, z, slope, p, score)
@@ -78,10 +83,9 @@ class RODEO(Estimator):
         signal = (fixed - baseline)[..., None, None]
         estimate = (signal * score + self.beta.to(p.dtype) * vector).mean(0)
         own: list[tuple[Tensor, Tensor]] = []
-        learning = [q for q in self.parameters() if q.requires_grad] if self.training else []
-        if learning:
+        if parameters:
             loss = estimate.square().sum((-1, -2)).mean()
-            own = list(zip(learning, torch.autograd.grad(loss, learning), strict=True))
+            own = list(zip(parameters, torch.autograd.grad(loss, parameters), strict=True))
         return attach(cost.mean(0), logits, estimate, own)
 
     def _stein(
@@ -112,7 +116,7 @@ class RODEO(Estimator):
 
     def _surrogate(self, cost: Tensor, along: Tensor) -> Tensor:
         weight = self.network[0].weight
-        self.network.to(cost.device)
+        follow(self, self.network, cost)
         features = torch.stack([cost, along], -1).to(weight.dtype)  # type: ignore[arg-type]
         output: Tensor = self.network(features).squeeze(-1)
         return output.to(cost.dtype)
