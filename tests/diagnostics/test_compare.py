@@ -175,7 +175,7 @@ def test_the_best_of_nothing_says_why():
     result = sd.diagnostics.compare(cubic, torch.zeros(2, 3), ["arm", "disarm"], draws=20, key=sd.Key(0))
     assert len(result) == 0
     assert result.to_csv() == ""
-    with pytest.raises(ValueError, match="no estimator could serve this problem: arm: ARM serves binary"):
+    with pytest.raises(ValueError, match=r"no estimator could serve this problem: arm: .*ARM serves binary"):
         result.best()
 
 

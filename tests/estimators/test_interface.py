@@ -184,7 +184,7 @@ def test_temperature_per_row(name):
     torch.testing.assert_close(run(taus), each)
     torch.testing.assert_close(run(taus.unsqueeze(-1)), each)
     torch.testing.assert_close(run(torch.tensor(0.7, dtype=torch.float64)), run(0.7))
-    with pytest.raises(ValueError, match="tau has shape"):
+    with pytest.raises(ValueError, match="tau: got a tensor of shape"):
         run(torch.ones(4, 2, dtype=torch.float64))
 
 
@@ -308,7 +308,7 @@ def test_options_are_checked(name):
 
 @pytest.mark.parametrize("name", [n for n in NAMES if sd.estimators.get(n).binary])
 def test_binary_estimators_refuse_more_classes(name):
-    with pytest.raises(ValueError, match=r"binary.*\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"\(2, 3\).*binary"):
         sd.estimators.get(name).expectation(quadratic, torch.zeros(2, 3))
 
 

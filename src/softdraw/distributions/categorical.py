@@ -18,7 +18,7 @@ from softdraw.distributions.parameters import (
     readable,
 )
 from softdraw.functional import gumbel_max
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import masked_log_softmax
 from softdraw.random import Key
 
 
@@ -78,11 +78,7 @@ class Categorical(TorchCategorical):
         shape = batch_shape + scores.shape[-1:]
         self._scores = scores.expand(shape)
         self._allowed = allowed.expand(shape)
-        some = self._allowed.any(-1, keepdim=True)
-        masked = self._scores.to(compute_dtype(self._dtype)).masked_fill(~self._allowed, -math.inf)
-        # A row of -inf would make NaN of its gradient: it is replaced before, and masked after.
-        normal = torch.where(some, masked, 0.0).log_softmax(-1)
-        self._log_probs = normal.masked_fill(~self._allowed, -math.inf)
+        self._log_probs = masked_log_softmax(self._scores, self._allowed)
         self.logits = self._param = self._log_probs.to(self._dtype)
         self._num_events = shape[-1]
         Distribution.__init__(self, batch_shape, validate_args=False)

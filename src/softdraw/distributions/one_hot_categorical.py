@@ -10,6 +10,7 @@ from torch.distributions import OneHotCategorical as TorchOneHotCategorical
 from softdraw.arguments import wrong_type, wrong_value
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.parameters import readable
+from softdraw.kernels.formulas import one_hot
 from softdraw.random import Key
 
 
@@ -98,8 +99,7 @@ class OneHotCategorical(TorchOneHotCategorical):
         return self._categorical.log_prob(index)
 
     def _one_hot(self, index: Tensor) -> Tensor:
-        classes = torch.arange(self.event_shape[0], device=index.device)
-        return (index.unsqueeze(-1) == classes).to(self._categorical._dtype)
+        return one_hot(index, self.event_shape[0], self._categorical._dtype)
 
     def _check_rows(self, value: Tensor) -> None:
         event = self.event_shape

@@ -15,6 +15,7 @@ from softdraw.arguments import (
     read_temperature,
     wrong_value,
 )
+from softdraw.kernels import formulas
 from softdraw.kernels.formulas import compute_dtype
 
 
@@ -82,9 +83,7 @@ def allowed_classes(scores: Tensor, mask: Tensor | None) -> Tensor:
         TypeError: the mask is no tensor of bool.
         ValueError: the mask is on another device or does not broadcast.
     """
-    allowed = scores.detach() != -math.inf
-    mask = read_mask(mask, scores)
-    return allowed if mask is None else allowed & mask
+    return formulas.allowed_classes(scores.detach(), read_mask(mask, scores))
 
 
 def as_temperature(temperature: Any, like: Tensor, validate: bool) -> Tensor:

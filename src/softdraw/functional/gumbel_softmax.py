@@ -6,7 +6,7 @@ from torch import Tensor
 from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.formulas import Scores, one_hot, relaxed, scores
+from softdraw.kernels.formulas import Scores, relaxed, scores
 from softdraw.random import Key, source
 from softdraw.recording import is_symbol, record
 
@@ -115,5 +115,5 @@ def _relax(drawn: Scores, tau: float | Tensor, hard: bool, dtype: torch.dtype) -
     y = relaxed(drawn, column)
     if hard:
         # In the wide dtype, where y - y is exactly 0 and the sum therefore exactly 0 or 1.
-        y = one_hot(drawn, drawn.winner()) + (y - y.detach())
+        y = drawn.hot() + (y - y.detach())
     return y.to(dtype)

@@ -88,8 +88,10 @@ def rao_backward(
     groups = -(-draws // group)
     for start in range(0, groups, together):
         numbers = range(start, min(start + together, groups))
-        parts = [noise(n, min(group, draws - n * group) * samples) for n in numbers]
-        drawn = (parts[0] if len(parts) == 1 else torch.cat(parts)).reshape(-1, samples * rows, classes)
+        counts = [min(group, draws - n * group) for n in numbers]
+        parts = [noise(n, count * samples) for n, count in zip(numbers, counts, strict=True)]
+        drawn = parts[0] if len(parts) == 1 else torch.cat(parts)
+        drawn = drawn.reshape(sum(counts), samples * rows, classes)
         weight = race_weights(log_q, flat_index, drawn, rate).movedim(0, 1)
         mean, second = _add_draws(weight, g, mean, second)
     result = (mean * g - second) / (rate * draws)

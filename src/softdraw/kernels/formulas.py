@@ -9,7 +9,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Scores", "compute_dtype", "masked_softmax", "one_hot", "relaxed", "scores"]
+__all__ = [
+    "Scores",
+    "allowed_classes",
+    "compute_dtype",
+    "masked_log_softmax",
+    "masked_softmax",
+    "one_hot",
+    "relaxed",
+    "scores",
+]
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -56,14 +65,20 @@ class Scores(NamedTuple):
         index = ranked.sort(dim=-1, descending=True, stable=True).indices[..., :k]
         return torch.where(self.allowed.gather(-1, index) & ~self.bad, index, -1)
 
+    def hot(self, index: Tensor | None = None) -> Tensor:
+        """The winner's one-hot, exact zeros and ones: rows of zeros for an empty row, of NaN for a bad one.
+
+        ``index`` is ``winner()``, from a caller who has it.
+        """
+        index = self.winner() if index is None else index
+        return torch.where(self.bad, torch.nan, one_hot(index, self.z.shape[-1], self.z.dtype))
+
 
 def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
     """Scores of ``logits`` (classes last) under ``noise``, in the dtype that is computed in."""
     dtype = compute_dtype(logits.dtype)
     wide = logits.to(dtype)
-    allowed = wide != -torch.inf
-    if mask is not None:
-        allowed = allowed & mask
+    allowed = allowed_classes(wide, mask)
     fixed = wide.detach()
     top = torch.where(allowed, fixed, -torch.inf).amax(-1, keepdim=True)
     # NaN and +inf reach the maximum, so one test of it finds them.
@@ -96,18 +111,29 @@ def relaxed(drawn: Scores, tau: float | Tensor) -> Tensor:
     total = weight.sum(-1, keepdim=True)
     y = weight / torch.where(total == 0, 1.0, total)
     if isinstance(tau, Tensor):
-        y = torch.where(tau == 0, one_hot(drawn, drawn.winner()), y)
+        y = torch.where(tau == 0, drawn.hot(), y)
     elif tau == 0:
         # The product keeps the sample in the graph, with gradient 0.
-        y = one_hot(drawn, drawn.winner()) + y * 0.0
+        y = drawn.hot() + y * 0.0
     return torch.where(bad, torch.nan, y)
 
 
-def one_hot(drawn: Scores, index: Tensor) -> Tensor:
-    """Exact zeros and ones: rows of zeros for an empty row, of NaN for a bad one."""
-    classes = torch.arange(drawn.z.shape[-1], device=drawn.z.device)
-    hot = (classes == index.unsqueeze(-1)).to(drawn.z.dtype)
-    return torch.where(drawn.bad, torch.nan, hot)
+def one_hot(index: Tensor, classes: int, dtype: torch.dtype, poison: Tensor | None = None) -> Tensor:
+    """One-hot rows ``[*, classes]`` of indices ``[*]``; index -1 gives a row of zeros.
+
+    ``poison`` (0 or NaN, in the shape of the index) fills the rows whose index is -1, so that a row with a
+    NaN logit does not pass for an empty one.
+    """
+    hot = (torch.arange(classes, device=index.device) == index.unsqueeze(-1)).to(dtype)
+    if poison is None:
+        return hot
+    return torch.where((index < 0).unsqueeze(-1), poison.to(dtype).unsqueeze(-1), hot)
+
+
+def allowed_classes(logits: Tensor, mask: Tensor | None) -> Tensor:
+    """Where a class may be drawn: the mask is True and the logit not ``-inf``; the shape of the logits."""
+    allowed = logits != -torch.inf
+    return allowed if mask is None else allowed & mask
 
 
 def masked_softmax(logits: Tensor, allowed: Tensor, tau: float | Tensor = 1.0) -> Tensor:
@@ -123,6 +149,17 @@ def masked_softmax(logits: Tensor, allowed: Tensor, tau: float | Tensor = 1.0) -
     values = (values - top.masked_fill(top == -torch.inf, 0.0)).masked_fill(~allowed, 0.0)
     scaled = _divide(values, tau, allowed)
     return scaled.masked_fill(~allowed, -torch.inf).softmax(-1).masked_fill(~allowed, 0.0)
+
+
+def masked_log_softmax(logits: Tensor, allowed: Tensor) -> Tensor:
+    """Log softmax(logits) over the allowed classes of the last dim, ``-inf`` elsewhere; no gradient is NaN.
+
+    Computed and returned in float32 (float64 for float64 logits).
+    """
+    values = logits.to(compute_dtype(logits.dtype)).masked_fill(~allowed, -torch.inf)
+    # A row of -inf would make NaN of its gradient: it is replaced before, and masked after.
+    values = torch.where(allowed.any(-1, keepdim=True), values, 0.0)
+    return values.log_softmax(-1).masked_fill(~allowed, -torch.inf)
 
 
 def _divide(values: Tensor, tau: float | Tensor, allowed: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from softdraw.kernels import estimator_gradients
 from softdraw.kernels.estimator_gradients import reinmax_backward
-from softdraw.kernels.formulas import compute_dtype, one_hot, relaxed, scores
+from softdraw.kernels.formulas import compute_dtype, relaxed, scores
 from softdraw.kernels.layout import LOW_WORD_FLAG, REFINED_BELOW
 from softdraw.kernels.philox import philox
 
@@ -121,7 +121,7 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
 def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
     drawn = scores(logits, mask, _noise_for(logits, seed, offset, 1)[0])
-    return one_hot(drawn, drawn.winner()).to(logits.dtype)
+    return drawn.hot().to(logits.dtype)
 
 
 def hard_with_index(
@@ -131,7 +131,7 @@ def hard_with_index(
     made = _noise_for(logits, seed, offset, 1 if samples is None else samples)
     drawn = scores(logits, mask, made[0] if samples is None else made)
     found = drawn.winner()
-    return one_hot(drawn, found).to(logits.dtype), found
+    return drawn.hot(found).to(logits.dtype), found
 
 
 def hard_backward(

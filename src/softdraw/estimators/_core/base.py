@@ -7,7 +7,16 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import check_classes, check_floating, described, read_count, read_mask, wrong_value
+from softdraw.arguments import (
+    check_classes,
+    check_floating,
+    described,
+    read_count,
+    read_mask,
+    sizes_of,
+    wrong_value,
+)
+from softdraw.estimators._core.categorical import column, row_temperature
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.random import Key
@@ -77,11 +86,12 @@ class Estimator(nn.Module, ABC):
             ``[*batch]`` in the dtype of f's costs. Reduce it and call ``backward``.
 
         Raises:
-            ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast, or costs of
-                another shape than ``[S, *batch]``.
+            TypeError: logits that are no dense tensor of float16, bfloat16, float32 or float64, a mask that
+                is none of bool, or ``key`` or ``generator`` of another type.
+            ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast or is on another
+                device, both ``key`` and ``generator``, or costs of another shape than ``[S, *batch]``.
             UnsuitableError: a ``ValueError`` too: more than two classes for a binary estimator, or an f
                 without gradient for an estimator that needs one.
-            TypeError: a mask that is not boolean or logits that are not floating point.
         """
         check_logits(logits, mask, dims=2)
         self._check(logits)
@@ -93,10 +103,10 @@ class Estimator(nn.Module, ABC):
         return self.samples
 
     def _check(self, logits: Tensor) -> None:
-        if self.binary and logits.shape[-1] != 2:
+        if self.binary and sizes_of(logits)[-1] != 2:
             raise UnsuitableError(
-                f"{type(self).__name__} serves binary variables: expected logits [*batch, D, 2], "
-                f"got {tuple(logits.shape)}"
+                f"logits: got {described(logits)}, expected [*batch, D, 2], because {type(self).__name__} "
+                "serves binary variables"
             )
 
     @abstractmethod
@@ -143,13 +153,17 @@ class TensorEstimator(Estimator):
             ``"relaxed"``), zeros where a row has no allowed class.
 
         Raises:
-            ValueError: no classes, a mask that does not broadcast, or more than two classes for a binary one.
-            TypeError: a mask that is not boolean or logits that are not floating point.
+            TypeError: logits that are no dense tensor of float16, bfloat16, float32 or float64, a mask that
+                is none of bool, a temperature that is no number and no such tensor, or ``key`` or
+                ``generator`` of another type.
+            ValueError: no classes, a mask that does not broadcast or is on another device, a temperature that
+                is negative, NaN or not one value a row, one for an estimator that has none, more than two
+                classes for a binary one, or both ``key`` and ``generator``.
         """
         check_logits(logits, mask, dims=1)
         self._check(logits)
         tau, logits = self._at(tau, logits, mask)
-        return self._sample(logits, mask, tau, Draws(key, generator, None))
+        return self._sample(logits, mask, row_temperature(tau, logits), Draws(key, generator, None))
 
     def binary_sample(
         self,
@@ -164,7 +178,8 @@ class TensorEstimator(Estimator):
 
         Args:
             logits: log odds ``[*]`` of any shape.
-            tau: the temperature of this draw; None takes the estimator's own.
+            tau: the temperature of this draw, as :func:`softdraw.gumbel_sigmoid` reads it; None takes the
+                estimator's own.
             mask: boolean, broadcastable to the logits, True where an element may be on.
             key: where the noise comes from.
             generator: seeds a fresh key when ``key`` is None.
@@ -173,13 +188,14 @@ class TensorEstimator(Estimator):
             ``[*]`` in the dtype of the logits; exactly 0 where masked.
 
         Raises:
-            ValueError: a mask that does not broadcast.
-            TypeError: a mask that is not boolean or logits that are not floating point.
+            TypeError, ValueError: as ``forward``.
         """
         check_floating("logits", logits)
         read_mask(mask, logits)
         tau, rows = self._at(tau, logits.unsqueeze(-1), None if mask is None else mask.unsqueeze(-1))
-        return self._binary_sample(rows.squeeze(-1), mask, tau, Draws(key, generator, None))
+        logits = rows.squeeze(-1)
+        tau = row_temperature(tau, logits if logits.dim() else rows)
+        return self._binary_sample(logits, mask, tau, Draws(key, generator, None))
 
     def expectation(
         self,
@@ -211,7 +227,9 @@ class TensorEstimator(Estimator):
         check_logits(logits, mask, dims=2)
         self._check(logits)
         tau, logits = self._at(tau, logits, mask)
-        return self._estimate(f, logits, mask, Draws(key, generator, self.samples), tau)
+        return self._estimate(
+            f, logits, mask, Draws(key, generator, self.samples), row_temperature(tau, logits)
+        )
 
     def _estimate(
         self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws, tau: float | Tensor | None = None
@@ -237,7 +255,8 @@ class TensorEstimator(Estimator):
 
     def _binary_sample(self, logits: Tensor, mask: Tensor | None, tau: Any, draws: Draws) -> Tensor:
         pair = torch.stack([logits, torch.zeros_like(logits)], -1)
-        first = self._sample(pair, None, tau, draws)[..., 0]
+        # what is a class of a row in the logits is a row of the pairs
+        first = self._sample(pair, None, column(tau), draws)[..., 0]
         return first if mask is None else torch.where(mask, first, 0.0)
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import allowed_classes, as_tau, one_hot
+from softdraw.estimators._core.categorical import allowed_classes, one_hot, row_tau
 from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax
 from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key, source
@@ -53,14 +53,7 @@ class Draws:
         if isinstance(tau, Tensor):
             if tau.device.type != "cpu":
                 return None
-            if tau.dim() == 0:
-                tau = float(tau.detach())
-            else:
-                column = torch.as_tensor(as_tau(tau.detach(), logits))
-                # a copy: a schedule may step before the backward
-                tau = (
-                    column.squeeze(-1).expand(logits.shape[:-1]).clone(memory_format=torch.contiguous_format)
-                )
+            tau = float(tau.detach()) if tau.dim() == 0 else row_tau(tau.detach(), logits)
         usable = (
             bool(((tau > 0) & (tau < math.inf)).all()) if isinstance(tau, Tensor) else 0.0 < tau < math.inf
         )
@@ -114,13 +107,9 @@ class Draws:
 
     def relaxed(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:
         """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0."""
-        if isinstance(tau, Tensor) and tau.dim():
-            tau = as_tau(tau, logits)
         if self.samples is None:
             return gumbel_softmax(logits, tau, hard, mask=mask, key=self.key)
         noise = self.gumbel(logits)
-        if isinstance(tau, Tensor) and tau.dim():
-            tau = tau.unsqueeze(0)
         return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)
 
     def binary(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import allowed_classes, as_tau
+from softdraw.estimators._core.categorical import allowed_classes
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
@@ -50,11 +50,7 @@ class BinaryConcrete(TemperedEstimator):
         pair = logits.masked_fill(~both, 0.0)
         # the last dim stays, so that the key counts the same rows as for any other estimator
         difference = pair[..., :1] - pair[..., 1:]
-        if isinstance(tau, Tensor) and tau.dim():
-            tau = as_tau(tau, logits)
         noise = draws.logistic(difference)
-        if draws.samples is not None and isinstance(tau, Tensor) and tau.dim():
-            tau = tau.unsqueeze(0)
         first = gumbel_sigmoid(difference.expand(noise.shape), tau, noise=noise)
         soft = torch.cat([first, 1.0 - first], -1)
         return torch.where(both, soft, allowed.to(soft.dtype))

@@ -1,11 +1,11 @@
 """Straight-through Gumbel-Softmax with one temperature forward and another backward."""
 
 from collections.abc import Mapping
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import as_tau, compute_dtype
+from softdraw.estimators._core.categorical import column, compute_dtype, row_temperature
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
@@ -72,9 +72,9 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
         self.forward_temperature = self._hold("forward_tau", tau)
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
-        forward_tau = cast("float | Tensor", self.forward_temperature.now())
+        forward_tau = row_temperature(self.forward_temperature.now(), logits, "forward_tau")
         # in float32 at least: a half-precision logit may overflow when divided
-        values = logits.to(compute_dtype(logits.dtype)) / as_tau(forward_tau, logits)
+        values = logits.to(compute_dtype(logits.dtype)) / column(forward_tau)
         return draws.relaxed(values, tau, hard=True, mask=mask).to(logits.dtype)
 
     def _options(self) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from softdraw.estimators._core.categorical import allowed_classes, as_tau, one_hot, probabilities
+from softdraw.estimators._core.categorical import allowed_classes, column, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
@@ -43,7 +43,7 @@ class StraightThrough(TemperedEstimator):
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         allowed = allowed_classes(logits, mask)
-        soft = probabilities(logits, allowed, as_tau(tau, logits)).to(logits.dtype)
+        soft = probabilities(logits, allowed, column(tau)).to(logits.dtype)
         index = draws.index(logits, mask)
         hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
         return straight_through(hard, soft.expand(hard.shape))

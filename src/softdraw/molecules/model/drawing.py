@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softdraw.functional import gumbel_max
-from softdraw.molecules.model.network import BOND_ORDERS, Cache, GraphNetwork, one_hot
+from softdraw.kernels.formulas import one_hot
+from softdraw.molecules.model.network import BOND_ORDERS, Cache, GraphNetwork
 from softdraw.molecules.model.prefix_features import UNREACHED
 from softdraw.random import Key
 

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.prefix_features import UNREACHED, PrefixFeatures
 
 BOND_ORDERS = 4
@@ -55,11 +56,6 @@ class NetworkOptions:
     def to_dict(self) -> dict[str, int]:
         """The sizes as plain Python."""
         return asdict(self)
-
-
-def one_hot(index: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
-    """One-hot vectors along a new last dim; an index outside ``[0, classes)`` gives zeros."""
-    return (index.unsqueeze(-1) == torch.arange(classes, device=index.device)).to(dtype)
 
 
 class GraphAttention(nn.Module):

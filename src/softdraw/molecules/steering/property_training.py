@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.data.graphs import GraphSet
-from softdraw.molecules.model.network import BOND_ORDERS, one_hot
+from softdraw.molecules.model.network import BOND_ORDERS
 from softdraw.molecules.steering.property_network import PropertyNetwork
 from softdraw.random import Key
 

@@ -21,11 +21,12 @@ import torch
 from torch import Tensor
 
 from softdraw.functional import gumbel_max, gumbel_softmax
+from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.drawing import Choose, Drawn, draw
 from softdraw.molecules.model.likelihood import decisions_of
-from softdraw.molecules.model.network import GraphNetwork, one_hot
+from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.model.prefix_features import prefix_features
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 from softdraw.molecules.steering.objectives import Objective
