@@ -1,6 +1,8 @@
 """What every layer promises, over the list of all of them."""
 
 import copy
+import inspect
+import math
 import pickle
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch.multiprocessing as mp
 import softdraw as sd
 from softdraw import nn
 
+from ..statistics import assert_frequencies, assert_share
 from .examples import EXAMPLES, first, make
 
 NAMES = list(EXAMPLES)
@@ -222,6 +225,56 @@ def test_exports_to_onnx_in_eval_mode(name, tmp_path):
     session = onnxruntime.InferenceSession(file)
     (exported, *_) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     np.testing.assert_allclose(exported, first(layer(x)).detach().numpy(), rtol=1e-6, atol=1e-6)
+
+
+def exported(layer, x, file):
+    torch.onnx.export(layer, (x,), file, dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(file)
+    return lambda value: session.run(None, {session.get_inputs()[0].name: value.numpy()})[0]
+
+
+SAMPLED = [name for name in NAMES if "evaluation" in inspect.signature(getattr(nn, name)).parameters]
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_a_draw_of_eval_mode_exports_to_onnx(name, tmp_path):
+    layer, x = make(name, evaluation="sample")
+    run = exported(layer.eval(), x, tmp_path / "layer.onnx")
+    draws = [torch.from_numpy(run(x)) for _ in range(8)]
+    assert len({tuple(draw.flatten().tolist()) for draw in draws}) > 1
+    if name != "GumbelVectorQuantizer":  # which joins the vectors that were drawn
+        assert all(set(draw.unique().tolist()) <= {0.0, 1.0} for draw in draws)
+
+
+def test_the_exported_draw_has_the_law_of_the_logits(tmp_path):
+    onnxruntime.set_seed(0)
+    logits = torch.tensor([[2.0, 0.0, -1.0, -math.inf]]).expand(50_000, 4).contiguous()
+    draws = torch.from_numpy(
+        exported(nn.GumbelSoftmax(evaluation="sample").eval(), logits, tmp_path / "a.onnx")(logits)
+    )
+    assert (draws.sum(-1) == 1).all()
+    assert_frequencies(draws.sum(0)[:3], logits[0, :3].softmax(-1))
+    odds = logits[:, :3].contiguous()
+    on = torch.from_numpy(
+        exported(nn.GumbelSigmoid(evaluation="sample").eval(), odds, tmp_path / "b.onnx")(odds)
+    )
+    for column in range(3):
+        assert_share(on[:, column].sum(), 50_000, odds[0, column].sigmoid(), comparisons=3)
+
+
+class Keyed(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.GumbelSoftmax(evaluation="sample")
+
+    def forward(self, x):
+        return self.layer(x, key=sd.Key(0))
+
+
+def test_a_key_cannot_be_exported_to_onnx(tmp_path):
+    """The exporter tries another way after our error, and says which operation it cannot write."""
+    with pytest.raises(torch.onnx.OnnxExporterError, match=r"softdraw\.noise"):
+        exported(Keyed().eval(), torch.zeros(3, 4), tmp_path / "layer.onnx")
 
 
 def draw_on_a_rank(rank, world, folder):

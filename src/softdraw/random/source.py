@@ -7,6 +7,7 @@ Every room that draws hands the ``key=`` and ``generator=`` of its caller to thi
   operation of the graph draws, so that the next call, or the next example of ``vmap``, has another one;
 - a CUDA graph being captured: no fresh seed, because it would be replayed;
 - activation checkpointing: no private generator, because torch cannot rewind it;
+- ONNX exports: the runtime draws, at its own seed;
 - ``torch.distributed``: a layer's key has the rank folded in (``layer_key``).
 """
 
@@ -155,6 +156,8 @@ def layer_key(
         one_source(key, generator)
     if group is None or not (dist.is_available() and dist.is_initialized()):
         return key, generator
+    if key is None and generator is None and torch.onnx.is_in_onnx_export():
+        return None, None  # the runtime draws
     rank = dist.get_rank() if group == "world" else dist.get_rank(group)
     if rank < 0:
         raise ValueError(f"group: got one without rank {dist.get_rank()}, expected one that it is in")
@@ -173,6 +176,8 @@ def noise(
 
     ``plain`` is what ``is_plain(like)`` says, from a caller who has asked already.
     """
+    if plain is not True and torch.onnx.is_in_onnx_export():
+        return _onnx_noise(law, like.detach(), samples, key, generator)
     if jit_traces():
         return ops.noise_like(state(key, generator), law, samples, like.detach())
     shape, dtype = like.shape, compute_dtype(like.dtype)
@@ -206,6 +211,27 @@ def noise_of_shape(
     else:
         drawn = autograd.noise(law, *size, *key._numbers(), wide, device)
     return drawn.reshape((*sample_shape, *shape)).to(dtype)
+
+
+def _onnx_noise(
+    law: str, like: Tensor, samples: int, key: Key | None, generator: torch.Generator | None
+) -> Tensor:
+    """Noise that the runtime of an ONNX file draws, at its own seed."""
+    if key is not None or generator is not None:
+        name = "generator" if key is None else "key"
+        raise RuntimeError(
+            f"{name}: got one in an ONNX export, whose runtime draws noise of its own, expected none: export "
+            "a layer in eval mode, where evaluation='sample' draws without a key"
+        )
+    wide = like.to(compute_dtype(like.dtype))
+    # Multiples of 2^-24 in float32, as runtimes draw them; the ends move inside, so no noise is infinite.
+    u = torch.rand_like(wide.expand(samples, *like.shape)).clamp(2.0**-25, 1.0 - 2.0**-24)
+    if law == "uniform":
+        return u
+    if law == "logistic":
+        return u.log() - (1.0 - u).log()
+    waiting = -(1.0 - u).log()
+    return waiting if law == "exponential" else -waiting.log()
 
 
 def _refuse_capture() -> None:
