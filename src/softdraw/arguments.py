@@ -222,9 +222,10 @@ def read_tau(
     rows = logits.shape[:dim] + logits.shape[dim + 1 :]
     row_tau = tau.squeeze(dim) if tau.dim() == logits.dim() and sizes_of(tau)[dim] == 1 else tau
     shape = sizes_of(logits)
-    fits = row_tau.dim() < len(shape) and all(
-        a in (1, b)
-        for a, b in zip(reversed(sizes_of(row_tau)), reversed(shape[:dim] + shape[dim + 1 :]), strict=False)
+    sizes, wanted = sizes_of(row_tau), shape[:dim] + shape[dim + 1 :]
+    # of one length, since torch.compile of 2.8 takes no zip of others
+    fits = len(sizes) <= len(wanted) and all(
+        a in (1, b) for a, b in zip(sizes, wanted[len(wanted) - len(sizes) :], strict=True)
     )
     if not fits:
         raise wrong_value(

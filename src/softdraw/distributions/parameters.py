@@ -142,4 +142,7 @@ def element_temperature(tau: Tensor, logits: Tensor) -> Tensor:
 
 def _fit(one: torch.Size, other: torch.Size) -> bool:
     """Whether two shapes broadcast."""
-    return all(a == b or 1 in (a, b) for a, b in zip(reversed(one), reversed(other), strict=False))
+    common = min(len(one), len(other))
+    # of one length, since torch.compile of 2.8 takes no zip of others
+    ends = zip(one[len(one) - common :], other[len(other) - common :], strict=True)
+    return all(a == b or 1 in (a, b) for a, b in ends)
