@@ -43,6 +43,7 @@ class REBAR(Estimator):
         samples: S, 1 unless given.
 
     Raises:
+        TypeError: an option that is no number, or ``samples`` no int.
         ValueError: a temperature that is not positive, or an f that is not differentiable.
 
     Example:

@@ -32,6 +32,7 @@ class RELAX(REBAR):
         samples: S, 1 unless given.
 
     Raises:
+        TypeError: an option that is no number, or ``hidden`` or ``samples`` no int.
         ValueError: a temperature that is not positive, or ``hidden`` below 1.
 
     Example:

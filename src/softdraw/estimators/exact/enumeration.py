@@ -26,6 +26,7 @@ class Enumeration(Estimator):
         chunk: how many states are given to f at once.
 
     Raises:
+        TypeError: an option that is no int.
         TooManyStatesError: C^D is larger than ``max_states`` (the message gives the count).
 
     Example:

@@ -100,6 +100,7 @@ class IMLE(TensorEstimator):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
+        TypeError: an option that is no number, or ``samples`` no int.
         ValueError: a step, rate or target count that is not positive.
 
     Example:

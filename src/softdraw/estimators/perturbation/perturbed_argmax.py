@@ -57,6 +57,7 @@ class PerturbedArgmax(TensorEstimator):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
+        TypeError: ``draws`` or ``samples`` is no int.
         ValueError: ``draws`` below 2.
 
     Example:

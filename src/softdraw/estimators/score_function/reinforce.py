@@ -37,6 +37,7 @@ class Reinforce(Estimator):
         samples: S, 1 unless given.
 
     Raises:
+        TypeError: ``decay`` is no number, or ``samples`` no int.
         ValueError: another baseline, or a decay outside [0, 1).
 
     Example:

@@ -38,6 +38,7 @@ class RODEO(Estimator):
         hidden: units of H.
 
     Raises:
+        TypeError: ``hidden`` or ``samples`` is no int.
         ValueError: ``hidden`` below 1, or an f that is not differentiable.
 
     Example:

@@ -32,6 +32,7 @@ class UnorderedSet(Estimator):
         samples: k, from 2 to 12; 4 unless given. The work besides f grows as k 2^k.
 
     Raises:
+        TypeError: k is no int.
         ValueError: k outside 2 to 12.
 
     Example:

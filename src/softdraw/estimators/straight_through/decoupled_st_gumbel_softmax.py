@@ -33,6 +33,7 @@ class DecoupledSTGumbelSoftmax(TemperedEstimator):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
+        TypeError: a temperature that is no number, tensor or schedule.
         ValueError: a negative or NaN temperature, or ``forward_tau=0``.
 
     Example:

@@ -40,6 +40,7 @@ class ReDGE(TensorEstimator):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
+        TypeError: ``steps`` is no int, or ``t1`` no number.
         ValueError: ``steps`` below 1 or ``t1`` outside (0, 1].
 
     Example:

@@ -30,6 +30,7 @@ class ReinMaxRao(GumbelRao):
         samples: S, how many samples ``expectation`` averages over.
 
     Raises:
+        TypeError: a temperature that is no number, tensor or schedule, or ``draws`` no int.
         ValueError: a temperature that is not positive, or ``draws`` below 1.
 
     Example:
