@@ -8,6 +8,7 @@ import math
 import numbers
 import operator
 from collections.abc import Collection, Sequence
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -160,6 +161,10 @@ def read_sample_shape(sample_shape: Sequence[int], name: str = "sample_shape") -
     return shape
 
 
+@overload
+def read_mask(mask: Tensor, logits: Tensor, shape: Sequence[int] | None = None) -> Tensor: ...
+@overload
+def read_mask(mask: Tensor | None, logits: Tensor, shape: Sequence[int] | None = None) -> Tensor | None: ...
 def read_mask(mask: Tensor | None, logits: Tensor, shape: Sequence[int] | None = None) -> Tensor | None:
     """``mask`` expanded to the shape of the logits (or to ``shape``), on their device.
 

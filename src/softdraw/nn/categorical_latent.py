@@ -7,13 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from softdraw.arguments import check_floating, read_choice, read_count, wrong_value
+from softdraw.arguments import check_classes, check_floating, read_choice, read_count, wrong_value
 from softdraw.distributions import Categorical
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
 from softdraw.random.source import Group
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
 
@@ -134,8 +135,12 @@ class CategoricalLatent(ChoiceLayer):
             generator: where to take a fresh key from.
 
         Raises:
-            ValueError: logits of another shape.
+            TypeError: as ``Choice.forward``.
+            ValueError: logits of another shape, or as ``Choice.forward``.
         """
+        if is_symbol(logits):
+            return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        check_classes("logits", logits)
         shape, flat = logits.shape, self.variables * self.classes
         # The last dim alone decides, so that a batch of the size of `variables` is no special case.
         if shape[-1:] == (flat,):

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from softdraw import estimators
-from softdraw.arguments import read_choice, wrong_type, wrong_value
+from softdraw.arguments import check_classes, check_floating, read_choice, read_mask, wrong_type, wrong_value
 from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.functional import gumbel_max
+from softdraw.kernels.formulas import allowed_classes, masked_softmax, one_hot
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key
+from softdraw.random.source import Group, layer_key, one_source
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
 
@@ -115,7 +117,16 @@ class Choice(nn.Module):
 
         Returns:
             Rows in the dtype of the logits; rows without an allowed class are zeros.
+
+        Raises:
+            TypeError: logits that are no dense tensor of float16, bfloat16, float32 or float64, a mask that
+                is none of bool, or ``key`` or ``generator`` of another type.
+            ValueError: no classes, a mask that does not broadcast or is on another device, a temperature that
+                is not one value a row, or both ``key`` and ``generator``.
         """
+        if is_symbol(logits):
+            return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        mask = read_rows(logits, mask, key, generator)
         if self.training:
             key, generator = layer_key(key, generator, self.group)
             tau = None
@@ -124,7 +135,8 @@ class Choice(nn.Module):
             return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if self.evaluation == "sample":
             key, generator = layer_key(key, generator, self.group)
-            return one_hot(gumbel_max(logits, mask=mask, key=key, generator=generator), logits)
+            index = gumbel_max(logits, mask=mask, key=key, generator=generator)
+            return one_hot(index, logits.shape[-1], logits.dtype)
         return probabilities(logits, mask) if self.evaluation == "mean" else one_hot_argmax(logits, mask)
 
     def binary_sample(
@@ -143,6 +155,8 @@ class Choice(nn.Module):
             key: the noise; the rank is folded in under ``torch.distributed``.
             generator: where to take a fresh key from.
         """
+        check_floating("logits", logits)
+        mask = read_mask(mask, logits)
         key, generator = layer_key(key, generator, self.group)
         # A row of one class for each element: what Adaptive counts.
         rows = None if mask is None else mask.unsqueeze(-1)
@@ -165,27 +179,23 @@ class Choice(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def masked(logits: Tensor, mask: Tensor | None) -> Tensor:
-    """Logits in float32 or wider with ``-inf`` at masked classes."""
-    wide = logits if logits.dtype == torch.float64 else logits.float()
-    return wide if mask is None else wide.masked_fill(~mask, -math.inf)
+def read_rows(
+    logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
+) -> Tensor | None:
+    """The mask in the shape of logits ``[*batch, classes]``, after a look at all arguments of a layer."""
+    check_classes("logits", logits)
+    if key is not None or generator is not None:
+        one_source(key, generator)
+    return read_mask(mask, logits)
 
 
 def probabilities(logits: Tensor, mask: Tensor | None) -> Tensor:
     """Class probabilities in the dtype of the logits; zeros in rows without an allowed class."""
-    scores = masked(logits, mask)
-    some = (scores > -math.inf).any(-1, keepdim=True)
-    return torch.where(some, torch.where(some, scores, 0.0).softmax(-1), 0.0).to(logits.dtype)
+    return masked_softmax(logits, allowed_classes(logits, mask)).to(logits.dtype)
 
 
 def one_hot_argmax(logits: Tensor, mask: Tensor | None) -> Tensor:
     """One-hot of the most probable class; zeros in rows without an allowed class. Operators that ONNX has."""
-    scores = masked(logits, mask)
-    index = scores.argmax(-1)
-    return one_hot(torch.where(scores.amax(-1) > -math.inf, index, -1), logits)
-
-
-def one_hot(index: Tensor, like: Tensor) -> Tensor:
-    """One-hot rows in the dtype of ``like``; index -1 gives zeros."""
-    classes = torch.arange(like.shape[-1], device=like.device)
-    return (index.unsqueeze(-1) == classes).to(like.dtype)
+    values = logits if mask is None else logits.masked_fill(~mask, -math.inf)
+    index = torch.where(values.amax(-1) > -math.inf, values.argmax(-1), -1)
+    return one_hot(index, logits.shape[-1], logits.dtype)

@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import read_count, wrong_value
+from softdraw.arguments import check_classes, read_count, wrong_value
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, probabilities
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group
+from softdraw.random.source import Group, one_source
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
 
@@ -87,8 +88,15 @@ class ConcreteSelector(ChoiceLayer):
             generator: where to take a fresh key from.
 
         Raises:
-            ValueError: ``x`` has another last dimension.
+            TypeError: ``x`` is no dense tensor of float16, bfloat16, float32 or float64, or ``key`` or
+                ``generator`` of another type.
+            ValueError: ``x`` has another last dimension, or both ``key`` and ``generator``.
         """
+        if is_symbol(x):
+            return record_module(self, x, key=key, generator=generator)  # type: ignore[no-any-return]
+        check_classes("x", x, "[*batch, features]")
+        if key is not None or generator is not None:
+            one_source(key, generator)
         if x.shape[-1] != self.features:
             raise wrong_value("x", x, f"shape [*batch, {self.features}]")
         if not self.training:

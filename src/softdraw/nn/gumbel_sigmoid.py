@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor
 
+from softdraw.arguments import check_floating, read_mask
 from softdraw.estimators import Estimator
 from softdraw.functional import gumbel_sigmoid
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key
+from softdraw.random.source import Group, layer_key, one_source
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
 
@@ -85,14 +87,25 @@ class GumbelSigmoid(ChoiceLayer):
 
         Returns:
             The shape and dtype of the logits.
+
+        Raises:
+            TypeError: logits that are no dense tensor of float16, bfloat16, float32 or float64, a mask that
+                is none of bool, or ``key`` or ``generator`` of another type.
+            ValueError: a mask that does not broadcast or is on another device, or both ``key`` and
+                ``generator``.
         """
+        if is_symbol(logits):
+            return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if not self.training:
-            return self._evaluate(logits, mask, key, generator)
+            check_floating("logits", logits)
+            return self._evaluate(logits, read_mask(mask, logits), key, generator)
         return self.choice.binary_sample(logits, mask=mask, key=key, generator=generator)
 
     def _evaluate(
         self, logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
     ) -> Tensor:
+        if key is not None or generator is not None:
+            one_source(key, generator)
         if self.choice.evaluation == "mean":
             value = torch.sigmoid(logits)
         elif self.choice.evaluation == "sample":

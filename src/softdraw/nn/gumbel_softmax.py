@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
-from softdraw.arguments import read_count
+from softdraw.arguments import class_dim, read_count, read_mask
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
 from softdraw.random.source import Group
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
 
@@ -82,14 +83,20 @@ class GumbelSoftmax(ChoiceLayer):
             generator: where to take a fresh key from.
 
         Returns:
-            The same shape and dtype; masked classes are exactly 0.
+            The same shape and dtype, contiguous; masked classes are exactly 0.
+
+        Raises:
+            TypeError, ValueError: as ``Choice.forward``, or logits without the dim of the classes.
         """
-        if self.dim in (-1, logits.dim() - 1):
+        if is_symbol(logits):
+            return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        dim = class_dim(logits, self.dim)
+        if dim == logits.dim() - 1:
             return self.choice(logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if mask is not None:
-            mask = mask.expand(logits.shape).movedim(self.dim, -1)
-        rows = self.choice(logits.movedim(self.dim, -1), mask=mask, key=key, generator=generator)
-        return rows.movedim(-1, self.dim)  # type: ignore[no-any-return]
+            mask = read_mask(mask, logits, logits.shape).movedim(dim, -1)
+        rows: Tensor = self.choice(logits.movedim(dim, -1), mask=mask, key=key, generator=generator)
+        return rows.movedim(-1, dim).contiguous()
 
     def reset_parameters(self) -> None:
         """Reset a learned temperature; the layer has no other parameter."""

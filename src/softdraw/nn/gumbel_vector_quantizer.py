@@ -7,13 +7,14 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from softdraw.arguments import read_count, read_number, wrong_value
+from softdraw.arguments import check_classes, read_count, read_mask, read_number, wrong_value
 from softdraw.estimators import Estimator
 from softdraw.nn.categorical_latent import group_perplexity
 from softdraw.nn.choice import Choice, Evaluation, one_hot_argmax, probabilities
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
 from softdraw.random.source import Group
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Multiplicative, Schedule
 
 #: training passes after which a default schedule that has not moved is an oversight
@@ -136,12 +137,19 @@ class GumbelVectorQuantizer(ChoiceLayer):
             generator: where to take a fresh key from.
 
         Raises:
-            ValueError: ``x`` has another last dimension.
+            TypeError: ``x`` is no dense tensor of float16, bfloat16, float32 or float64, ``mask`` none of
+                bool, or ``key`` or ``generator`` of another type.
+            ValueError: ``x`` has another last dimension, ``mask`` does not broadcast or is on another device,
+                or both ``key`` and ``generator``.
         """
+        if is_symbol(x):
+            return record_module(self, x, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        check_classes("x", x, "[*batch, features]")
         if x.shape[-1] != self.input_dim:
             raise wrong_value("x", x, f"shape [*batch, {self.input_dim}]")
         logits = self.projection(x).unflatten(-1, (self.groups, self.entries))
-        allowed = None if mask is None else mask.expand(x.shape[:-1])[..., None, None]
+        mask = read_mask(mask, x, x.shape[:-1])
+        allowed = None if mask is None else mask[..., None, None].expand(logits.shape)
         rows = self.choice(logits, mask=allowed, key=key, generator=generator)
         vectors = torch.einsum("...gv,gvd->...gd", rows, self.codebook.to(rows.dtype)).flatten(-2)
         wide = logits if logits.dtype == torch.float64 else logits.float()
@@ -151,7 +159,7 @@ class GumbelVectorQuantizer(ChoiceLayer):
         diversity = (total - per_group.sum()) / total
         indices = rows.argmax(-1)
         if allowed is not None:
-            indices = indices.masked_fill(~allowed.squeeze(-1), -1)
+            indices = indices.masked_fill(~allowed[..., 0], -1)
         if self.training:
             self._count(rows)
             if not torch.compiler.is_compiling() and self._passes_left:

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import read_count, read_number, wrong_value
+from softdraw.arguments import check_floating, read_count, read_number, wrong_value
 from softdraw.distributions import HardConcrete
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key
+from softdraw.random.source import Group, layer_key, one_source
+from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
 
@@ -125,8 +126,16 @@ class HardConcreteGate(nn.Module):
             generator: where to take a fresh key from.
 
         Raises:
-            ValueError: the last dimensions of ``x`` are not those of the gates.
+            TypeError: ``x`` is no dense tensor of float16, bfloat16, float32 or float64, or ``key`` or
+                ``generator`` of another type.
+            ValueError: the last dimensions of ``x`` are not those of the gates, or both ``key`` and
+                ``generator``.
         """
+        if is_symbol(x):
+            return record_module(self, x, key=key, generator=generator)  # type: ignore[no-any-return]
+        check_floating("x", x)
+        if key is not None or generator is not None:
+            one_source(key, generator)
         dims = len(self.shape)
         if x.dim() < dims or x.shape[x.dim() - dims :] != self.shape:
             raise wrong_value("x", x, f"shape [*batch, {', '.join(map(str, self.shape))}]")

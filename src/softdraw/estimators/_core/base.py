@@ -20,6 +20,7 @@ from softdraw.estimators._core.categorical import column, row_temperature
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.random import Key
+from softdraw.recording import is_symbol, record_module
 
 __all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
 
@@ -160,6 +161,8 @@ class TensorEstimator(Estimator):
                 is negative, NaN or not one value a row, one for an estimator that has none, more than two
                 classes for a binary one, or both ``key`` and ``generator``.
         """
+        if is_symbol(logits):
+            return record_module(self, logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         check_logits(logits, mask, dims=1)
         self._check(logits)
         tau, logits = self._at(tau, logits, mask)
