@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import jit_traces, untraced
+from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.kernels.layout import MAX_CLASSES, MAX_SAMPLES
 
@@ -23,6 +24,7 @@ __all__ = [
     "check_classes",
     "check_floating",
     "check_samples",
+    "check_temperatures",
     "class_dim",
     "described",
     "is_usual",
@@ -239,16 +241,23 @@ def read_tau(
             f"a number, a shape that broadcasts to the batch shape {tuple(rows)}, or {logits.dim()} dims "
             f"with size 1 at dim {dim}, for logits of shape {tuple(logits.shape)} with classes in dim {dim}",
         )
-    if eager and tau.device.type == "cpu" and not bool((tau.detach() >= 0).all()):
-        least = float(tau.detach().min())
-        raise ValueError(
-            f"{name}: got a tensor that holds {least}, expected temperatures >= 0, none of them NaN"
-        )
+    if eager:
+        check_temperatures(name, tau)
     if row_tau.dim() == 0:
         if eager and tau.device.type == "cpu" and not tau.requires_grad:
             return float(row_tau)
         return row_tau.to(logits.device, compute_dtype(logits.dtype))
     return row_tau.to(logits.device, compute_dtype(logits.dtype)).expand(rows)
+
+
+def check_temperatures(name: str, tau: Tensor) -> None:
+    """Refuse a tensor that holds a negative number or NaN, where looking waits for no device and breaks no
+    graph.
+    """
+    if tau.device.type != "cpu" or not is_plain(tau) or bool((tau.detach() >= 0).all()):
+        return
+    least = float(tau.detach().min())
+    raise ValueError(f"{name}: got a tensor that holds {least}, expected temperatures >= 0, none of them NaN")
 
 
 def read_temperature(name: str, tau: object) -> float:

@@ -91,7 +91,7 @@ def as_temperature(temperature: Any, like: Tensor, validate: bool) -> Tensor:
 
     Raises:
         TypeError: no number and no dense tensor of float16, bfloat16, float32 or float64.
-        ValueError: a negative or NaN number; a 0 or such an entry of a tensor, if ``validate``.
+        ValueError: negative or NaN (in a tensor on the CPU, or if ``validate``); 0, if ``validate``.
     """
     if isinstance(temperature, Tensor):
         check_floating("temperature", temperature)
@@ -102,6 +102,8 @@ def as_temperature(temperature: Any, like: Tensor, validate: bool) -> Tensor:
         tau = torch.tensor(number, dtype=compute_dtype(like.dtype), device=like.device)
     if validate:
         check_values("temperature", tau, tau > 0, "> 0 (the density has no limit at 0)")
+    elif tau.device.type == "cpu":
+        check_values("temperature", tau, tau >= 0, ">= 0, none of them NaN")
     return tau
 
 
@@ -124,7 +126,7 @@ def row_temperature(tau: Tensor, logits: Tensor) -> Tensor:
     )
 
 
-def element_temperature(tau: Tensor, logits: Tensor) -> Tensor:
+def element_temperature(tau: Tensor, logits: Tensor, name: str = "temperature") -> Tensor:
     """A temperature that broadcasts with ``logits``: one value a row, or one an element.
 
     Raises:
@@ -133,7 +135,7 @@ def element_temperature(tau: Tensor, logits: Tensor) -> Tensor:
     column = tau.unsqueeze(-1) if 0 < tau.dim() < logits.dim() else tau
     if not _fit(column.shape, logits.shape):
         raise wrong_value(
-            "temperature",
+            name,
             tau,
             f"a number, one value a row or one an element of logits of shape {tuple(logits.shape)}",
         )

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import check_floating, read_count, read_number, wrong_value
+from softdraw.arguments import check_floating, check_temperatures, read_count, read_number, wrong_value
 from softdraw.distributions import HardConcrete
+from softdraw.distributions.parameters import element_temperature
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.random import Key
@@ -186,9 +187,11 @@ class HardConcreteGate(nn.Module):
             raise ValueError(
                 f"gates drawn by {self.binary.choice.estimator!r} have no HardConcrete distribution"
             )
-        return HardConcrete(
-            self.temperature.now(), logits=logits, gamma=self.gamma, zeta=self.zeta, validate_args=False
-        )
+        tau = self.temperature.now()
+        if isinstance(tau, Tensor):
+            check_temperatures("tau", tau)
+            tau = element_temperature(tau, logits, "tau")
+        return HardConcrete(tau, logits=logits, gamma=self.gamma, zeta=self.zeta, validate_args=False)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         moved_schedule(state_dict, prefix)
