@@ -142,3 +142,18 @@ def test_the_adaptive_step_of_imle_counts_in_the_second_derivative():
     (found,) = torch.autograd.grad(slope(one, True), one)
     expected = (slope(1 + 1e-5) - slope(1 - 1e-5)) / 2e-5
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["gapped-st", "gumbel-rao", "reinmax", "reinmax-rao"])
+def test_rows_that_cannot_be_drawn_have_no_derivatives(name):
+    """Those with a gradient of their own; NaN and +inf make the row NaN and move with no logit."""
+    nan, inf = float("nan"), float("inf")
+    x = torch.tensor([[nan, 0.0], [-inf, -inf], [0.0, 1.0], [inf, 0.0]], dtype=torch.float64)
+    x.requires_grad_()
+    y = estimator(name)(x, key=KEY)
+    kept = torch.where(y.isnan(), torch.zeros_like(y), y)
+    (gradient,) = torch.autograd.grad((kept * torch.tensor([1.0, 2.0])).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad((gradient * torch.tensor([3.0, 1.0])).sum(), x)
+    for found in (gradient, second):
+        assert bool((found[[0, 1, 3]] == 0).all())
+        assert bool((found[2].abs() > 0.01).all())

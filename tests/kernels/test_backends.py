@@ -99,6 +99,57 @@ def test_draws_agree(name, dtype, classes):
 
 @pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("classes", [10, 5000])
+def test_a_few_rows_agree(name, dtype, classes):
+    """Every function once, in little, because Triton's interpreter takes milliseconds for a row.
+
+    5000 classes are more than one block of a program.
+    """
+    generator = torch.Generator().manual_seed(classes)
+    logits = (torch.randn(3, classes, generator=generator) * 3).to(dtype)
+    mask = torch.rand(3, classes, generator=generator) < 0.8
+    grad = torch.randn(3, classes, generator=generator).to(dtype)
+    column = torch.tensor([1.3, 0.0, math.inf], dtype=wide(dtype))
+    close = {torch.float32: 2e-6, torch.float64: 1e-14, torch.bfloat16: 1e-2, torch.float16: 1e-3}[dtype]
+    with backend(name) as (module, device):
+        x, m, g = logits.to(device), mask.to(device), grad.to(device)
+        assert torch.equal(module.index(x, None, 7, 9, 2).cpu(), reference.index(logits, None, 7, 9, 2))
+        assert torch.equal(module.hard(x, m, 7, 9).cpu(), reference.hard(logits, mask, 7, 9))
+        for tau in (0.7, column):
+            t = tau.to(device) if isinstance(tau, torch.Tensor) else tau
+            expected = reference.soft(logits, mask, tau, 7, 9)
+            soft = module.soft(x, m, t, 7, 9)
+            torch.testing.assert_close(soft.cpu(), expected)
+            back = module.soft_backward(g, soft, t)
+            torch.testing.assert_close(back.cpu(), reference.soft_backward(grad, soft.cpu(), tau))
+            assert torch.equal(module.hard_backward(g, x, m, t, 7, 9), back)
+        y, index = module.hard_with_index(x, m, 7, 9, None)
+        for found, expected in zip(
+            (y, index), reference.hard_with_index(logits, mask, 7, 9, None), strict=True
+        ):
+            assert torch.equal(found.cpu(), expected)
+        torch.testing.assert_close(
+            module.reinmax_backward(g, x, m, index, 1.3).cpu(),
+            reference.reinmax_backward(grad, logits, mask, index.cpu(), 1.3),
+            rtol=close,
+            atol=close * 8,
+        )
+        torch.testing.assert_close(
+            module.rao_backward(g, x, m, index, 0.7, 3, 5, 2, 1, False).cpu(),
+            reference.rao_backward(grad, logits, mask, index.cpu(), 0.7, 3, 5, 2, 1, False),
+            rtol=close * 8,
+            atol=close * 40,
+        )
+        if dtype in (torch.float32, torch.float64):
+            for law in ("gumbel", "logistic", "exponential", "uniform"):
+                drawn = module.noise(law, 1, 2, classes, SEED, OFFSET, dtype, device).cpu()
+                expected = reference.noise(law, 1, 2, classes, SEED, OFFSET, dtype, torch.device("cpu"))
+                eps = torch.finfo(dtype).eps
+                torch.testing.assert_close(drawn, expected, rtol=4 * eps, atol=4 * eps)
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("classes", [1, 3, 10, 16, 17, 100, 2049])
 def test_gradients_of_the_estimators_agree(name, dtype, classes):
     generator = torch.Generator().manual_seed(classes)

@@ -1,5 +1,6 @@
 """The Triton backend without a card: tests of ``test_backends.py`` where its programs are interpreted."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,35 +8,53 @@ from pathlib import Path
 
 import pytest
 
-#: the interpreter computes with infinities in NumPy, which warns of what IEEE 754 defines
+#: the interpreter computes with infinities in NumPy, which warns of what IEEE 754 defines; older ones take
+#: arrays of one element for numbers
 NUMPY = ("-W", "ignore::RuntimeWarning", "-W", "ignore::DeprecationWarning")
-CHOSEN = "triton and (draws_agree and 10-dtype0 or rows_that_cannot)"
+#: all dtypes, and classes in one block and in two
+FEW = "triton and (a_few_rows or rows_that_cannot)"
+#: the same on more rows, masks and temperatures, and what a batch of many rows needs
+MORE = (
+    "triton and (draws_agree and (10-dtype or 5000-dtype) or estimators_agree and 10-dtype "
+    "or lie_where or strides)"
+)
 
 
-def test_the_interpreter_agrees_with_the_reference():
+def agrees(chosen, count):
+    """Run the chosen tests of backends where Triton is interpreted, which is settled when it is imported."""
     pytest.importorskip("triton", reason="Triton is not installed")
     tests = Path(__file__).with_name("test_backends.py")
-    # Set before Triton is imported, hence in a process of its own.
+    options = ["-q", "-m", "gpu", "-k", chosen, "-p", "no:cacheprovider", *NUMPY]
     result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            "gpu",
-            "-k",
-            CHOSEN,
-            "-p",
-            "no:cacheprovider",
-            *NUMPY,
-            str(tests),
-        ],
+        [sys.executable, "-m", "pytest", *options, str(tests)],
         env=os.environ | {"TRITON_INTERPRET": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:]
-    assert " passed" in result.stdout
+    assert f"{count} passed" in result.stdout
     assert "skipped" not in result.stdout
+
+
+def test_the_interpreter_agrees_with_the_reference():
+    agrees(FEW, 12)
+
+
+@pytest.mark.slow
+def test_the_interpreter_agrees_with_the_reference_at_length():
+    agrees(MORE, 15)
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+def test_a_triton_without_knobs_will_do(interpreted, monkeypatch):
+    """``triton.knobs`` came with Triton 3.4; the environment said before what it says now."""
+    triton = pytest.importorskip("triton", reason="Triton is not installed")
+    programs = pytest.importorskip("softdraw.kernels.triton.programs", exc_type=ImportError)
+    monkeypatch.setitem(sys.modules, "triton.knobs", None)
+    monkeypatch.delattr(triton, "knobs", raising=False)
+    monkeypatch.setenv("TRITON_INTERPRET", "1" if interpreted else "0")
+    spec = importlib.util.spec_from_file_location("programs_of_an_older_triton", programs.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.INTERPRETED is interpreted

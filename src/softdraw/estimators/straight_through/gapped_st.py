@@ -50,7 +50,8 @@ class _Gapped(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, index, mask, tau, gap = kept(ctx)
-        allowed = allowed_classes(logits, mask)
+        # a row without a winner has NaN or no class, and no gradient
+        allowed = allowed_classes(logits, mask) & (index >= 0).unsqueeze(-1)
         moved = _moved(logits, allowed, index, gap)
         p = probabilities(moved, allowed, tau.unsqueeze(-1) if isinstance(tau, Tensor) else tau)
         back = soft_backward(grad.to(p.dtype), p, tau)

@@ -1,0 +1,49 @@
+"""Triton launches on the current card: each program is started with the card of its tensors made current."""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+#: what starts a program; the gradients of the estimators do so through ``noise``
+FUNCTIONS = {
+    "noise": lambda m, x: m.noise("gumbel", 2, 3, 5, 1, 2, torch.float32, x.device),
+    "index": lambda m, x: m.index(x, None, 1, 2, 3),
+    "soft": lambda m, x: m.soft(x, None, 0.5, 1, 2),
+    "soft_backward": lambda m, x: m.soft_backward(x, x, 0.5),
+    "hard": lambda m, x: m.hard(x, None, 1, 2),
+    "hard_with_index": lambda m, x: m.hard_with_index(x, None, 1, 2, None),
+    "hard_backward": lambda m, x: m.hard_backward(x, x, None, 0.5, 1, 2),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_programs_start_on_the_card_of_the_tensors(name, monkeypatch):
+    module = pytest.importorskip(
+        "softdraw.kernels.triton", reason="Triton is not installed", exc_type=ImportError
+    )
+    current, started = [0], []
+
+    class Card:
+        """``torch.cuda.device`` where there is no card."""
+
+        def __init__(self, device):
+            self.device = device
+
+        def __enter__(self):
+            current.append(self.device.index)
+
+        def __exit__(self, *error):
+            current.pop()
+
+    class Program:
+        def __getitem__(self, grid):
+            return lambda *arguments, **constants: started.append(current[-1])
+
+    for program in ("noise", "draw", "backward"):
+        monkeypatch.setattr(module.programs, program, Program())
+    monkeypatch.setattr(torch.cuda, "device", Card)
+    with FakeTensorMode():
+        FUNCTIONS[name](module, torch.empty(3, 5, device="cuda:1"))
+    assert started
+    assert set(started) == {1}
+    assert current == [0]
