@@ -114,6 +114,7 @@ def test_a_few_rows_agree(name, dtype, classes):
     with backend(name) as (module, device):
         x, m, g = logits.to(device), mask.to(device), grad.to(device)
         assert torch.equal(module.index(x, None, 7, 9, 2).cpu(), reference.index(logits, None, 7, 9, 2))
+        assert_same_order(module.top_k(x, m, 7, 9, 2, 3).cpu(), logits, mask, 3)
         assert torch.equal(module.hard(x, m, 7, 9).cpu(), reference.hard(logits, mask, 7, 9))
         for tau in (0.7, column):
             t = tau.to(device) if isinstance(tau, torch.Tensor) else tau

@@ -1,4 +1,4 @@
-"""What a backend is: a module of eleven functions, which ``reference`` defines and every other one repeats.
+"""What a backend is: a module of the functions that ``reference`` defines and every other one repeats.
 
 Tensors may have any strides; ``logits`` have their classes last and one class or more, ``mask`` is boolean in
 their shape, ``tau`` is a float or a tensor of one value a row in the dtype that is computed in, ``seed`` and
