@@ -12,37 +12,16 @@ from lightning.pytorch import LightningModule
 
 import softdraw as sd
 
+from ..schedules.examples import EXAMPLES as SCHEDULES
+from ..schedules.examples import advance
 from .examples import EXAMPLES, make
 
 NAMES = list(EXAMPLES)
 
 
 def advanced(schedule, steps):
-    """The schedule after some steps of training."""
-    for step in range(steps):
-        if isinstance(schedule, sd.schedules.Adaptive):
-            schedule.observe(torch.randn(8, 5, generator=torch.Generator().manual_seed(step)))
-        if isinstance(schedule, sd.schedules.Learned):
-            with torch.no_grad():
-                schedule.raw.sub_(0.1)
-        schedule.step()
+    advance(schedule, steps)
     return schedule
-
-
-#: schedules of every kind, as they are before the first step
-SCHEDULES = {
-    "Constant": lambda: sd.schedules.Constant(0.7),
-    "Linear": lambda: sd.schedules.Linear(2.0, 0.1, steps=20),
-    "Exponential": lambda: sd.schedules.Exponential(1.0, 0.5, rate=0.01),
-    "Multiplicative": lambda: sd.schedules.Multiplicative(2.0, 0.5, factor=0.99),
-    "Cosine": lambda: sd.schedules.Cosine(1.0, 0.0625, steps=20),
-    "Piecewise": lambda: sd.schedules.Piecewise({0: 2.0, 15: 0.5}),
-    "Sequential": lambda: sd.schedules.Sequential(
-        [sd.schedules.Constant(1.0), sd.schedules.Linear(1.0, 0.5, 9)], [2]
-    ),
-    "Learned": lambda: sd.schedules.Learned(1.0),
-    "Adaptive": lambda: sd.schedules.Adaptive(1.0, factor=0.9, every=2),
-}
 
 
 @contextlib.contextmanager
@@ -73,11 +52,6 @@ def by_distributed_checkpoint(saved, fresh, folder):
         state = fresh.state_dict()
         dcp.load(state, checkpoint_id=folder / "dcp", no_dist=True)
     fresh.load_state_dict(state)
-
-
-def test_the_list_of_schedules_is_complete():
-    abstract = {"Schedule", "Resumable", "ClosedForm"}
-    assert set(sd.schedules.__all__) - abstract == set(SCHEDULES)
 
 
 @pytest.mark.parametrize("way", [by_torch, by_safetensors, by_save_model, by_distributed_checkpoint])

@@ -127,9 +127,9 @@ def test_transformers_from_pretrained(name, tau, tmp_path):
     class Model(transformers.PreTrainedModel):
         config_class = Config
 
-        def __init__(self, config):
+        def __init__(self, config, **options):
             super().__init__(config)
-            self.layer = EXAMPLES[name][0](**TAUS[tau]())
+            self.layer = EXAMPLES[name][0](**(options or TAUS[tau]()))
             self.head = torch.nn.Linear(2, 2)
             self.post_init()
 
@@ -142,6 +142,12 @@ def test_transformers_from_pretrained(name, tau, tmp_path):
     if model.layer.schedule is not None and tau != "adaptive":
         model.layer.schedule.step(3)
     model.save_pretrained(tmp_path)
+    if tau == "formula":  # a model that is trained on with another schedule says that it starts anew
+        other = sd.schedules.Constant(0.7)
+        with pytest.warns(
+            UserWarning, match="saved by the schedule Linear, not by Constant.*stays at step 0"
+        ):
+            Model.from_pretrained(tmp_path, config=Config(), tau=other)
     loaded, told = Model.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(told[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     if model.layer.schedule is not None:

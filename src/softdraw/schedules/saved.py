@@ -71,12 +71,14 @@ class SavedSchedule(nn.Module):
         return state_tensor(self.schedule.position())
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Go on from the position in ``state``.
+        """Go on from the position in ``state``, or stay, with a warning, where another schedule saved it.
 
-        Raises:
-            ValueError: it was saved by another schedule.
+        This is what ``from_pretrained`` of Transformers calls, which cannot be told that it need not fit.
         """
-        self.schedule.load_state_dict(read_state(state))
+        try:
+            self.schedule.load_state_dict(read_state(state))
+        except ValueError as error:
+            stay("temperature", self.schedule, str(error))
 
     def _load_from_state_dict(
         self,
@@ -95,7 +97,7 @@ class SavedSchedule(nn.Module):
             stay(name, self.schedule, "the state holds no temperature")
             return
         try:
-            self.set_extra_state(saved)
+            self.schedule.load_state_dict(read_state(saved))
         except ValueError as error:
             # torch tells no module whether the load is strict: an unexpected key is an error only then
             unexpected_keys.append(f"{key} ({error})")
