@@ -119,7 +119,7 @@ def test_ctrl_c_before_there_is_an_app_is_130(capsys, monkeypatch):
     ("words", "missing", "extra"),
     [
         (["molecules", "--help"], "typer", "molecules"),
-        (["molecules", "--help"], "rich", "molecules"),
+        (["molecules", "sample", "."], "rich", "molecules"),
         (["molecules", "sample", "."], "rdkit", "molecules"),
         (["compare", "--help"], "typer", "cli"),
         (["compare", "--estimators", "st", "--draws", "2"], "rich.console", "cli"),
