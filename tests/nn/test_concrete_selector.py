@@ -31,5 +31,7 @@ def test_one_choice_a_pass_or_one_an_example():
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="selected: got 0, expected an int >= 1"):
         sd.nn.ConcreteSelector(5, 0)
-    with pytest.raises(ValueError, match=r"x: got a tensor of shape \(2, 4\) of float32, expected shape \[\*batch, 5\]"):
+    with pytest.raises(
+        ValueError, match=r"x: got a tensor of shape \(2, 4\) of float32, expected shape \[\*batch, 5\]"
+    ):
         sd.nn.ConcreteSelector(5, 2)(torch.zeros(2, 4))
