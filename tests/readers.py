@@ -6,6 +6,7 @@ own room.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,17 +27,24 @@ __all__ = ["READERS", "Reader"]
 class Reader:
     """Something that reads logits.
 
-    ``call(logits, **arguments)`` draws. ``argument`` is what the first argument is called, ``tau`` what a
-    temperature is called (None without one), ``takes`` the other arguments, ``dims`` how many dims logits
-    have at least (0 for what has no dim of classes).
+    ``build(**options)`` makes what is called with logits and arguments. ``argument`` is what the first
+    argument is called, ``tau`` what a temperature is called (None without one), ``takes`` the other
+    arguments, ``options`` which of them ``build`` takes, ``dims`` how many dims logits have at least (0 for
+    what has no dim of classes).
     """
 
-    call: Callable[..., Any]
+    build: Callable[..., Callable[..., Any]]
     argument: str = "logits"
     tau: str | None = None
     takes: frozenset[str] = field(default_factory=frozenset)
     dims: int = 1
     shape: tuple[int, ...] = (3, 4)
+    options: frozenset[str] = field(default_factory=frozenset)
+
+    def call(self, logits: Any, **given: Any) -> Any:
+        """One draw of one that is made for it."""
+        options = {name: given.pop(name) for name in self.options & given.keys()}
+        return self.build(**options)(logits, **given)
 
     def logits(self, **options: Any) -> torch.Tensor:
         """Logits, or another input, that are right."""
@@ -58,10 +66,21 @@ def _function(name: str) -> Reader:
     if "successive" in name or "sparse" in name:
         options["method"] = name.rsplit(maxsplit=1)[-1]
     return Reader(
-        lambda logits, **given: function(logits, **options, **given),
+        lambda: partial(function, **options),
         tau=tau,
         takes=frozenset(takes),
         dims=0 if base == "gumbel_sigmoid" else 1,
+    )
+
+
+def _scores(function: Callable[..., Any], *takes: str, dims: int = 1, **options: Any) -> Reader:
+    """A function whose first argument is called ``scores``."""
+    return Reader(
+        lambda: partial(function, **options),
+        argument="scores",
+        tau="tau",
+        takes=frozenset({"tau", *takes}),
+        dims=dims,
     )
 
 
@@ -78,7 +97,7 @@ def _distribution(name: str) -> Reader:
 
     takes = {"mask", "sample_shape", "key", "generator"} | ({"temperature"} if relaxed else set())
     return Reader(
-        call,
+        lambda: call,
         tau="temperature" if relaxed else None,
         takes=frozenset(takes),
         dims=0 if binary else 1,
@@ -89,14 +108,15 @@ def _estimator(name: str, form: str) -> Reader:
     classes = 2 if sd.estimators.get(name).binary else 3
     tempered = isinstance(sd.estimators.get(name), sd.estimators._core.tempered.TemperedEstimator)
 
-    def call(logits: Any, **given: Any) -> torch.Tensor:
-        est = sd.estimators.get(name)
+    def build() -> Callable[..., torch.Tensor]:
+        with torch.device("cpu"):  # whatever the default is: what an estimator has lies with its logits
+            est = sd.estimators.get(name)
         if form == "expectation":
-            return est.expectation(lambda z: (z * z.cumsum(-1)).sum((-1, -2)), logits, **given)
-        return est(logits, **given)
+            return partial(est.expectation, lambda z: (z * z.cumsum(-1)).sum((-1, -2)))
+        return est
 
     return Reader(
-        call,
+        build,
         tau="tau" if tempered else None,
         takes=frozenset({"mask", "key", "generator"} | ({"tau"} if tempered else set())),
         dims=2 if form == "expectation" else 1,
@@ -109,26 +129,33 @@ def _layer(name: str, mode: str) -> Reader:
     argument = "x" if name in ("GumbelVectorQuantizer", "HardConcreteGate", "ConcreteSelector") else "logits"
     masked = name not in ("HardConcreteGate", "ConcreteSelector")
     takes = {"key", "generator"} | ({"mask"} if masked else set())
-    takes |= {"layer tau"} if mode == "train" else set()
 
-    def call(value: Any, tau: Any = None, **given: Any) -> torch.Tensor:
-        torch.manual_seed(0)
-        layer = build(**({} if tau is None else {"tau": tau}))
-        return first(layer.train(mode == "train")(value, **given))
+    def made(**options: Any) -> Callable[..., torch.Tensor]:
+        with torch.device("cpu"), torch.random.fork_rng():
+            torch.manual_seed(0)
+            layer = build(**options).train(mode == "train")
+        return lambda value, **given: first(layer(value, **given))
 
     return Reader(
-        call,
+        made,
         argument=argument,
         tau="tau" if mode == "train" else None,
         takes=frozenset(takes),
         dims=0 if name in ("GumbelSigmoid",) else 1,
         shape=tuple(x.shape),
+        options=frozenset({"tau"}),
     )
 
 
 TENSOR = [name for name in sd.estimators.names() if sd.estimators.get(name).needs == "tensor"]
 READERS: dict[str, Reader] = {
     **{name: _function(name) for name in FUNCTIONS},
+    "soft_sort": _scores(sd.soft_sort),
+    "soft_sort neuralsort": _scores(sd.soft_sort, method="neuralsort"),
+    "topk.entropic": _scores(sd.topk.entropic, "mask", k=2),
+    "topk.successive": _scores(sd.topk.successive, "mask", k=2),
+    "topk.sparse": _scores(sd.topk.sparse, "mask", k=2),
+    "gumbel_sinkhorn": _scores(sd.gumbel_sinkhorn, "mask", "noise", "key", "generator", dims=2),
     **{name: _distribution(name) for name in DISTRIBUTIONS},
     **{f"{name} expectation": _estimator(name, "expectation") for name in sd.estimators.names()},
     **{f"{name} sample": _estimator(name, "sample") for name in TENSOR},

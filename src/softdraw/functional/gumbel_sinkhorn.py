@@ -173,7 +173,11 @@ def sinkhorn_limit(
         y, error = sinkhorn_limit(z.mT, allowed.mT, tau, tolerance, max_iterations)
         return y.mT, error
     x = z.to(wide)
-    column = tau.reshape(*tau.shape, 1, 1) if isinstance(tau, Tensor) else torch.full((), tau, dtype=wide)
+    column = (
+        tau.reshape(*tau.shape, 1, 1)
+        if isinstance(tau, Tensor)
+        else torch.full((), tau, dtype=wide, device=x.device)
+    )
     rate = column.to(x.device, wide).clamp(min=1e-30)
     top = torch.where(allowed, x.detach(), -torch.inf).amax((-2, -1), keepdim=True)
     top = torch.where(torch.isfinite(top), top, 0.0)

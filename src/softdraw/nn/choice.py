@@ -126,13 +126,14 @@ class Choice(nn.Module):
         """
         if is_symbol(logits):
             return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
-        mask = read_rows(logits, mask, key, generator)
         if self.training:
             key, generator = layer_key(key, generator, self.group)
             tau = None
             if self.temperature.schedule is not None:
+                mask = read_rows(logits, mask, key, generator)
                 logits, tau = self.temperature.watched(logits, mask), self.temperature.now()
             return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        mask = read_rows(logits, mask, key, generator)
         if self.evaluation == "sample":
             key, generator = layer_key(key, generator, self.group)
             index = gumbel_max(logits, mask=mask, key=key, generator=generator)

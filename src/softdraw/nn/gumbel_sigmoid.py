@@ -113,7 +113,7 @@ class GumbelSigmoid(ChoiceLayer):
             value = gumbel_sigmoid(logits, hard=True, key=key, generator=generator)
         else:
             value = (logits > 0).to(logits.dtype)
-        return value if mask is None else torch.where(mask, value, 0.0)
+        return (value if mask is None else torch.where(mask, value, 0.0)).contiguous()
 
     def reset_parameters(self) -> None:
         """Reset a learned temperature; the layer has no other parameter."""
