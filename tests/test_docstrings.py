@@ -22,11 +22,12 @@ ROOMS = (
     "nn",
     "random",
     "schedules",
+    "structured",
     "diagnostics",
     "molecules",
 )
 #: classes that are there to be derived from
-BASES = {"Estimator", "Resumable", "Schedule", "TemperedEstimator", "TensorEstimator"}
+BASES = {"Estimator", "Resumable", "Schedule", "Structured", "TemperedEstimator", "TensorEstimator"}
 
 
 def docstrings(path):

@@ -27,7 +27,16 @@ from softdraw.functional import (
 from softdraw.random import Key
 
 if TYPE_CHECKING:
-    from softdraw import diagnostics, distributions, estimators, integrations, molecules, nn, schedules
+    from softdraw import (
+        diagnostics,
+        distributions,
+        estimators,
+        integrations,
+        molecules,
+        nn,
+        schedules,
+        structured,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -50,12 +59,22 @@ __all__ = [
     "schedules",
     "soft_sort",
     "straight_through",
+    "structured",
     "topk",
 ]
 
 # a room that is not imported above is named here, in the import for type checkers, and in __all__
 _ROOMS = frozenset(
-    {"diagnostics", "distributions", "estimators", "integrations", "molecules", "nn", "schedules"}
+    {
+        "diagnostics",
+        "distributions",
+        "estimators",
+        "integrations",
+        "molecules",
+        "nn",
+        "schedules",
+        "structured",
+    }
 )
 
 # hidden from type checkers, for which it would make every name that there is not a room of type Any
