@@ -43,6 +43,9 @@ THEORY = {
     "reinmax": ("test_reinmax.py", "test_exact_for_quadratic_costs"),
     "reinmax-rao": ("test_reinmax_rao.py", "test_conditional_jacobian_by_rejection"),
     "redge": ("test_redge.py", "test_value_and_gradient_by_quadrature"),
+    "relaxed": ("test_laws.py", "test_relaxed_is_autograd_at_the_same_noise"),
+    "st-relaxed": ("test_laws.py", "test_relaxed_is_autograd_at_the_same_noise"),
+    "marginal": ("test_laws.py", "test_marginal_is_exact_for_linear_costs"),
     "imle": ("test_imle.py", "test_mean_gradient_for_linear_costs"),
     "perturbed-argmax": ("test_perturbed_argmax.py", "test_mean_gradient_is_that_of_st"),
 }

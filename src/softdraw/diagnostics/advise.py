@@ -92,7 +92,8 @@ def advise(
         seconds: how long one gradient may take. Exactly one of the two.
         draws: independent estimates of each.
         taus: the temperatures to try.
-        estimators: names; all registered ones when None, but enumeration, which is the yardstick.
+        estimators: names; all registered ones when None, but enumeration, which is the yardstick, and those
+            that are another one for logits.
         mask: boolean, broadcastable to the logits, True where a class is allowed.
         key: where the noise comes from.
 
@@ -119,7 +120,7 @@ def advise(
     else:
         limit = seconds = read_number("seconds", seconds, above=0.0)
     key = key if key is not None else fresh_key()
-    chosen = list(estimators) if estimators is not None else [n for n in names() if n != "enumeration"]
+    chosen = list(estimators) if estimators is not None else _different()
     untried: dict[str, str] = {}
     ranked: list[Recommendation] = []
     exact: Tensor | None = None
@@ -152,6 +153,10 @@ def advise(
         raise ValueError(f"no estimator fits a budget of {limit:g}: {reasons}")
     budget = f"{evaluations} evaluations of f" if evaluations is not None else f"{seconds:g} s"
     return Advice(tuple(sorted(ranked, key=lambda item: item.error)), untried, budget)
+
+
+def _different() -> list[str]:
+    return [name for name in names() if name != "enumeration" and not get(name).as_logits]
 
 
 def _unfit(est: Estimator, logits: Tensor, evaluations: int | None) -> str:

@@ -1,5 +1,6 @@
 """The one-hot categorical distribution, drawn with softdraw's keys."""
 
+import math
 from typing import Any, Self
 
 import torch
@@ -7,11 +8,13 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.distributions import OneHotCategorical as TorchOneHotCategorical
 
-from softdraw.arguments import wrong_type, wrong_value
+from softdraw.arguments import read_sample_shape, wrong_type, wrong_value
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.parameters import readable
+from softdraw.functional import gumbel_softmax
 from softdraw.kernels.formulas import one_hot
-from softdraw.random import Key
+from softdraw.random import Key, source
+from softdraw.random.source import call_key
 
 
 class OneHotCategorical(TorchOneHotCategorical):
@@ -78,6 +81,33 @@ class OneHotCategorical(TorchOneHotCategorical):
     ) -> Tensor:
         """Draw one-hot rows ``[*sample_shape, *batch_shape, classes]`` of exact zeros and ones."""
         return self._one_hot(self._categorical.sample(sample_shape, key=key, generator=generator))
+
+    def relax(
+        self,
+        tau: float | Tensor = 1.0,
+        *,
+        hard: bool = False,
+        sample_shape: Any = (),
+        key: Key | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Relaxed rows ``[*sample_shape, *batch_shape, classes]`` of ``softdraw.gumbel_softmax``.
+
+        ``hard`` gives one-hot rows, draws of the distribution, with the gradient of the relaxed ones.
+        """
+        shape = read_sample_shape(sample_shape)
+        scores, allowed = self._categorical._scores, self._categorical._allowed
+        drawn = source.noise("gumbel", scores.detach(), math.prod(shape), call_key(key, generator))
+        drawn = drawn.reshape(*shape, *scores.shape)
+        soft = gumbel_softmax(scores.expand(drawn.shape), tau, hard, mask=allowed, noise=drawn)
+        return soft.to(self._categorical._dtype)
+
+    def moved(self, by: Tensor) -> Self:
+        """The same distribution with ``by`` ``[*, classes]`` added to its logits."""
+        scores = self._categorical._scores + by
+        new: Self = self._get_checked_instance(type(self), None)  # type: ignore[no-untyped-call]
+        new._adopt(Categorical(logits=scores, mask=self._categorical._allowed), self._validate_args)
+        return new
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log probability ``[*batch]`` of one-hot rows ``[*batch, classes]``.

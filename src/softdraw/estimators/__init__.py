@@ -1,6 +1,7 @@
-"""Estimators of the gradient of E[f(z)], z a categorical sample: one interface, a folder for each family.
+"""Estimators of the gradient of E[f(z)], z a categorical sample or a draw of any distribution.
 
-May import ``kernels``, ``random``, ``functional``, ``schedules`` and ``distributions``. ``expectation``
+One interface, a folder for each family. May import ``kernels``, ``random``, ``functional``, ``schedules`` and
+``distributions``; other distributions are known by their methods alone (``_core/laws.py``). ``expectation``
 serves any cost; those that ``needs`` only a tensor also return a differentiable sample. To add one, subclass
 ``Estimator``, ``TensorEstimator`` or ``TemperedEstimator`` under ``@register(name)`` in the folder of its
 family, import it in that folder's ``__init__`` and here, and give it a proof in
@@ -9,22 +10,25 @@ family, import it in that folder's ``__init__`` and here, and give it a proof in
 
 from softdraw.estimators._core.base import Cost, Estimator, TensorEstimator
 from softdraw.estimators._core.errors import TooManyStatesError, UnsuitableError
+from softdraw.estimators._core.laws import Law
 from softdraw.estimators._core.registry import get, names, register
 from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.estimators.control_variate import REBAR, RELAX
 from softdraw.estimators.exact import Enumeration, IndeCateR
 from softdraw.estimators.perturbation import IMLE, PerturbedArgmax
-from softdraw.estimators.relaxed import BinaryConcrete, GumbelSoftmax
+from softdraw.estimators.relaxed import BinaryConcrete, GumbelSoftmax, Relaxed
 from softdraw.estimators.score_function import ARM, ARSM, RLOO, RODEO, VIMCO, DisARM, Reinforce, UnorderedSet
 from softdraw.estimators.straight_through import (
     DecoupledSTGumbelSoftmax,
     GappedST,
     GumbelRao,
+    Marginal,
     ReDGE,
     ReinMax,
     ReinMaxRao,
     STGumbelSoftmax,
     StraightThrough,
+    STRelaxed,
 )
 
 __all__ = [
@@ -46,12 +50,16 @@ __all__ = [
     "GumbelRao",
     "GumbelSoftmax",
     "IndeCateR",
+    "Law",
+    "Marginal",
     "PerturbedArgmax",
     "ReDGE",
     "ReinMax",
     "ReinMaxRao",
     "Reinforce",
+    "Relaxed",
     "STGumbelSoftmax",
+    "STRelaxed",
     "StraightThrough",
     "TemperedEstimator",
     "TensorEstimator",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from softdraw.kernels.saved import keep, kept
 
-__all__ = ["attach"]
+__all__ = ["attach", "attach_surrogate"]
 
 
 class _Attach(torch.autograd.Function):
@@ -69,6 +69,53 @@ class _Unknown(torch.autograd.Function):
             "whose own derivative it does not know; 'enumeration', or an estimator whose needs is 'tensor', "
             "has one"
         )
+
+
+class _AttachSurrogate(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor, surrogate: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.dtype = inputs[1].dtype
+        keep(ctx, inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor]:
+        (surrogate,) = kept(ctx)
+        weight = upstream.to(ctx.dtype)
+        return upstream, weight + _Unknown.apply(surrogate) if torch.is_grad_enabled() else weight  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, value: Tensor | None, surrogate: Tensor | None) -> Tensor | None:
+        if value is None or surrogate is None:
+            return surrogate if value is None else value
+        return value + surrogate.to(value.dtype)
+
+
+def attach_surrogate(value: Tensor, surrogate: Tensor) -> Tensor:
+    """The value, whose backward also differentiates ``surrogate``, whatever that is worth.
+
+    Args:
+        value: ``[*batch]``; gradients that already flow from it still do.
+        surrogate: ``[*batch]``, whose gradient is the estimate, such as a cost times a log probability.
+
+    Returns:
+        ``[*batch]``, equal to ``value``.
+
+    Example:
+        >>> import torch
+        >>> from softdraw.estimators._core.attach import attach_surrogate
+        >>> x = torch.tensor(2.0, requires_grad=True)
+        >>> y = attach_surrogate(torch.tensor(3.0), x.square())
+        >>> y.backward()
+        >>> y.item(), x.grad.item()
+        (3.0, 4.0)
+    """
+    return _AttachSurrogate.apply(value, surrogate)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def attach(

@@ -1,7 +1,7 @@
 """The one interface of all estimators of the gradient of E[f(z)]."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -19,12 +19,14 @@ from softdraw.arguments import (
 from softdraw.estimators._core.categorical import column, row_temperature
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
+from softdraw.estimators._core.laws import Law, is_law, read_law
 from softdraw.random import Key
 from softdraw.recording import is_symbol, record_module
 
 __all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
 
-#: f maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``
+#: f maps one-hot samples ``[S, *batch, D, C]``, or draws ``[S, *batch, *event]`` of a distribution, to costs
+#: ``[S, *batch]``
 Cost = Callable[[Tensor], Tensor]
 
 
@@ -44,6 +46,8 @@ class Estimator(nn.Module, ABC):
             ``"tempered"`` E[f(z)] under another law, ``"bound"`` a multi-sample bound.
         unbiased: whether value and gradient are unbiased for that target.
         binary: whether it serves two classes only.
+        law_needs: the methods it asks of a distribution; none where it serves one-hot logits alone.
+        as_logits: the estimator that it equals for logits, under another name, or "".
         default_tau: the temperature it takes when none is given, or None where it has none.
         reference: the paper, with the equation that the code follows.
         remark: what else a table of estimators should say, in a few words.
@@ -55,6 +59,8 @@ class Estimator(nn.Module, ABC):
     target: Literal["expectation", "relaxed", "tempered", "bound"] = "expectation"
     unbiased: bool = False
     binary: ClassVar[bool] = False
+    law_needs: ClassVar[tuple[str, ...]] = ()
+    as_logits: ClassVar[str] = ""
     default_tau: ClassVar[float | None] = None
     minimum_samples: ClassVar[int] = 1
     reference: ClassVar[str] = ""
@@ -67,7 +73,7 @@ class Estimator(nn.Module, ABC):
     def expectation(
         self,
         f: Cost,
-        logits: Tensor,
+        logits: Tensor | Law,
         *,
         mask: Tensor | None = None,
         key: Key | None = None,
@@ -77,9 +83,11 @@ class Estimator(nn.Module, ABC):
 
         Args:
             f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``. Its own parameters get
-                their gradient too.
-            logits: ``[*batch, D, C]``: D variables of C classes each.
-            mask: boolean, broadcastable to the logits, True where a class is allowed.
+                their gradient too. For a distribution it maps draws ``[S, *batch_shape, *event_shape]``.
+            logits: ``[*batch, D, C]``: D variables of C classes each; or a distribution (``Law``), whose own
+                parameters then get the gradient.
+            mask: boolean, broadcastable to the logits, True where a class is allowed; a distribution has
+                its own.
             key: where the noise comes from; the same key gives the same estimate.
             generator: seeds a fresh key when ``key`` is None.
 
@@ -91,9 +99,13 @@ class Estimator(nn.Module, ABC):
                 is none of bool, or ``key`` or ``generator`` of another type.
             ValueError: logits that are no ``[*batch, D, C]``, a mask that does not broadcast or is on another
                 device, both ``key`` and ``generator``, or costs of another shape than ``[S, *batch]``.
-            UnsuitableError: a ``ValueError`` too: more than two classes for a binary estimator, or an f
-                without gradient for an estimator that needs one.
+            UnsuitableError: a ``ValueError`` too: more than two classes for a binary estimator, an f
+                without gradient for an estimator that needs one, or a distribution without the methods that
+                the estimator asks for; the message names them, and the estimators that would do.
         """
+        if is_law(logits):
+            read_law(self, logits, mask)
+            return self._of_law(f, logits, Draws(key, generator, self.samples))
         check_logits(logits, mask, dims=2)
         self._check(logits)
         return self._estimate(f, logits, mask, Draws(key, generator, self.samples))
@@ -113,6 +125,10 @@ class Estimator(nn.Module, ABC):
     @abstractmethod
     def _estimate(self, f: Cost, logits: Tensor, mask: Tensor | None, draws: Draws) -> Tensor:
         """The value for each batch element, whose backward gives the logits their gradient."""
+
+    def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
+        """The value for each batch element of a distribution that has what ``law_needs`` names."""
+        raise NotImplementedError(f"{type(self).__name__} states law_needs and has no _of_law")
 
     def _options(self) -> dict[str, object]:
         return {"samples": self.samples}
@@ -203,7 +219,7 @@ class TensorEstimator(Estimator):
     def expectation(
         self,
         f: Cost,
-        logits: Tensor,
+        logits: Tensor | Law,
         *,
         tau: float | Tensor | None = None,
         mask: Tensor | None = None,
@@ -214,7 +230,7 @@ class TensorEstimator(Estimator):
 
         Args:
             f: as in ``Estimator.expectation``.
-            logits: ``[*batch, D, C]``: D variables of C classes each.
+            logits: ``[*batch, D, C]``: D variables of C classes each; or a distribution (``Law``).
             tau: the temperature of this call; None takes the estimator's own.
             mask: boolean, broadcastable to the logits, True where a class is allowed.
             key: where the noise comes from; the same key gives the same estimate.
@@ -227,6 +243,9 @@ class TensorEstimator(Estimator):
             ValueError: as in ``Estimator.expectation``, or a temperature for an estimator without one.
             TypeError: as in ``Estimator.expectation``.
         """
+        if is_law(logits):
+            read_law(self, logits, mask)
+            return self._of_law(f, logits, Draws(key, generator, self.samples), self._law_tau(tau))
         check_logits(logits, mask, dims=2)
         self._check(logits)
         tau, logits = self._at(tau, logits, mask)
@@ -252,6 +271,12 @@ class TensorEstimator(Estimator):
             raise wrong_value("tau", tau, f"None: {type(self).__name__} has no temperature")
         return None, logits
 
+    def _law_tau(self, tau: float | Tensor | None) -> float | Tensor | None:
+        """The temperature of an expectation under a distribution."""
+        if tau is not None:
+            raise wrong_value("tau", tau, f"None: {type(self).__name__} has no temperature")
+        return None
+
     @abstractmethod
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: Any, draws: Draws) -> Tensor:
         """One sample ``[*draws.shape, *logits.shape]`` at the temperature ``tau`` of this call."""
@@ -263,17 +288,25 @@ class TensorEstimator(Estimator):
         return first if mask is None else torch.where(mask, first, 0.0)
 
 
-def call_cost(f: Cost, sample: Tensor, *, differentiable: bool = False, caller: Estimator) -> Tensor:
+def call_cost(
+    f: Cost,
+    sample: Tensor,
+    *,
+    differentiable: bool = False,
+    caller: Estimator,
+    batch: Sequence[int] | None = None,
+) -> Tensor:
     """f(sample), checked: shape ``[S, *batch]`` and, where the estimator needs it, a path back to the
-    sample.
+    sample. ``batch`` is what a distribution has for batch shape.
     """
     cost = f(sample)
+    expected = sample.shape[:-2] if batch is None else (sample.shape[0], *batch)
     if not isinstance(cost, Tensor):
         raise TypeError(f"f: got costs that are {described(cost)}, expected a tensor [S, *batch]")
-    if cost.shape != sample.shape[:-2]:
+    if cost.shape != expected:
         raise ValueError(
             f"f: got costs of shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}, expected "
-            f"shape {tuple(sample.shape[:-2])}"
+            f"shape {tuple(expected)}"
         )
     if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
         raise UnsuitableError(

@@ -62,6 +62,11 @@ class Draws:
         return logits.contiguous(), None if mask is None else mask.expand(logits.shape), tau
 
     @property
+    def named(self) -> bool:
+        """Whether the caller said where the noise comes from."""
+        return self._key is not None or self._generator is not None
+
+    @property
     def key(self) -> Key:
         """The key; without one, a fresh key is made at the first use and kept."""
         if self._key is None:

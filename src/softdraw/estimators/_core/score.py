@@ -1,10 +1,14 @@
-"""The score-function gradient: costs times z - p."""
+"""The score-function gradient: costs times the gradient of log p(z)."""
 
+import torch
 from torch import Tensor
 
+from softdraw.estimators._core.attach import attach_surrogate
+from softdraw.estimators._core.base import Estimator
 from softdraw.estimators._core.categorical import probabilities
+from softdraw.estimators._core.laws import Law, law_log_prob
 
-__all__ = ["leave_one_out", "score_gradient"]
+__all__ = ["law_score", "leave_one_out", "score_gradient"]
 
 
 def score_gradient(weight: Tensor, z: Tensor, logits: Tensor, allowed: Tensor) -> Tensor:
@@ -22,6 +26,16 @@ def score_gradient(weight: Tensor, z: Tensor, logits: Tensor, allowed: Tensor) -
     p = probabilities(logits.detach(), allowed)
     score = (z.to(p.dtype) - p).masked_fill(~allowed, 0.0)
     return (weight.detach().to(p.dtype)[..., None, None] * score).mean(0)
+
+
+def law_score(caller: Estimator, cost: Tensor, weight: Tensor, z: Tensor, law: Law) -> Tensor:
+    """Mean costs ``[*batch]``, whose backward also gives the parameters of a distribution the mean over S of
+    weight_s d log p(z_s), by the graph of its own ``log_prob``.
+    """
+    if not torch.is_grad_enabled():
+        return cost.mean(0)
+    log_p = law_log_prob(caller, law, z, cost.shape)
+    return attach_surrogate(cost.mean(0), (weight.detach().to(log_p.dtype) * log_p).mean(0))
 
 
 def leave_one_out(cost: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from softdraw.arguments import read_temperature, wrong_type, wrong_value
 from softdraw.estimators._core.base import TensorEstimator
+from softdraw.schedules.adaptive import Adaptive
 from softdraw.schedules.base import Schedule
 from softdraw.schedules.temperature import Temperature
 
@@ -75,6 +76,22 @@ class TemperedEstimator(TensorEstimator):
             tau = read_temperature("tau", tau)
             self._check_zero("tau", tau)
         return tau, logits
+
+    def _law_tau(self, tau: float | Tensor | None) -> float | Tensor | None:
+        held = self.temperature
+        if tau is None and isinstance(held.schedule, Adaptive):
+            raise wrong_value(
+                "tau",
+                held.schedule,
+                "a number, a tensor or another schedule: Adaptive watches the gradient of logits, which a "
+                "distribution does not show",
+            )
+        if tau is None:
+            return held.now()
+        if not isinstance(tau, Tensor):
+            tau = read_temperature("tau", tau)
+            self._check_zero("tau", tau)
+        return tau
 
     def _check_zero(self, name: str, tau: float | Tensor | None) -> None:
         if name in self.above_zero and not isinstance(tau, Tensor) and tau == 0.0:

@@ -1,6 +1,7 @@
 """Enumeration: the exact value and gradient, by visiting every state."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +10,8 @@ from softdraw.arguments import read_count
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, probabilities
 from softdraw.estimators._core.draws import Draws
-from softdraw.estimators._core.errors import TooManyStatesError
+from softdraw.estimators._core.errors import TooManyStatesError, UnsuitableError
+from softdraw.estimators._core.laws import ask, law_log_prob
 from softdraw.estimators._core.registry import register
 
 __all__ = ["Enumeration"]
@@ -19,6 +21,8 @@ __all__ = ["Enumeration"]
 class Enumeration(Estimator):
     """E[f(z)] = sum over all C^D states of p(z) f(z), and its gradient, without noise.
 
+    For a distribution the states are those of its ``enumerate_support()``.
+
     The graph of the sum is kept, so derivatives of any order flow to the logits and to f's parameters.
 
     Args:
@@ -27,7 +31,8 @@ class Enumeration(Estimator):
 
     Raises:
         TypeError: an option that is no int.
-        TooManyStatesError: C^D is larger than ``max_states`` (the message gives the count).
+        TooManyStatesError: C^D is larger than ``max_states`` (the message gives the count), or a
+            distribution has more states than that, or than it enumerates itself.
 
     Example:
         >>> import torch, softdraw as sd
@@ -38,6 +43,7 @@ class Enumeration(Estimator):
 
     family = "exact"
     unbiased = True
+    law_needs = ("log_prob", "enumerate_support")
     reference = "the definition of the expectation"
     remark = "exact"
 
@@ -87,6 +93,35 @@ class Enumeration(Estimator):
         if total is None:
             raise AssertionError("unreachable: there is at least one state")
         return total
+
+    def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
+        del draws, tau
+        batch = law.batch_shape
+        try:
+            states = ask(self, law, "enumerate_support")
+        except ValueError as error:
+            if isinstance(error, TooManyStatesError | UnsuitableError):
+                raise
+            raise TooManyStatesError(str(error)) from error
+        count = states.shape[0]
+        if count > self.max_states:
+            raise TooManyStatesError(
+                f"enumeration would visit {count} states, more than max_states={self.max_states}"
+            )
+        # a state without dims of its batch is the same for all of it
+        lacking = len(batch) + len(law.event_shape) + 1 - states.dim()
+        states = states.view(count, *(1,) * lacking, *states.shape[1:]).expand(
+            count, *batch, *law.event_shape
+        )
+        parts = []
+        for z in states.split(self.chunk):
+            cost = call_cost(f, z, caller=self, batch=batch)
+            log_p = law_log_prob(self, law, z, cost.shape)
+            possible = log_p > -math.inf
+            weight = torch.where(possible, log_p, 0.0).exp().to(cost.dtype)
+            # the cost of a state that cannot occur may be infinite; 0 * inf must not reach the sum
+            parts.append(torch.where(possible, weight * torch.where(possible, cost, 0.0), 0.0).sum(0))
+        return torch.stack(parts).sum(0)
 
     def _options(self) -> dict[str, object]:
         return {"max_states": self.max_states, "chunk": self.chunk}

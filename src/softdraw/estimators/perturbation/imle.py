@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import read_number
-from softdraw.estimators._core.base import TensorEstimator
+from softdraw.estimators._core.attach import attach_surrogate
+from softdraw.estimators._core.base import Cost, TensorEstimator, call_cost
 from softdraw.estimators._core.categorical import allowed_classes, compute_dtype, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
-from softdraw.estimators._core.learning import check_may_learn
+from softdraw.estimators._core.errors import UnsuitableError
+from softdraw.estimators._core.laws import ask, law_log_prob
+from softdraw.estimators._core.learning import check_may_learn, with_slope
 from softdraw.estimators._core.registry import register
 from softdraw.functional import gumbel_max
 from softdraw.kernels.saved import keep, kept
@@ -81,6 +84,11 @@ class IMLE(TensorEstimator):
     gradient for a small step, at a variance that grows as 1 / step. ``symmetric`` takes the difference of
     argmaxes at +step and -step over twice the step, which removes the first-order error.
 
+    For a distribution d z is ``d.relax(hard=True)``, the most probable structure of perturbed parameters, and
+    the other is that of ``d.moved(-step g)`` at the same noise, g the gradient of the cost of each sample.
+    The law of z is then perturb-and-MAP, not that of ``d.sample``. The difference reaches the parameters as
+    that of the log probabilities of the two structures, in which the normaliser cancels.
+
     With ``adaptive=True`` the step is beta |logits| / |g|, and beta moves by ``rate`` so that the mean number
     of non-zero entries of the difference per row tends to ``target_count``. beta starts at 0, where the
     difference is zero, and grows from there; it is state of the module and stands still in ``eval`` mode. The
@@ -114,6 +122,7 @@ class IMLE(TensorEstimator):
 
     family = "perturbation"
     default_tau: ClassVar[float | None] = None
+    law_needs = ("log_prob", "relax", "moved")
     reference = "Niepert et al. (2021), algorithm 1; Minervini et al. (2023), algorithm 1"
     beta: Tensor
     count: Tensor
@@ -168,6 +177,39 @@ class IMLE(TensorEstimator):
                 check_may_learn(self)
             return _AdaptiveStep.apply(logits, hard, noisy, self)  # type: ignore[no-any-return, no-untyped-call]
         return _FixedStep.apply(logits, hard, noisy, self.step, self.symmetric)  # type: ignore[no-any-return, no-untyped-call]
+
+    def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
+        if self.adaptive:
+            raise UnsuitableError(
+                "adaptive: got True with a distribution, expected False: the step reads logits"
+            )
+        count = self.samples
+        # a key for each sample, since the moved law of each is another one
+        keys = [draws.key if s == 0 else draws.key.fold_in(s) for s in range(count)]
+
+        def modes(laws: list[Any]) -> Tensor:
+            found = [
+                ask(self, d, "relax", 1.0, hard=True, key=key) for d, key in zip(laws, keys, strict=True)
+            ]
+            return torch.stack(found).detach()
+
+        def cost_of(at: Tensor) -> tuple[Tensor, Tensor]:
+            cost = call_cost(f, at, differentiable=True, caller=self, batch=law.batch_shape)
+            return cost, cost
+
+        with torch.no_grad():
+            z = modes([law] * count)
+        if not torch.is_grad_enabled():
+            return cost_of(z)[0].mean(0)
+        cost, _, slope = with_slope(cost_of, z)
+        with torch.no_grad():
+            move = self.step * slope.detach()
+            up = modes([law.moved(m) for m in move]) if self.symmetric else z
+            down = modes([law.moved(-m) for m in move])
+        shape = cost.shape
+        difference = law_log_prob(self, law, up, shape) - law_log_prob(self, law, down, shape)
+        width = 2.0 * self.step if self.symmetric else self.step
+        return attach_surrogate(cost.mean(0), (difference / width).mean(0))
 
     def _options(self) -> dict[str, object]:
         names = ("step", "adaptive", "symmetric", "samples")

@@ -1,6 +1,6 @@
 """REINFORCE, with no baseline, a moving average, or a learned one."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +10,11 @@ from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.categorical import probabilities
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.errors import UnsuitableError
+from softdraw.estimators._core.laws import draw
 from softdraw.estimators._core.learning import check_may_learn, follow, learning
 from softdraw.estimators._core.registry import register
-from softdraw.estimators._core.score import score_gradient
+from softdraw.estimators._core.score import law_score, score_gradient
 
 __all__ = ["Reinforce"]
 
@@ -51,6 +53,7 @@ class Reinforce(Estimator):
 
     family = "score-function"
     unbiased = True
+    law_needs = ("log_prob",)
     reference = "Williams (1992), eq. 5; Mnih, Gregor (2014), section 2.3"
     average: Tensor
     calls: Tensor
@@ -85,10 +88,26 @@ class Reinforce(Estimator):
             if parameters := learning(self):
                 error = (fixed - predicted).square().mean()
                 own = list(zip(parameters, torch.autograd.grad(error, parameters), strict=True))
-        elif self.baseline == "moving-average":
-            signal = fixed - self.average.to(fixed.dtype)
-            self._remember(fixed)
+        else:
+            signal = self._less_average(fixed)
         return attach(cost.mean(0), logits, score_gradient(signal, z, logits, allowed), own)
+
+    def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
+        if self.network is not None:
+            raise UnsuitableError(
+                "baseline: got 'learned' with a distribution, expected 'moving-average' or 'none': the "
+                "learned one reads the probabilities of one-hot logits"
+            )
+        z = draw(law, draws)
+        cost = call_cost(f, z, caller=self, batch=law.batch_shape)
+        return law_score(self, cost, self._less_average(cost.detach()), z, law)
+
+    def _less_average(self, cost: Tensor) -> Tensor:
+        if self.baseline != "moving-average":
+            return cost
+        signal = cost - self.average.to(cost.dtype)
+        self._remember(cost)
+        return signal
 
     def _predict(self, network: nn.Sequential, logits: Tensor, allowed: Tensor) -> Tensor:
         with torch.enable_grad():

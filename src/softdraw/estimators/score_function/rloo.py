@@ -1,12 +1,15 @@
 """RLOO: REINFORCE where each sample's baseline is the mean of the others."""
 
+from typing import Any
+
 from torch import Tensor
 
 from softdraw.estimators._core.attach import attach
 from softdraw.estimators._core.base import Cost, Estimator, call_cost
 from softdraw.estimators._core.draws import Draws
+from softdraw.estimators._core.laws import draw
 from softdraw.estimators._core.registry import register
-from softdraw.estimators._core.score import leave_one_out, score_gradient
+from softdraw.estimators._core.score import law_score, leave_one_out, score_gradient
 
 __all__ = ["RLOO"]
 
@@ -36,6 +39,7 @@ class RLOO(Estimator):
     family = "score-function"
     unbiased = True
     minimum_samples = 2
+    law_needs = ("log_prob",)
     reference = "Kool, van Hoof, Welling (2019), eq. 7"
 
     def __init__(self, *, samples: int = 4) -> None:
@@ -46,3 +50,8 @@ class RLOO(Estimator):
         cost = call_cost(f, z, caller=self)
         signal = cost.detach() - leave_one_out(cost.detach())
         return attach(cost.mean(0), logits, score_gradient(signal, z, logits, allowed))
+
+    def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
+        z = draw(law, draws)
+        cost = call_cost(f, z, caller=self, batch=law.batch_shape)
+        return law_score(self, cost, cost.detach() - leave_one_out(cost.detach()), z, law)
