@@ -14,7 +14,7 @@ from softdraw.estimators import TensorEstimator
 
 NAMES = sd.estimators.names()
 TENSOR = [name for name in NAMES if sd.estimators.get(name).needs == "tensor"]
-SOFT = {"gumbel-softmax", "binary-concrete"}
+SOFT = {"gumbel-softmax", "binary-concrete", "relaxed"}
 
 
 def fast(name, **options):

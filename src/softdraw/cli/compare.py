@@ -31,10 +31,9 @@ def compare(
 ) -> None:
     """Measure bias, variance and cost of gradient estimators against the exact gradient."""
     from softdraw.cli import measuring
-    from softdraw.estimators import names
 
     posed = measuring.problem_of(problem)
-    chosen = measuring.chosen_names(estimators, names())
+    chosen = measuring.chosen_names(estimators, measuring.serving(posed))
     values = measuring.numbers(taus, "--taus") if taus else []
     findings = measuring.measure_all(posed, chosen, values, draws, seed)
     measuring.show(posed, findings)

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from softdraw.diagnostics.compare import compare, rows_to_csv
+from softdraw.diagnostics.compare import compare
+from softdraw.diagnostics.comparison import rows_to_csv
 from softdraw.diagnostics.measures import Measures
 from softdraw.diagnostics.problems import Problem, ProblemError, load_problem
 from softdraw.diagnostics.report import report
@@ -24,6 +25,7 @@ __all__ = [
     "measure_all",
     "numbers",
     "problem_of",
+    "serving",
     "show",
     "tempered",
     "write",
@@ -57,6 +59,11 @@ def chosen_names(text: str | None, default: Sequence[str]) -> list[str]:
                 f"{name!r} is no estimator; expected some of {', '.join(names())}", param_hint="--estimators"
             )
     return chosen
+
+
+def serving(problem: Problem) -> list[str]:
+    """All estimators, or for a distribution those that serve one."""
+    return [name for name in names() if problem.distribution is None or get(name).law_needs]
 
 
 def numbers(text: str, option: str) -> list[float]:
@@ -102,6 +109,7 @@ def measure_all(
                     mask=problem.mask,
                     exact=exact,
                     warmup=warmup,
+                    distribution=problem.distribution,
                 )
                 exact = result.exact
                 findings.rows += result.rows

@@ -6,7 +6,8 @@ the rooms above them, and ``softdraw.pages``. To add a measure, add a field with
 """
 
 from softdraw.diagnostics.advise import Advice, Recommendation, advise
-from softdraw.diagnostics.compare import Comparison, compare
+from softdraw.diagnostics.compare import compare
+from softdraw.diagnostics.comparison import Comparison
 from softdraw.diagnostics.exact import exact_gradient, exact_value, reference_gradient
 from softdraw.diagnostics.gradient_monitor import GradientMonitor
 from softdraw.diagnostics.measures import Measures

@@ -1,108 +1,23 @@
 """Bias, variance and cost of estimators on one problem."""
 
 import copy
-import csv
-import io
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from softdraw.arguments import check_classes, read_count, wrong_type
-from softdraw.diagnostics.exact import exact_gradient, reference_gradient, target_of
+from softdraw.arguments import check_classes, check_floating, read_count, wrong_type, wrong_value
+from softdraw.diagnostics.comparison import Comparison
+from softdraw.diagnostics.exact import Family, exact_gradient, posed, reference_gradient, target_of
 from softdraw.diagnostics.measures import Measures, measure
 from softdraw.estimators import Cost, Estimator, TooManyStatesError, UnsuitableError, get
 from softdraw.random import Key, fresh_key
 
-__all__ = ["Comparison", "compare", "draw_gradients", "prepared"]
+__all__ = ["compare", "draw_gradients", "prepared"]
 
 #: draws are made side by side until one call of f would see about this many numbers
 _BLOCK = 1 << 21
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What ``compare`` found.
-
-    Attributes:
-        rows: one ``Measures`` per estimator that could serve.
-        skipped: name of each estimator that could not, with the reason.
-        exact: the gradient they were measured against, ``[*batch, D, C]``.
-        exact_error: its standard error where it is itself an estimate, else None.
-        warmup: how many calls trained the estimators with state before they were frozen.
-    """
-
-    rows: tuple[Measures, ...]
-    skipped: dict[str, str]
-    exact: Tensor
-    exact_error: Tensor | None = None
-    warmup: int = 0
-
-    def __iter__(self) -> Iterator[Measures]:
-        return iter(self.rows)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, name: str) -> Measures:
-        """The row of the estimator with that name or repr.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for row in self.rows:
-            if row.estimator == name:
-                return row
-        raise KeyError(f"{name!r} is not in this comparison; it has {[row.estimator for row in self.rows]}")
-
-    def best(self) -> Measures:
-        """The row of least mean squared error for one estimate.
-
-        Raises:
-            ValueError: no estimator could serve; the message says why.
-        """
-        if not self.rows:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.skipped.items())
-            raise ValueError(f"no estimator could serve this problem: {reasons}")
-        return min(self.rows, key=lambda row: row.mse)
-
-    def to_csv(self) -> str:
-        """One line per estimator, with a header."""
-        return rows_to_csv(self.rows)
-
-    def __str__(self) -> str:
-        head = (
-            f"{'estimator':28} {'bias':>20} {'variance':>20} {'mse':>20} {'cosine':>15} {'dead':>6} "
-            f"{'evals':>6} {'ms':>8}"
-        )
-        lines = [head, *(_line(row) for row in self.rows)]
-        lines += [f"{name:28.28} not tried: {reason}" for name, reason in self.skipped.items()]
-        return "\n".join(lines)
-
-
-def _line(row: Measures) -> str:
-    cells = [(row.bias, row.bias_error), (row.variance, row.variance_error), (row.mse, row.mse_error)]
-    figures = " ".join(f"{_pm(value, error):>20}" for value, error in cells)
-    return (
-        f"{row.estimator:28.28} {figures} {row.cosine:7.3f}±{row.cosine_error:6.3f} {row.dead:6.1%} "
-        f"{row.evaluations:6d} {1e3 * row.seconds:8.3f}"
-    )
-
-
-def _pm(value: float, error: float) -> str:
-    return f"{value:.3e} ± {error:.0e}"
-
-
-def rows_to_csv(rows: Sequence[Measures]) -> str:
-    """CSV text of measures, with a header."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0].to_dict()), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.to_dict() for row in rows)
-    return text.getvalue()
 
 
 def compare(
@@ -116,6 +31,7 @@ def compare(
     warmup: int = 200,
     exact: Tensor | None = None,
     timing: bool = True,
+    distribution: Family | None = None,
 ) -> Comparison:
     """Measure estimators of the gradient of E[f(z)] against the exact gradient.
 
@@ -135,6 +51,9 @@ def compare(
         exact: the gradient to compare with, if it is known; else it is enumerated, or, where the space is too
             large, estimated with ``reference_gradient``.
         timing: whether to time single calls as well.
+        distribution: makes the distribution of z from parameters, ``lambda x: sd.structured.Subset(x, 5)``;
+            ``logits`` are then its parameters, of any shape with a dim, and f maps draws ``[S, *batch_shape,
+            *event_shape]``. Many draws are made at once where dims that lead the parameters lead the batch.
 
     Raises:
         ValueError: fewer than 2 draws, no estimator, an unknown name, or logits of another shape.
@@ -152,25 +71,34 @@ def compare(
     draws, warmup = read_count("draws", draws, least=2), read_count("warmup", warmup)
     if not callable(f):
         raise wrong_type("f", f, "a function of one-hot samples [S, *batch, D, C]")
-    check_classes("logits", logits, "[*batch, D, C]")
+    if distribution is None:
+        check_classes("logits", logits, "[*batch, D, C]")
+    else:
+        _check_parameters(logits)
     chosen = _chosen(estimators)
     key = key if key is not None else fresh_key()
     logits = logits.detach()
     exact_error = None
     if exact is None:
         try:
-            exact = exact_gradient(f, logits, mask=mask)
-        except TooManyStatesError:
-            exact, exact_error = reference_gradient(f, logits, mask=mask, key=key.fold_in(1))
+            exact = exact_gradient(f, logits, mask=mask, distribution=distribution)
+        except UnsuitableError as error:
+            if distribution is None and not isinstance(error, TooManyStatesError):
+                raise
+            exact, exact_error = reference_gradient(
+                f, logits, mask=mask, key=key.fold_in(1), distribution=distribution
+            )
     labels = [label for label, _ in chosen]
     rows: list[Measures] = []
     skipped: dict[str, str] = {}
     for label, est in chosen:
         name = label if labels.count(label) == 1 else repr(est)
         try:
-            ready = prepared(est, f, logits, mask, warmup, key.fold_in(2))
+            ready = prepared(est, f, logits, mask, warmup, key.fold_in(2), distribution)
+            gradients = draw_gradients(
+                ready, f, logits, draws, mask=mask, key=key.fold_in(3), distribution=distribution
+            )
             truth = exact if est.target != "bound" else _bound_gradient(est, f, logits, mask)
-            gradients = draw_gradients(ready, f, logits, draws, mask=mask, key=key.fold_in(3))
         except UnsuitableError as error:
             skipped[name] = str(error)
             continue
@@ -183,10 +111,36 @@ def compare(
             truth,
             estimator=name,
             tau=_tau(est),
-            evaluations=est.evaluations(*logits.shape[-2:]),
+            evaluations=_evaluations(ready, f, logits, distribution),
         )
-        rows.append(row.with_seconds(*time_call(ready, f, logits, mask, key)) if timing else row)
+        if timing:
+            row = row.with_seconds(*time_call(ready, f, logits, mask, key, distribution))
+        rows.append(row)
     return Comparison(tuple(rows), skipped, exact, exact_error, warmup)
+
+
+def _check_parameters(parameters: Tensor) -> None:
+    if not isinstance(parameters, Tensor):
+        raise wrong_type("logits", parameters, "a tensor of the parameters that distribution= takes")
+    check_floating("logits", parameters)
+    if not parameters.dim():
+        raise wrong_value("logits", parameters, "parameters with a dim")
+
+
+def _evaluations(est: Estimator, f: Cost, logits: Tensor, distribution: Family | None) -> int:
+    """How many values of f one estimate asks for: counted, where only the distribution knows."""
+    if distribution is None:
+        return est.evaluations(*logits.shape[-2:])
+    seen = 0
+
+    def counting(z: Tensor) -> Tensor:
+        nonlocal seen
+        seen += z.shape[0]
+        return f(z)
+
+    with torch.no_grad():
+        est.expectation(counting, distribution(logits), key=Key(0))
+    return seen
 
 
 def _chosen(estimators: Iterable[str | Estimator]) -> list[tuple[str, Estimator]]:
@@ -205,7 +159,13 @@ def _chosen(estimators: Iterable[str | Estimator]) -> list[tuple[str, Estimator]
 
 
 def prepared(
-    est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None, warmup: int, key: Key
+    est: Estimator,
+    f: Cost,
+    logits: Tensor,
+    mask: Tensor | None,
+    warmup: int,
+    key: Key,
+    distribution: Family | None = None,
 ) -> Estimator:
     """A frozen copy of the estimator; with state, trained on the problem for ``warmup`` calls first."""
     est = copy.deepcopy(est)
@@ -216,7 +176,7 @@ def prepared(
     for call in range(max(1, warmup)):
         leaf = logits.clone().requires_grad_()
         with torch.enable_grad():
-            value = est.expectation(f, leaf, mask=mask, key=key.fold_in(call))
+            value = est.expectation(f, posed(leaf, distribution), mask=mask, key=key.fold_in(call))
             # lazily shaped parameters have their shape from here on
             own = [p for p in est.parameters() if p.requires_grad]
             gradients = torch.autograd.grad(value.sum(), [leaf, *own], allow_unused=True)[1:]
@@ -234,7 +194,14 @@ def prepared(
 
 
 def draw_gradients(
-    est: Estimator, f: Cost, logits: Tensor, draws: int, *, mask: Tensor | None = None, key: Key
+    est: Estimator,
+    f: Cost,
+    logits: Tensor,
+    draws: int,
+    *,
+    mask: Tensor | None = None,
+    key: Key,
+    distribution: Family | None = None,
 ) -> Tensor:
     """Independent estimates ``[draws, *batch, D, C]``, many to a call.
 
@@ -247,21 +214,42 @@ def draw_gradients(
         cost = f(z.flatten(0, 1))
         return cost.reshape(*z.shape[:2], *cost.shape[1:])
 
-    cost = max(1, est.evaluations(*shape[-2:])) * max(1, logits.numel())
+    cost = max(1, _evaluations(est, f, logits, distribution)) * max(1, logits.numel())
     block = max(1, min(draws, _BLOCK // cost))
+    if distribution is not None and not _leads(distribution, logits):
+        block = 1
     parts = []
     for start in range(0, draws, block):
         count = min(block, draws - start)
         leaf = logits.expand(count, *shape).clone().requires_grad_()
         with torch.enable_grad():
-            value = est.expectation(flat, leaf, mask=mask, key=key.fold_in(start))
+            if distribution is not None and block == 1:
+                value = est.expectation(f, distribution(leaf[0]), key=key.fold_in(start))
+            else:
+                value = est.expectation(flat, posed(leaf, distribution), mask=mask, key=key.fold_in(start))
             (gradient,) = torch.autograd.grad(value.sum(), leaf)
         parts.append(gradient)
     return torch.cat(parts)
 
 
+def _leads(distribution: Family, parameters: Tensor) -> bool:
+    """Whether a dim in front of the parameters is one in front of the batch."""
+    batch = distribution(parameters).batch_shape
+    try:
+        wide = distribution(parameters.expand(3, *parameters.shape)).batch_shape
+    except (ValueError, RuntimeError):
+        return False
+    return tuple(wide) == (3, *batch)
+
+
 def time_call(
-    est: Estimator, f: Cost, logits: Tensor, mask: Tensor | None, key: Key, repeats: int = 7
+    est: Estimator,
+    f: Cost,
+    logits: Tensor,
+    mask: Tensor | None,
+    key: Key,
+    distribution: Family | None = None,
+    repeats: int = 7,
 ) -> tuple[float, float]:
     """Median seconds of one expectation with its backward, and the standard error of that median."""
     seconds = []
@@ -269,7 +257,8 @@ def time_call(
         leaf = logits.clone().requires_grad_()
         start = time.perf_counter()
         with torch.enable_grad():
-            torch.autograd.grad(est.expectation(f, leaf, mask=mask, key=key.fold_in(call)).sum(), leaf)
+            value = est.expectation(f, posed(leaf, distribution), mask=mask, key=key.fold_in(call))
+            torch.autograd.grad(value.sum(), leaf)
         if call:  # the first call warms caches
             seconds.append(time.perf_counter() - start)
     values = torch.tensor(seconds, dtype=torch.float64)

@@ -1,21 +1,33 @@
 """The gradient that every estimator is measured against."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from softdraw.arguments import read_count
-from softdraw.estimators import RLOO, Cost, Enumeration, Estimator
+from softdraw.estimators import RLOO, Cost, Enumeration, Estimator, Law
 from softdraw.random import Key, fresh_key
 
-__all__ = ["exact_gradient", "exact_value", "reference_gradient", "target_of"]
+__all__ = ["Family", "exact_gradient", "exact_value", "posed", "reference_gradient", "target_of"]
+
+#: makes a distribution of parameters
+Family = Callable[[Tensor], Law]
 
 
-def exact_value(f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_states: int = 1 << 20) -> Tensor:
+def posed(parameters: Tensor, distribution: Family | None) -> Tensor | Law:
+    """What ``expectation`` takes: logits as they are, or the distribution of these parameters."""
+    return parameters if distribution is None else distribution(parameters)
+
+
+def exact_value(
+    f: Cost, logits: Tensor | Law, *, mask: Tensor | None = None, max_states: int = 1 << 20
+) -> Tensor:
     """E[f(z)] by enumeration.
 
     Args:
         f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
-        logits: ``[*batch, D, C]``.
+        logits: ``[*batch, D, C]``, or a distribution with ``enumerate_support``.
         mask: boolean, broadcastable to the logits, True where a class is allowed.
         max_states: the largest C^D it will visit.
 
@@ -35,7 +47,12 @@ def exact_value(f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_stat
 
 
 def exact_gradient(
-    f: Cost, logits: Tensor, *, mask: Tensor | None = None, max_states: int = 1 << 20
+    f: Cost,
+    logits: Tensor,
+    *,
+    mask: Tensor | None = None,
+    max_states: int = 1 << 20,
+    distribution: Family | None = None,
 ) -> Tensor:
     """The gradient of E[f(z)] with respect to the logits, by enumeration in chunks.
 
@@ -44,9 +61,10 @@ def exact_gradient(
         logits: ``[*batch, D, C]``; each batch element has its own gradient.
         mask: boolean, broadcastable to the logits, True where a class is allowed.
         max_states: the largest C^D it will visit.
+        distribution: makes a distribution with ``enumerate_support`` of the parameters ``logits``.
 
     Returns:
-        ``[*batch, D, C]``.
+        The shape of the logits.
 
     Raises:
         TooManyStatesError: a ``ValueError``: C^D is larger than ``max_states``; the message gives the count
@@ -59,7 +77,7 @@ def exact_gradient(
     """
     leaf = logits.detach().clone().requires_grad_()
     with torch.enable_grad():
-        value = Enumeration(max_states=max_states).expectation(f, leaf, mask=mask)
+        value = Enumeration(max_states=max_states).expectation(f, posed(leaf, distribution), mask=mask)
         (gradient,) = torch.autograd.grad(value.sum(), leaf)
     return gradient
 
@@ -72,6 +90,7 @@ def reference_gradient(
     mask: Tensor | None = None,
     key: Key | None = None,
     chunk: int = 1000,
+    distribution: Family | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A high-sample RLOO estimate of the gradient, for spaces too large to enumerate.
 
@@ -82,9 +101,10 @@ def reference_gradient(
         mask: boolean, broadcastable to the logits, True where a class is allowed.
         key: where the noise comes from.
         chunk: how many samples are given to f at once, at least 2.
+        distribution: makes a distribution with ``log_prob`` of the parameters ``logits``.
 
     Returns:
-        The gradient ``[*batch, D, C]`` and its standard error, of the same shape.
+        The gradient in the shape of the logits and its standard error, of the same shape.
 
     Raises:
         ValueError: fewer than 4 draws, or chunks of fewer than 2.
@@ -106,7 +126,7 @@ def reference_gradient(
     for part in range(draws // chunk):
         leaf = logits.detach().clone().requires_grad_()
         with torch.enable_grad():
-            value = est.expectation(f, leaf, mask=mask, key=key.fold_in(part))
+            value = est.expectation(f, posed(leaf, distribution), mask=mask, key=key.fold_in(part))
             (gradient,) = torch.autograd.grad(value.sum(), leaf)
         parts.append(gradient.double())
     stack = torch.stack(parts)

@@ -58,7 +58,8 @@ class Measures:
 def measure(
     gradients: Tensor, exact: Tensor, *, estimator: str, tau: float | None, evaluations: int
 ) -> Measures:
-    """Summarise draws ``[N, *batch, D, C]`` of a gradient against the exact one ``[*batch, D, C]``.
+    """Summarise draws ``[N, *batch, D, C]`` of a gradient against the exact one ``[*batch, D, C]``, or in any
+    other shape that has a dim.
 
     Raises:
         ValueError: fewer than two draws, or shapes that do not fit.
@@ -87,8 +88,8 @@ def measure(
     error = (draws - truth).square().sum(1)
     scale = truth.norm() * draws.norm(dim=1)
     cosine = torch.where(scale > 0, draws @ truth / scale.clamp_min(1e-300), torch.zeros_like(scale))
-    rows = gradients.double().flatten(0, -2).norm(dim=-1).view(count, -1)
-    threshold = 1e-6 * exact.double().flatten(0, -2).norm(dim=-1).amax().clamp_min(1e-6)
+    rows = gradients.double().norm(dim=-1).reshape(count, -1)
+    threshold = 1e-6 * exact.double().norm(dim=-1).amax().clamp_min(1e-6)
     dead = (rows < threshold).double().mean(1)
     return Measures(
         estimator=estimator,

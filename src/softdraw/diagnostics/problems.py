@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from softdraw.diagnostics.exact import Family
 from softdraw.estimators import Cost, get
 from softdraw.random import Key
 from softdraw.user_objects import is_user_name, user_object, working_folder_importable
@@ -27,6 +28,8 @@ class Problem:
         f: maps one-hot samples ``[S, *batch, D, C]`` to costs ``[S, *batch]``.
         logits: ``[*batch, D, C]``.
         mask: boolean, broadcastable to the logits, or None.
+        distribution: makes the distribution of z from the logits where that is another than one-hot; f then
+            maps its draws ``[S, *batch_shape, *event_shape]``.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Problem:
     f: Cost
     logits: Tensor
     mask: Tensor | None = None
+    distribution: Family | None = None
 
 
 def _rebar_toy() -> Problem:

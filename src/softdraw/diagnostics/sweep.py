@@ -7,7 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from softdraw.arguments import read_temperature, wrong_value
-from softdraw.diagnostics.compare import compare, rows_to_csv
+from softdraw.diagnostics.compare import compare
+from softdraw.diagnostics.comparison import rows_to_csv
+from softdraw.diagnostics.exact import Family
 from softdraw.diagnostics.measures import Measures
 from softdraw.estimators import Cost, get
 from softdraw.random import Key, fresh_key
@@ -71,6 +73,7 @@ def temperature_sweep(
     mask: Tensor | None = None,
     exact: Tensor | None = None,
     warmup: int = 0,
+    distribution: Family | None = None,
     **options: Any,
 ) -> Sweep:
     """Measure one estimator at several temperatures, with the same noise at each.
@@ -88,6 +91,7 @@ def temperature_sweep(
         mask: boolean, broadcastable to the logits, True where a class is allowed.
         exact: the gradient to compare with, if it is known.
         warmup: calls that train an estimator with state; 0 keeps a learned temperature where it was put.
+        distribution: as in ``compare``.
         **options: further options of the estimator.
 
     Raises:
@@ -120,6 +124,7 @@ def temperature_sweep(
             mask=mask,
             exact=exact,
             warmup=warmup,
+            distribution=distribution,
         )
         if comparison.skipped:
             raise ValueError(f"{estimator} cannot serve here: {next(iter(comparison.skipped.values()))}")

@@ -16,20 +16,19 @@ from softdraw.estimators._core.tempered import TemperedEstimator
 from softdraw.estimators.control_variate import REBAR, RELAX
 from softdraw.estimators.exact import Enumeration, IndeCateR
 from softdraw.estimators.perturbation import IMLE, PerturbedArgmax
-from softdraw.estimators.relaxed import BinaryConcrete, GumbelSoftmax, Relaxed
+from softdraw.estimators.relaxed import BinaryConcrete, GumbelSoftmax
 from softdraw.estimators.score_function import ARM, ARSM, RLOO, RODEO, VIMCO, DisARM, Reinforce, UnorderedSet
 from softdraw.estimators.straight_through import (
     DecoupledSTGumbelSoftmax,
     GappedST,
     GumbelRao,
-    Marginal,
     ReDGE,
     ReinMax,
     ReinMaxRao,
     STGumbelSoftmax,
     StraightThrough,
-    STRelaxed,
 )
+from softdraw.estimators.structured import Marginal, Relaxed, STRelaxed
 
 __all__ = [
     "ARM",

@@ -1,7 +1,6 @@
 """The one interface of all estimators of the gradient of E[f(z)]."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,6 +16,7 @@ from softdraw.arguments import (
     wrong_value,
 )
 from softdraw.estimators._core.categorical import column, row_temperature
+from softdraw.estimators._core.costs import Cost, call_cost
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.estimators._core.laws import Law, is_law, read_law
@@ -24,10 +24,6 @@ from softdraw.random import Key
 from softdraw.recording import is_symbol, record_module
 
 __all__ = ["Cost", "Estimator", "TensorEstimator", "call_cost"]
-
-#: f maps one-hot samples ``[S, *batch, D, C]``, or draws ``[S, *batch, *event]`` of a distribution, to costs
-#: ``[S, *batch]``
-Cost = Callable[[Tensor], Tensor]
 
 
 class Estimator(nn.Module, ABC):
@@ -39,7 +35,7 @@ class Estimator(nn.Module, ABC):
     Attributes:
         name: its name in the registry.
         family: the idea behind it: ``"exact"``, ``"relaxed"``, ``"straight-through"``, ``"score-function"``,
-            ``"control-variate"`` or ``"perturbation"``.
+            ``"control-variate"``, ``"perturbation"`` or ``"structured"``.
         needs: ``"tensor"`` (returns a differentiable one-hot, works in any network), ``"callable"`` (calls f,
             which may be a black box) or ``"differentiable callable"``.
         target: what the value estimates: ``"expectation"`` E[f(z)], ``"relaxed"`` E[f] of the soft sample,
@@ -286,51 +282,6 @@ class TensorEstimator(Estimator):
         # what is a class of a row in the logits is a row of the pairs
         first = self._sample(pair, None, column(tau), draws)[..., 0]
         return first if mask is None else torch.where(mask, first, 0.0)
-
-
-def call_cost(
-    f: Cost,
-    sample: Tensor,
-    *,
-    differentiable: bool = False,
-    caller: Estimator,
-    batch: Sequence[int] | None = None,
-) -> Tensor:
-    """f(sample), checked: shape ``[S, *batch]`` and, where the estimator needs it, a path back to the
-    sample. ``batch`` is what a distribution has for batch shape.
-    """
-    cost = f(sample)
-    expected = sample.shape[:-2] if batch is None else (sample.shape[0], *batch)
-    if not isinstance(cost, Tensor):
-        raise TypeError(f"f: got costs that are {described(cost)}, expected a tensor [S, *batch]")
-    if cost.shape != expected:
-        raise ValueError(
-            f"f: got costs of shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}, expected "
-            f"shape {tuple(expected)}"
-        )
-    if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
-        raise UnsuitableError(
-            f"{type(caller).__name__} needs an f that is differentiable in its samples, but the costs that f "
-            "returned do not depend on them through autograd; use an estimator whose needs is 'callable', "
-            "such as rloo"
-        )
-    return cost
-
-
-def _reaches(cost: Tensor, sample: Tensor) -> bool:
-    if cost is sample or cost.grad_fn is None:
-        return cost is sample
-    goal = sample.grad_fn
-    pending, seen = [cost.grad_fn], {cost.grad_fn}
-    while pending:
-        node = pending.pop()
-        if node is goal or getattr(node, "variable", None) is sample:
-            return True
-        for parent, _ in node.next_functions:
-            if parent is not None and parent not in seen:
-                seen.add(parent)
-                pending.append(parent)
-    return False
 
 
 def check_logits(logits: Tensor, mask: Tensor | None, *, dims: int) -> None:

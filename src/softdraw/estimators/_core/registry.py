@@ -12,7 +12,15 @@ E = TypeVar("E", bound=type[Estimator])
 _TABLE: dict[str, type[Estimator]] = {}
 
 #: the families in the order in which ``names`` lists them
-FAMILIES = ("exact", "relaxed", "straight-through", "score-function", "control-variate", "perturbation")
+FAMILIES = (
+    "exact",
+    "relaxed",
+    "straight-through",
+    "score-function",
+    "control-variate",
+    "perturbation",
+    "structured",
+)
 
 
 def register(name: str) -> Callable[[E], E]:

@@ -6,10 +6,8 @@ May import: ``estimators._core``. The order of the imports is that in which ``na
 # ruff: noqa: I001
 from softdraw.estimators.relaxed.gumbel_softmax import GumbelSoftmax
 from softdraw.estimators.relaxed.binary_concrete import BinaryConcrete
-from softdraw.estimators.relaxed.relaxed import Relaxed
 
 __all__ = [
     "BinaryConcrete",
     "GumbelSoftmax",
-    "Relaxed",
 ]

@@ -12,18 +12,14 @@ from softdraw.estimators.straight_through.gumbel_rao import GumbelRao
 from softdraw.estimators.straight_through.reinmax import ReinMax
 from softdraw.estimators.straight_through.reinmax_rao import ReinMaxRao
 from softdraw.estimators.straight_through.redge import ReDGE
-from softdraw.estimators.straight_through.marginal import Marginal
-from softdraw.estimators.straight_through.st_relaxed import STRelaxed
 
 __all__ = [
     "DecoupledSTGumbelSoftmax",
     "GappedST",
     "GumbelRao",
-    "Marginal",
     "ReDGE",
     "ReinMax",
     "ReinMaxRao",
     "STGumbelSoftmax",
-    "STRelaxed",
     "StraightThrough",
 ]

@@ -7,8 +7,8 @@ from torch import Tensor
 from softdraw.estimators._core.base import Cost
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
-from softdraw.estimators._core.relaxing import relaxed_cost
-from softdraw.estimators.relaxed.gumbel_softmax import GumbelSoftmax
+from softdraw.estimators.relaxed import GumbelSoftmax
+from softdraw.estimators.structured._relaxing import relaxed_cost
 
 __all__ = ["Relaxed"]
 
@@ -39,6 +39,7 @@ class Relaxed(GumbelSoftmax):
         True
     """
 
+    family = "structured"
     default_tau: ClassVar[float | None] = 1.0
     law_needs = ("relax",)
     as_logits = "gumbel-softmax"

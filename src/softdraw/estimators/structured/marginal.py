@@ -39,7 +39,7 @@ class Marginal(TensorEstimator):
         tensor([1., 1.])
     """
 
-    family = "straight-through"
+    family = "structured"
     default_tau: ClassVar[float | None] = None
     law_needs = ("marginals",)
     as_logits = "st"
