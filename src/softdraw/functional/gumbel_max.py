@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import check_samples, class_dim, is_usual, read_mask, read_noise, read_sample_shape
+from softdraw.functional import blocks
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import scores
@@ -25,6 +26,7 @@ def gumbel_max(
     key: Key | None = None,
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
+    sizes: Sequence[int] | None = None,
 ) -> Tensor:
     """argmax(logits + Gumbel noise): an exact sample of softmax(logits), as an index.
 
@@ -36,6 +38,10 @@ def gumbel_max(
         key: the name of the noise; at one key, the index is that of the soft and the hard ``gumbel_softmax``.
         generator: a source of a fresh key. Without any source, torch's default generator is one.
         noise: the caller's own noise, broadcastable to ``(*sample_shape, *logits.shape)``.
+        sizes: the sizes of the blocks that the last dim consists of, such as ``[3, 5, 2]``: each is a choice
+            of its own, and rows are counted over batch and blocks. Blocks of one size draw what logits
+            ``[*batch, blocks, size]`` would. The result is then
+            ``(*sample_shape, *batch, blocks)``, counted from the first class of each block.
 
     Returns:
         int64 indices ``(*sample_shape, *batch)``, where ``batch`` is the logits' shape without ``dim``; -1
@@ -46,8 +52,8 @@ def gumbel_max(
             ``mask`` none of bool, ``sample_shape`` no sequence of ints, or ``dim``, ``key`` or ``generator``
             of another type.
         ValueError: ``mask`` or ``noise`` does not broadcast or is on another device, there is no dim ``dim``
-            or no class in it, a sample size is negative, or more than one of key, generator and noise is
-            given.
+            or no class in it, a sample size is negative, more than one of key, generator and noise is
+            given, or ``sizes`` are not the last dim's.
 
     Example:
         >>> import softdraw as sd, torch
@@ -57,14 +63,19 @@ def gumbel_max(
         True
         >>> sd.gumbel_max(logits, mask=torch.zeros(3, dtype=torch.bool))
         tensor(-1)
+        >>> sd.gumbel_max(torch.zeros(4, 10), sizes=[3, 5, 2]).shape
+        torch.Size([4, 3])
 
     Reference:
         Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014, section 2, for the trick and its proof.
     """
     eager = is_plain(logits)
     if not eager and is_symbol(logits):
-        options = {"mask": mask, "key": key, "generator": generator, "noise": noise}
+        options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
         return record(gumbel_max, logits, dim, sample_shape=sample_shape, **options)
+    if sizes is not None:
+        rest = mask, key, generator, noise
+        return blocks.index(gumbel_max, sizes, logits, dim, sample_shape, *rest)
     dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)

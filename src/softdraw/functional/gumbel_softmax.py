@@ -1,9 +1,12 @@
 """``gumbel_softmax``: relaxed or straight-through samples of a categorical variable."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
+from softdraw.functional import blocks
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores, relaxed, scores
@@ -24,6 +27,7 @@ def gumbel_softmax(
     key: Key | None = None,
     generator: torch.Generator | None = None,
     noise: Tensor | None = None,
+    sizes: Sequence[int] | None = None,
 ) -> Tensor:
     """softmax((logits + Gumbel noise) / tau), or its one-hot with the gradient of the soft sample.
 
@@ -46,6 +50,9 @@ def gumbel_softmax(
         key: the name of the noise.
         generator: a source of a fresh key. Without any source, torch's default generator is one.
         noise: the caller's own noise, broadcastable to the logits; gradients reach it.
+        sizes: the sizes of the blocks that the last dim consists of, such as ``[3, 5, 2]``: each is a choice
+            of its own, and rows are counted over batch and blocks. Blocks of one size draw what logits
+            ``[*batch, blocks, size]`` would. ``tau`` then broadcasts to ``[*batch, blocks]``.
 
     Returns:
         Samples in the shape and dtype of ``logits``, contiguous. Gradients reach ``logits``, ``tau`` and
@@ -56,8 +63,8 @@ def gumbel_softmax(
             ``mask`` none of bool, ``tau`` no number and no such tensor, or ``dim``, ``key`` or ``generator``
             of another type.
         ValueError: ``tau`` is negative or NaN or does not fit, ``mask`` or ``noise`` does not broadcast or
-            is on another device, there is no dim ``dim`` or no class in it, or more than one of key,
-            generator and noise is given.
+            is on another device, there is no dim ``dim`` or no class in it, more than one of key,
+            generator and noise is given, or ``sizes`` are not the last dim's.
 
     Example:
         >>> import softdraw as sd, torch
@@ -71,6 +78,9 @@ def gumbel_softmax(
         >>> mask = torch.tensor([True, False, True])
         >>> sd.gumbel_softmax(logits, mask=mask, key=sd.Key(0))[0, 1].item()
         0.0
+        >>> blocks = sd.gumbel_softmax(torch.zeros(4, 10), sizes=[3, 5, 2]).split([3, 5, 2], -1)
+        >>> all(bool((block.sum(-1) - 1).abs().max() < 1e-6) for block in blocks)
+        True
 
     Reference:
         Jang, Gu, Poole, "Categorical reparameterization with Gumbel-Softmax", ICLR 2017, eq. 2.
@@ -78,8 +88,10 @@ def gumbel_softmax(
     """
     eager = is_plain(logits)
     if not eager and is_symbol(logits):
-        options = {"mask": mask, "key": key, "generator": generator, "noise": noise}
+        options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
         return record(gumbel_softmax, logits, tau, hard, eps, dim, **options)
+    if sizes is not None:
+        return blocks.sample(gumbel_softmax, sizes, logits, tau, hard, dim, mask, key, generator, noise)
     dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)

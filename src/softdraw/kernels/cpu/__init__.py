@@ -13,9 +13,11 @@ from torch import Tensor
 
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
+from softdraw.kernels.cpu import blocks
 from softdraw.kernels.formulas import compute_dtype, scores
 
 __all__ = [
+    "blocks",
     "hard",
     "hard_backward",
     "hard_with_index",

@@ -20,7 +20,8 @@ enum operation {
 enum law { LAW_GUMBEL, LAW_LOGISTIC, LAW_EXPONENTIAL, LAW_UNIFORM };
 enum dtype { DT_FLOAT32, DT_FLOAT64, DT_BFLOAT16, DT_FLOAT16 };
 
-/* All tensors are contiguous [samples, rows, classes] or [rows, classes]; absent ones are NULL. */
+/* All tensors are [samples, rows, classes] or [rows, classes]; absent ones are NULL. They are contiguous (stride is classes,
+   step 1) but where a job is one of several blocks of unequal sizes, see softdraw_blocks. */
 struct job {
     int64_t operation, dtype;
     int64_t law;          /* of the noise; for OP_RAO_BACKWARD 0 is Gumbel-Rao, 1 ReinMax-Rao */
@@ -31,6 +32,8 @@ struct job {
     const uint8_t *mask;  /* one byte an element */
     int64_t mask_stride;  /* bytes from row to row: classes, or 0 for one mask of all rows */
     int64_t samples, rows, classes;
+    int64_t stride;       /* elements of out, grad and logits from row to row */
+    int64_t step;         /* numbers of row_tau and index, and counts of the key, from row to row */
     double tau;
     const char *row_tau;  /* one number a row, in the dtype that is computed in, or NULL for tau */
     uint64_t seed, offset;
@@ -64,6 +67,9 @@ typedef void (*softdraw_team)(void (*)(void *), void *, unsigned, unsigned);
 void softdraw_threads(softdraw_team);
 /* Share the rows of a job between threads. */
 int softdraw_share(softdraw_work, const struct job *, int64_t threads);
+/* The same for rows that are `count` blocks of these sizes, one after the other, each with a softmax of its own: block b
+   of row r is row `r * count + b` of the key, of row_tau and of index. The sum of the sizes is the job's classes. */
+int softdraw_share_blocks(softdraw_work, const struct job *, const int64_t *sizes, int64_t count, int64_t threads);
 /* The same for any job: `piece` rows at a time, by as many threads as `helpers` says that it is worth. */
 int softdraw_divide(softdraw_work, const void *job, int64_t rows, int64_t piece, int64_t helpers, int64_t threads);
 

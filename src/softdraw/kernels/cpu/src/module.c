@@ -57,14 +57,10 @@ static PyObject *use_team(PyObject *module, PyObject *address) {
 
 #define ARGUMENTS 19
 
-static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+/* `count` is 0 for rows that are one block each. */
+static PyObject *run_job(PyObject *const *args, const int64_t *sizes, Py_ssize_t count) {
     struct job job;
     uint64_t n[ARGUMENTS];
-    (void)module;
-    if (count != ARGUMENTS) {
-        PyErr_Format(PyExc_TypeError, "run takes %d arguments, got %zd", ARGUMENTS, count);
-        return NULL;
-    }
     job.tau = PyFloat_AsDouble(args[12]);
     for (int i = 0; i < ARGUMENTS; i++)
         if (i != 12) n[i] = PyLong_AsUnsignedLongLongMask(args[i]);
@@ -86,17 +82,44 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) 
     job.offset = n[15];
     job.draws = (int64_t)n[17];
     job.group = (int64_t)n[18];
+    job.stride = job.classes;
+    job.step = 1;
     int status = 0;
     if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
         static const size_t widths[] = {4, 8, 2, 2};
         softdraw_work work = chosen;
         Py_BEGIN_ALLOW_THREADS
         if (job.out) ask_for_huge_pages(job.out, (size_t)(job.samples * job.rows * job.classes) * widths[job.dtype]);
-        status = softdraw_share(work, &job, (int64_t)n[16]);
+        status = count ? softdraw_share_blocks(work, &job, sizes, count, (int64_t)n[16])
+                       : softdraw_share(work, &job, (int64_t)n[16]);
         Py_END_ALLOW_THREADS
     }
     if (status) return PyErr_NoMemory();
     Py_RETURN_NONE;
+}
+
+static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "run takes %d arguments, got %zd", ARGUMENTS, count);
+        return NULL;
+    }
+    return run_job(args, NULL, 0);
+}
+
+static PyObject *run_blocks(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != ARGUMENTS + 1 || !PyTuple_Check(args[ARGUMENTS])) {
+        PyErr_Format(PyExc_TypeError, "run_blocks takes %d arguments, the last a tuple, got %zd", ARGUMENTS + 1, count);
+        return NULL;
+    }
+    const Py_ssize_t blocks = PyTuple_Size(args[ARGUMENTS]);
+    int64_t *sizes = PyMem_Malloc((size_t)(blocks ? blocks : 1) * sizeof *sizes);
+    if (!sizes) return PyErr_NoMemory();
+    for (Py_ssize_t b = 0; b < blocks; b++) sizes[b] = PyLong_AsLongLong(PyTuple_GetItem(args[ARGUMENTS], b));
+    PyObject *result = PyErr_Occurred() ? NULL : run_job(args, sizes, blocks);
+    PyMem_Free(sizes);
+    return result;
 }
 
 #define STRUCTURE_ARGUMENTS 15
@@ -133,6 +156,8 @@ static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
      "run(operation, law, dtype, out, index, grad, logits, mask, mask_stride, samples, rows, classes, tau, row_tau, "
      "seed, offset, threads, draws, group): one operation on contiguous memory; see job.h."},
+    {"run_blocks", (PyCFunction)(void (*)(void))run_blocks, METH_FASTCALL,
+     "run_blocks(..., sizes): run on rows that are blocks of these sizes, which sum to classes; see job.h."},
     {"run_structure", (PyCFunction)(void (*)(void))run_structure, METH_FASTCALL,
      "run_structure(operation, rows, items, size, samples, most, tolerance, logits, other, value, out, more, piece, helpers, "
      "threads): one operation on contiguous float64 memory; see structures/structures.h."},

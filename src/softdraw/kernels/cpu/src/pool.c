@@ -125,3 +125,45 @@ int softdraw_share(softdraw_work work, const struct job *job, int64_t threads) {
     if (piece < least) piece = least; /* rows of few classes are worked on together */
     return softdraw_divide(work, job, rows, piece, rows * job->classes * job->draws / ELEMENTS_FOR_A_THREAD, threads);
 }
+
+struct blocks {
+    softdraw_work work;
+    const struct job *job;
+    const int64_t *sizes;
+    int64_t count;
+};
+
+/* As many rows at a time as the caches hold, block after block; a multiple of every vector's lanes. */
+#define ELEMENTS_IN_A_ROUND 32768
+
+static int work_on_blocks(const void *argument, int64_t begin, int64_t end) {
+    static const int64_t widths[] = {4, 8, 2, 2};
+    const struct blocks *blocks = argument;
+    const struct job *whole = blocks->job;
+    const int64_t width = widths[whole->dtype], real = whole->dtype == DT_FLOAT64 ? 8 : 4;
+    int64_t round = ELEMENTS_IN_A_ROUND / whole->stride / 16 * 16;
+    round = round < 16 ? 16 : round;
+    for (; begin < end; begin += round) {
+        const int64_t last = end - begin < round ? end : begin + round;
+        int64_t start = 0;
+        for (int64_t b = 0; b < blocks->count; start += blocks->sizes[b++]) {
+            struct job one = *whole;
+            one.classes = blocks->sizes[b], one.step = blocks->count, one.offset += (uint64_t)b;
+            one.logits += start * width;
+            if (one.out) one.out += start * width;
+            if (one.grad) one.grad += start * width;
+            if (one.mask) one.mask += start;
+            if (one.row_tau) one.row_tau += b * real;
+            if (one.index) one.index += b;
+            if (blocks->work(&one, begin, last)) return -1;
+        }
+    }
+    return 0;
+}
+
+int softdraw_share_blocks(softdraw_work work, const struct job *job, const int64_t *sizes, int64_t count, int64_t threads) {
+    const struct blocks blocks = {work, job, sizes, count};
+    const int64_t rows = job->samples * job->rows, piece = ELEMENTS_IN_A_PIECE / job->classes;
+    return softdraw_divide(work_on_blocks, &blocks, rows, piece > 16 ? piece / 16 * 16 : 16,
+                           rows * job->classes / ELEMENTS_FOR_A_THREAD, threads);
+}

@@ -64,7 +64,7 @@ static void F(reinmax_narrow)(const struct job *job, int64_t sample, int64_t row
     const V lowest = (V){0} - INFINITE, tau = F(tau_of_rows)(job, row, rows), one = (V){0} + 1;
     V x[N], g[N], p[N], t[N], top = lowest, won = (V){0}, both = (V){0}, middle = (V){0};
     VI where = (VI){0} - 1;
-    F(columns)((const STORED *)job->grad + drawn_row * classes, classes, rows, g);
+    F(columns)((const STORED *)job->grad + drawn_row * classes, classes, classes, rows, g);
     for (int64_t r = 0; r < N; r++) {
         x[r] = r < rows ? F(get_some)((const STORED *)job->logits + (row + r) * classes, 0, classes, 0) : (V){0};
         if (r < rows && job->mask) x[r] = R(masked)(x[r], job->mask + (row + r) * job->mask_stride, classes);
@@ -95,7 +95,7 @@ static void F(reinmax_narrow)(const struct job *job, int64_t sample, int64_t row
         p[c] -= (V)((VI)(where == (VI){0} + (int)c) & (VI)middle);
         p[c] = (V)((VI)(where >= 0) & (VI)p[c]);
     }
-    F(columns_to)(p, classes, rows, (STORED *)job->out + drawn_row * classes);
+    F(columns_to)(p, classes, classes, rows, (STORED *)job->out + drawn_row * classes);
 }
 
 static int F(reinmax_rows)(const struct job *job, int64_t begin, int64_t end) {

@@ -9,6 +9,7 @@
 struct tile {
     uint64_t key[20];       /* the round keys */
     uint64_t row;           /* the number of the first row, the key's offset included */
+    int64_t step;           /* from the number of one row to that of the next */
     int64_t first, across;  /* the first block of each row, and how many of a row are here */
     int64_t blocks;         /* how many in all */
     uint32_t sample;
@@ -42,7 +43,7 @@ INLINE void philox(vl *c0, vl *c1, vl *c2, vl *c3, const uint64_t *key) {
 /* Words of a tile of one row (across == blocks), or of several rows one after the other. */
 INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int one_row) {
     const int order[] = GROUP_ORDER;
-    const int64_t across = t->across, step = ABREAST * GROUP;
+    const int64_t across = t->across, step = ABREAST * GROUP, row_step = t->step;
     vl block[ABREAST], row[ABREAST], step_block = (vl){0} + step, step_row = (vl){0};
     int64_t b = 0, r = 0, rows_a_step = 0;
     for (int u = 0; u < ABREAST; u++) {
@@ -53,11 +54,11 @@ INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int o
         }
         for (int lane = 0; lane < GROUP; lane++) {
             block[u][lane] = blocks[order[lane]];
-            row[u][lane] = (int64_t)t->row + rows[order[lane]];
+            row[u][lane] = (int64_t)t->row + row_step * rows[order[lane]];
         }
     }
     if (!one_row) {
-        rows_a_step = r, step_block = (vl){0} + b, step_row = (vl){0} + rows_a_step;
+        rows_a_step = r, step_block = (vl){0} + b, step_row = (vl){0} + rows_a_step * row_step;
     }
     for (int64_t q = 0; q < t->blocks; q += step) {
         vl c0[ABREAST], c1[ABREAST], c2[ABREAST], c3[ABREAST];
@@ -70,7 +71,7 @@ INLINE void words_of(const struct tile *t, uint32_t flag, uint32_t *words, int o
             if (!one_row) {
                 vl over = block[u] >= across;
                 block[u] -= over & across;
-                row[u] += step_row - over;
+                row[u] += step_row + (over & row_step);
             }
         }
         philox(c0, c1, c2, c3, t->key);
@@ -86,7 +87,7 @@ static void make_words(const struct tile *t, uint32_t flag, uint32_t *words) {
 /* The low word of element i, for the few that need one. */
 static __attribute__((noinline)) uint32_t low_word(const struct tile *t, int64_t i) {
     const int64_t q = i >> 2, r = q / t->across;
-    const uint64_t row = t->row + (uint64_t)r;
+    const uint64_t row = t->row + (uint64_t)(r * t->step);
     uint32_t c0 = (uint32_t)(t->first + q - r * t->across) | FLAG, c1 = (uint32_t)row, c2 = (uint32_t)(row >> 32);
     uint32_t c3 = t->sample;
     for (int round = 0; round < 10; round++) {

@@ -5,13 +5,13 @@
 INLINE int F(is_narrow)(int64_t classes) { return classes <= N; }
 
 /* `rows` rows of a tensor as columns: to[c] holds class c of each. Rows that do not exist are 0. */
-INLINE void F(columns)(const STORED *from, int64_t classes, int64_t rows, V *to) {
-    for (int64_t r = 0; r < N; r++) to[r] = r < rows ? F(get_some)(from + r * classes, 0, classes, 0) : (V){0};
+INLINE void F(columns)(const STORED *from, int64_t stride, int64_t classes, int64_t rows, V *to) {
+    for (int64_t r = 0; r < N; r++) to[r] = r < rows ? F(get_some)(from + r * stride, 0, classes, 0) : (V){0};
     R(transpose)(to);
 }
-INLINE void F(columns_to)(V *columns, int64_t classes, int64_t rows, STORED *to) {
+INLINE void F(columns_to)(V *columns, int64_t stride, int64_t classes, int64_t rows, STORED *to) {
     R(transpose)(columns);
-    for (int64_t r = 0; r < rows; r++) F(put_some)(to + r * classes, 0, classes, columns[r]);
+    for (int64_t r = 0; r < rows; r++) F(put_some)(to + r * stride, 0, classes, columns[r]);
 }
 
 /* The gradient from the soft sample in columns; see gradients/softmax.h. */
@@ -29,7 +29,7 @@ INLINE void F(backward_columns)(V *y, V *g, int64_t classes, V rate) {
 INLINE V F(tau_of_rows)(const struct job *job, int64_t row, int64_t rows) {
     V tau = (V){0} + (REAL)job->tau;
     if (job->row_tau)
-        for (int64_t r = 0; r < N; r++) tau[r] = r < rows ? ((const REAL *)job->row_tau)[row + r] : 1;
+        for (int64_t r = 0; r < N; r++) tau[r] = r < rows ? ((const REAL *)job->row_tau)[(row + r) * job->step] : 1;
     return tau;
 }
 INLINE V F(double_rates)(V tau) {
@@ -39,24 +39,25 @@ INLINE V F(double_rates)(V tau) {
 }
 
 static void F(backward_narrow)(const struct job *job, int64_t row, int64_t rows) {
-    const int64_t classes = job->classes, at = row * classes;
+    const int64_t classes = job->classes, stride = job->stride, at = row * stride;
     V y[N], g[N];
-    F(columns)((const STORED *)job->logits + at, classes, rows, y);
-    F(columns)((const STORED *)job->grad + at, classes, rows, g);
+    F(columns)((const STORED *)job->logits + at, stride, classes, rows, y);
+    F(columns)((const STORED *)job->grad + at, stride, classes, rows, g);
     F(backward_columns)(y, g, classes, F(double_rates)(F(tau_of_rows)(job, row, rows)));
-    F(columns_to)(y, classes, rows, (STORED *)job->out + at);
+    F(columns_to)(y, stride, classes, rows, (STORED *)job->out + at);
 }
 
 /* Draws for `rows` rows from `row` on, with their Gumbel noise at `noise`. */
 static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, int64_t rows, const REAL *noise) {
     const int64_t classes = job->classes, across = 4 * ((classes + 3) / 4), drawn_row = sample * job->rows + row;
+    const int64_t stride = job->stride, at = drawn_row * stride;
     const int operation = (int)job->operation;
     const V lowest = (V){0} - INFINITE, infinite = (V){0} + INFINITE;
-    STORED *out = (STORED *)job->out + drawn_row * classes;
+    STORED *out = (STORED *)job->out + at;
     V z[N], g[N], top = lowest, best = lowest;
     VI size = (VI){0}, where = (VI){0} - 1;
     for (int64_t r = 0; r < N; r++) {
-        z[r] = r < rows ? F(get_some)((const STORED *)job->logits + (row + r) * classes, 0, classes, 0) : (V){0};
+        z[r] = r < rows ? F(get_some)((const STORED *)job->logits + (row + r) * stride, 0, classes, 0) : (V){0};
         if (r < rows && job->mask) z[r] = R(masked)(z[r], job->mask + (row + r) * job->mask_stride, classes);
         g[r] = F(load)(noise + (r < rows ? r : 0) * across);
     }
@@ -83,12 +84,14 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
         where = (where & ~bad & allowed_anywhere) | (bad | ~allowed_anywhere);
     }
     if (operation == OP_INDEX || operation == OP_HARD) {
-        if (operation == OP_HARD) memset(out, 0, (size_t)(rows * classes) * sizeof(STORED));
+        if (operation == OP_HARD && stride == classes) memset(out, 0, (size_t)(rows * classes) * sizeof(STORED));
+        else if (operation == OP_HARD)
+            for (int64_t r = 0; r < rows; r++) F(put_some)(out + r * stride, 0, classes, (V){0});
         for (int64_t r = 0; r < rows; r++) {
-            if (job->index) job->index[drawn_row + r] = where[r];
+            if (job->index) job->index[(drawn_row + r) * job->step] = where[r];
             if (operation == OP_INDEX) continue;
-            if (where[r] >= 0) F(put_one)(out + r * classes, where[r]);
-            else if (bad[r]) F(fill)(out + r * classes, classes, (REAL)__builtin_nan(""));
+            if (where[r] >= 0) F(put_one)(out + r * stride, where[r]);
+            else if (bad[r]) F(fill)(out + r * stride, classes, (REAL)__builtin_nan(""));
         }
         return;
     }
@@ -123,8 +126,8 @@ static void F(draw_narrow)(const struct job *job, int64_t sample, int64_t row, i
             z[c] = (V)((sharp & ~bad & (VI)hot) | (~(sharp & ~bad) & (VI)z[c]));
         }
     if (operation == OP_HARD_BACKWARD) {
-        F(columns)((const STORED *)job->grad + drawn_row * classes, classes, rows, g);
+        F(columns)((const STORED *)job->grad + at, stride, classes, rows, g);
         F(backward_columns)(z, g, classes, F(double_rates)(tau));
     }
-    F(columns_to)(z, classes, rows, out);
+    F(columns_to)(z, stride, classes, rows, out);
 }

@@ -8,11 +8,11 @@ INLINE void F(normalise)(const REAL *z, REAL scale, int64_t classes, STORED *out
 
 /* One row of one sample; `ready` as in winner_of. */
 INLINE void F(draw_one)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample, int64_t row_number) {
-    const int64_t classes = job->classes, drawn_row = sample * job->rows + row_number;
+    const int64_t classes = job->classes, drawn_row = sample * job->rows + row_number, at = drawn_row * job->stride;
     const struct F(row) row = F(row_of)(job, row_number);
     const REAL tau = F(tau_of)(job, row_number);
     const int empty = row.top == -INFINITE, bad = row.top != row.top, operation = (int)job->operation;
-    STORED *out = (STORED *)job->out + drawn_row * classes;
+    STORED *out = (STORED *)job->out + at;
     if (operation == OP_TOP_K) {
         int64_t *best = job->index + drawn_row * job->draws;
         if (!bad && !empty) F(best_of)(s, ready, job, sample, row_number, &row, best);
@@ -23,14 +23,14 @@ INLINE void F(draw_one)(struct F(scratch) *s, int64_t ready, const struct job *j
         if (bad || empty || tau == 0) F(fill)(out, classes, 0);
         else {
             REAL total = F(weights)(s, ready, job, sample, row_number, &row, tau);
-            F(backward_from)((const STORED *)job->grad + drawn_row * classes, s->z, 1 / total, classes, tau, out);
+            F(backward_from)((const STORED *)job->grad + at, s->z, 1 / total, classes, tau, out);
         }
         return;
     }
     int64_t winner = -1;
     if (operation != OP_SOFT || tau == 0) {
         if (!bad && !empty) winner = F(winner_of)(s, ready, job, sample, row_number, &row);
-        if (job->index) job->index[drawn_row] = winner;
+        if (job->index) job->index[drawn_row * job->step] = winner;
         if (operation == OP_INDEX) return;
     } else if (!bad && !empty) {
         F(normalise)(s->z, 1 / F(weights)(s, ready, job, sample, row_number, &row, tau), classes, out);
@@ -109,7 +109,7 @@ static int F(run)(const struct job *job, int64_t begin, int64_t end) {
         return 0;
     }
     for (int64_t row = begin; row < end; row++) {
-        const int64_t at = row * job->classes;
+        const int64_t at = row * job->stride;
         F(backward)(grad + at, y + at, job->classes, F(tau_of)(job, row), (STORED *)job->out + at);
     }
     return 0;

@@ -87,7 +87,7 @@ INLINE V F(logits)(const struct F(row) *row, int64_t i, const int whole) {
 
 INLINE struct F(row) F(row_of)(const struct job *job, int64_t row_number) {
     struct F(row) row = {
-        (const STORED *)job->logits + row_number * job->classes,
+        (const STORED *)job->logits + row_number * job->stride,
         job->mask ? job->mask + row_number * job->mask_stride : NULL,
         job->classes,
         0,
@@ -112,7 +112,7 @@ INLINE struct F(row) F(row_of)(const struct job *job, int64_t row_number) {
 }
 
 INLINE REAL F(tau_of)(const struct job *job, int64_t row) {
-    return job->row_tau ? ((const REAL *)job->row_tau)[row] : (REAL)job->tau;
+    return job->row_tau ? ((const REAL *)job->row_tau)[row * job->step] : (REAL)job->tau;
 }
 
 /* Memory of one thread: words and noise of a tile, and a row of scores. */
@@ -135,7 +135,8 @@ INLINE void F(make_noise)(const struct tile *t, REAL *out, int law) {
 /* Words of classes [from, to) of `rows` rows. */
 static void F(fill_tile)(struct tile *t, const struct job *job, int64_t sample, int64_t row, int64_t rows, int64_t from,
                     int64_t to) {
-    t->row = job->offset + (uint64_t)row;
+    t->row = job->offset + (uint64_t)(row * job->step);
+    t->step = job->step;
     t->sample = (uint32_t)sample;
     t->first = from / 4;
     t->across = (to - from + 3) / 4;

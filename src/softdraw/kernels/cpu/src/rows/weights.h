@@ -32,10 +32,10 @@ INLINE void F(prefetch)(const STORED *next, const STORED *grad, const STORED *ou
 /* The unnormalised soft sample of one row in z, and its sum; `ready` as in winner_of. */
 static __attribute__((noinline)) REAL F(weights)(struct F(scratch) *s, int64_t ready, const struct job *job,
                                                  int64_t sample, int64_t row_number, const struct F(row) *row, REAL tau) {
-    const int64_t classes = row->classes, start = (sample * job->rows + row_number) * classes;
+    const int64_t classes = row->classes, start = (sample * job->rows + row_number) * job->stride;
     const REAL rate = F(rate_of)(tau);
     const int law = F(law_of)(job);
-    const STORED *next = row->logits + classes, *out = (const STORED *)job->out + start;
+    const STORED *next = row->logits + job->stride, *out = (const STORED *)job->out + start;
     const STORED *grad = job->grad ? (const STORED *)job->grad + start : NULL;
     REAL *z = s->z;
     V best = (V){0} - INFINITE, total = (V){0}, v[ABREAST];
