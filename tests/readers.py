@@ -126,7 +126,10 @@ def _estimator(name: str, form: str) -> Reader:
 
 def _layer(name: str, mode: str) -> Reader:
     build, x = LAYERS[name]
-    argument = "x" if name in ("GumbelVectorQuantizer", "HardConcreteGate", "ConcreteSelector") else "logits"
+    argument = {
+        **dict.fromkeys(("GumbelVectorQuantizer", "HardConcreteGate", "ConcreteSelector", "TopKGate"), "x"),
+        **dict.fromkeys(("SoftRank", "SinkhornMatching"), "scores"),
+    }.get(name, "logits")
     masked = name not in ("HardConcreteGate", "ConcreteSelector")
     takes = {"key", "generator"} | ({"mask"} if masked else set())
 
@@ -141,7 +144,7 @@ def _layer(name: str, mode: str) -> Reader:
         argument=argument,
         tau="tau" if mode == "train" else None,
         takes=frozenset(takes),
-        dims=0 if name in ("GumbelSigmoid",) else 1,
+        dims={"GumbelSigmoid": 0, "SinkhornMatching": 2}.get(name, 1),
         shape=tuple(x.shape),
         options=frozenset({"tau"}),
     )

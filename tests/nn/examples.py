@@ -6,8 +6,10 @@ import torch
 
 import softdraw as sd
 
-#: name -> (layer for given options, an input for it)
-EXAMPLES: dict[str, tuple[Callable[..., torch.nn.Module], torch.Tensor]] = {
+Examples = dict[str, tuple[Callable[..., torch.nn.Module], torch.Tensor]]
+
+#: name -> (layer for given options, an input for it), of layers that take ``estimator=``
+CHOICES: Examples = {
     "Choice": (lambda **o: sd.nn.Choice(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
     "GumbelSoftmax": (lambda **o: sd.nn.GumbelSoftmax(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
     "GumbelSigmoid": (lambda **o: sd.nn.GumbelSigmoid(**o), torch.linspace(-1, 1, 40).reshape(2, 5, 4)),
@@ -28,6 +30,30 @@ EXAMPLES: dict[str, tuple[Callable[..., torch.nn.Module], torch.Tensor]] = {
         torch.linspace(-1, 1, 60).reshape(2, 5, 6),
     ),
 }
+#: the same of subsets, orders and matchings
+STRUCTURED: Examples = {
+    "TopKGate": (
+        lambda **o: sd.nn.TopKGate(6, 4, **({"k": 2} | o)),
+        torch.linspace(-1, 1, 60).reshape(2, 5, 6),
+    ),
+    "SubsetSelector": (
+        lambda **o: sd.nn.SubsetSelector(**({"k": 2} | o)),
+        torch.linspace(-1, 1, 40).reshape(2, 5, 4),
+    ),
+    "SoftRank": (
+        lambda **o: sd.nn.SoftRank(**({"noise": True} | o)),
+        torch.linspace(-1, 1, 40).reshape(2, 5, 4),
+    ),
+    "SinkhornMatching": (
+        lambda **o: sd.nn.SinkhornMatching(**o),
+        torch.linspace(-1, 1, 40).sin().reshape(2, 5, 4),
+    ),
+}
+EXAMPLES: Examples = {**CHOICES, **STRUCTURED}
+#: what makes the value of a layer depend on its temperature
+SOFT: dict[str, dict[str, str]] = {
+    name: {} if name == "HardConcreteGate" else {"estimator": "gumbel-softmax"} for name in CHOICES
+} | {name: {} for name in STRUCTURED}
 
 
 def first(output: object) -> torch.Tensor:

@@ -14,7 +14,7 @@ import softdraw as sd
 
 from ..schedules.examples import EXAMPLES as SCHEDULES
 from ..schedules.examples import advance
-from .examples import EXAMPLES, make
+from .examples import CHOICES, EXAMPLES, make
 
 NAMES = list(EXAMPLES)
 
@@ -90,7 +90,7 @@ def test_a_checkpoint_without_temperature_loads_and_says_so(name):
         layer.load_state_dict(old)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHOICES)
 def test_a_learned_temperature_of_version_0_1_loads(name):
     """It lay beside the layer's own parameters, as a scalar, with its bounds as bits."""
     layer, _ = make(name, tau=sd.schedules.Learned(1.0, 0.1, 10.0))

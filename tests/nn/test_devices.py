@@ -107,7 +107,7 @@ def test_sizes_are_whole_numbers(name):
 
 SIZES = {
     *("variables", "classes", "input_dim", "code_dim", "groups", "entries"),
-    *("features", "selected", "shape"),
+    *("features", "selected", "shape", "experts"),
 }
 
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from softdraw.arguments import sizes_of
 from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.formulas import largest
 
 __all__ = ["best_first", "k_hot", "ranked"]
 
@@ -22,8 +23,8 @@ def best_first(values: Tensor, k: int) -> Tensor:
     """
     if k == 0:
         return torch.zeros((*values.shape[:-1], 0), dtype=torch.int64, device=values.device)
-    if k == sizes_of(values)[-1]:
-        return values.sort(dim=-1, descending=True, stable=True).indices
+    if k == sizes_of(values)[-1] or torch.onnx.is_in_onnx_export():
+        return largest(values, k)
     best, index = values.topk(k, dim=-1)
     least = best[..., -1:]
     # Only equals of the k-th can be the wrong ones. Noise makes them rare, so on the CPU, where looking costs

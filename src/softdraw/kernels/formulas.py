@@ -13,6 +13,7 @@ __all__ = [
     "Scores",
     "allowed_classes",
     "compute_dtype",
+    "largest",
     "masked_log_softmax",
     "masked_softmax",
     "one_hot",
@@ -62,7 +63,7 @@ class Scores(NamedTuple):
         ranked = torch.where(
             self.allowed, self.z.detach().clamp(min=torch.finfo(self.z.dtype).min), -torch.inf
         )
-        index = ranked.sort(dim=-1, descending=True, stable=True).indices[..., :k]
+        index = largest(ranked, k)
         return torch.where(self.allowed.gather(-1, index) & ~self.bad, index, -1)
 
     def hot(self, index: Tensor | None = None) -> Tensor:
@@ -72,6 +73,13 @@ class Scores(NamedTuple):
         """
         index = self.winner() if index is None else index
         return torch.where(self.bad, torch.nan, one_hot(index, self.z.shape[-1], self.z.dtype))
+
+
+def largest(values: Tensor, k: int) -> Tensor:
+    """Indices ``[*, k]`` of the k largest, best first and of equals the lower."""
+    if torch.onnx.is_in_onnx_export():
+        return values.topk(k).indices  # by ONNX's definition the lower of equals; it has no stable sort
+    return values.sort(dim=-1, descending=True, stable=True).indices[..., :k]
 
 
 def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:

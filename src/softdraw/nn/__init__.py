@@ -1,9 +1,9 @@
-"""Layers with a categorical choice inside, trained by any estimator that returns a sample.
+"""Layers with a discrete choice inside that gradients pass.
 
-What lives here: modules with parameters, train and eval behaviour. May import: every room above. Each takes
-``estimator=`` and ``tau=`` and hands them to ``Choice``, which draws. To add one: write ``<name>.py`` with a
-``ChoiceLayer``, export it here, and add it to ``tests/nn/examples.py``, where the promises of every layer are
-tested.
+What lives here: modules with parameters, train and eval behaviour. May import: every room above. A layer of
+categorical choices takes ``estimator=`` and ``tau=`` and hands them to ``Choice``, which draws; subsets,
+orders and matchings are in ``structured``. To add one: write ``<name>.py`` with a ``ChoiceLayer``, export it
+here, and add it to ``tests/nn/examples.py``, where the promises of every layer are tested.
 """
 
 from softdraw.nn.categorical_latent import CategoricalLatent, CategoricalLatentOutput
@@ -13,6 +13,14 @@ from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.nn.gumbel_softmax import GumbelSoftmax
 from softdraw.nn.gumbel_vector_quantizer import GumbelVectorQuantizer, GumbelVectorQuantizerOutput
 from softdraw.nn.hard_concrete_gate import HardConcreteGate
+from softdraw.nn.structured import (
+    SinkhornMatching,
+    SoftRank,
+    SoftRankOutput,
+    SubsetSelector,
+    TopKGate,
+    TopKGateOutput,
+)
 
 __all__ = [
     "CategoricalLatent",
@@ -24,4 +32,10 @@ __all__ = [
     "GumbelVectorQuantizer",
     "GumbelVectorQuantizerOutput",
     "HardConcreteGate",
+    "SinkhornMatching",
+    "SoftRank",
+    "SoftRankOutput",
+    "SubsetSelector",
+    "TopKGate",
+    "TopKGateOutput",
 ]
