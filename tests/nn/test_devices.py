@@ -94,7 +94,7 @@ def test_sizes_are_whole_numbers(name):
     cls = getattr(sd.nn, name)
     parameters = inspect.signature(cls).parameters
     sizes = [p for p in parameters if p in SIZES]
-    good = {p: 4 for p in sizes if parameters[p].default is inspect.Parameter.empty}
+    good = {p: 4 for p in parameters if parameters[p].default is inspect.Parameter.empty}
     cls(**{p: np.int64(4) for p in good})
     for size in sizes:
         for wrong in ("a", 2.5, None, True):

@@ -137,7 +137,8 @@ def gumbel_sinkhorn(
         noise = read_noise(noise, scores.shape, scores)
     z = torch.where(allowed, scores.to(noise.dtype) + noise, 0.0)
     best = None
-    cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), tau == 0, device=scores.device)
+    # (torch.jit.trace knows no full of a bool)
+    cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), float(tau == 0), device=scores.device) > 0
     # Outside eager mode temperatures are not read, and one that is a tensor is taken to be positive.
     if hard or (bool(cold.any()) if eager or not isinstance(tau, Tensor) else False):
         best = matching.assignment(torch.where(allowed, z.detach(), -torch.inf))
