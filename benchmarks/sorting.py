@@ -127,7 +127,7 @@ METHODS: dict[str, Loss] = {
 
 def descending(values: Tensor) -> Tensor:
     """Which is the i-th largest, of equals the first."""
-    return values.sort(-1, descending=True, stable=True).indices
+    return values.sort(dim=-1, descending=True, stable=True).indices
 
 
 def train(
