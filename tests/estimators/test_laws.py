@@ -315,3 +315,12 @@ def test_states_that_cannot_occur_may_cost_anything():
     )
     torch.testing.assert_close(value, logits[:2].softmax(0)[0])
     assert bool(gradient.isfinite().all())
+
+
+@pytest.mark.parametrize("name", SERVING)
+def test_padding_of_a_one_hot_law(name):
+    mask = torch.tensor([[True] * 4, [False] * 4])
+    law = sd.distributions.OneHotCategorical(logits=LOGITS, mask=mask)
+    value = sd.estimators.get(name).expectation(cost, law, key=sd.Key(0))
+    torch.testing.assert_close(value[1], cost(torch.zeros(4, dtype=torch.float64)))
+    assert bool(value.isfinite().all())

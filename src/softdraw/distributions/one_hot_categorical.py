@@ -82,6 +82,11 @@ class OneHotCategorical(TorchOneHotCategorical):
         """Draw one-hot rows ``[*sample_shape, *batch_shape, classes]`` of exact zeros and ones."""
         return self._one_hot(self._categorical.sample(sample_shape, key=key, generator=generator))
 
+    @property
+    def padding(self) -> Tensor:
+        """Boolean ``[*batch_shape]``: the rows without an allowed class."""
+        return ~self._categorical._allowed.any(-1)
+
     def relax(
         self,
         tau: float | Tensor = 1.0,

@@ -41,8 +41,8 @@ class Structured(Distribution):
     To add a law, subclass it:
 
     - ``__init__`` reads its arguments, sets tensors of shape ``[*batch, ...]``, and calls ``_initialise``;
-      ``_tensors`` names them with their number of dims after the batch, ``_options`` what else ``expand`` is
-      to copy.
+      ``_tensors`` names them with their number of dims after the batch, first the one that ``moved`` adds to,
+      ``_options`` what else ``expand`` is to copy.
     - ``_draw(samples, key, generator)`` gives ``[samples, *batch, *event]``; ``_noise`` has the noise.
     - ``_is_structure(value)`` and ``_log_density(value)``, the latter finite or ``-inf`` and of finite
       gradient for whatever passes the former.
@@ -91,6 +91,25 @@ class Structured(Distribution):
         for name in self._options:
             setattr(new, name, getattr(self, name))
         new._initialise(shape, self.event_shape, self._dtype, self._empty, self._validate_args)
+        return new
+
+    def moved(self, by: Tensor) -> Self:
+        """The same law with its parameters moved: ``by`` is added to the logit of each part.
+
+        Args:
+            by: ``[*, *event_shape]``, which broadcasts with the batch; dims in front of that are new ones.
+
+        Raises:
+            NotImplementedError: values of this law are no parts with a logit each.
+        """
+        name, dims = next(iter(self._tensors.items()))
+        parameter: Tensor = getattr(self, name)
+        if self.event_shape != parameter.shape[parameter.dim() - dims :]:
+            raise self._absent("moved parameters")
+        self._check_shape(by)
+        batch = by.shape[: by.dim() - dims]
+        new = self.expand(torch.broadcast_shapes(batch, self.batch_shape))  # type: ignore[no-untyped-call]
+        setattr(new, name, getattr(new, name) + by.to(parameter.dtype))
         return new
 
     def sample(
@@ -233,6 +252,11 @@ class Structured(Distribution):
         event = self.event_shape
         structures = structures.reshape(-1, *(1,) * len(self.batch_shape), *event)
         return structures.expand(-1, *self.batch_shape, *event) if expand else structures
+
+    @property
+    def padding(self) -> Tensor:
+        """Boolean ``[*batch_shape]``: the rows that allow no structure at all."""
+        return self._empty
 
     @property
     def support(self) -> constraints.Constraint:

@@ -34,7 +34,8 @@ class Law(Protocol):
     Estimators ask it for some of ``log_prob(value)`` (score), ``marginals`` or ``mean`` (what a draw is on
     average, differentiable), ``relax(tau, *, hard, sample_shape, key)`` (a relaxed draw; with ``hard`` the
     most probable structure of perturbed parameters), ``moved(by)`` (the same law with its parameters moved)
-    and ``enumerate_support()``. ``sample`` takes ``key=`` where it can.
+    and ``enumerate_support()``. ``sample`` takes ``key=`` where it can, and ``padding`` says which rows of
+    the batch have nothing to draw but zeros.
 
     Example:
         >>> import torch, softdraw as sd

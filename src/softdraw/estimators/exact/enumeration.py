@@ -113,11 +113,20 @@ class Enumeration(Estimator):
         states = states.view(count, *(1,) * lacking, *states.shape[1:]).expand(
             count, *batch, *law.event_shape
         )
+        # A row of padding has one state, the zero vector: the first stands for it.
+        padding = getattr(law, "padding", None)
+        first = torch.arange(count, device=states.device).view(-1, *(1,) * len(batch)) == 0
+        if padding is not None:
+            none = padding.view(*batch, *(1,) * len(law.event_shape))
+            states = torch.where(none, torch.zeros_like(states), states)
         parts = []
-        for z in states.split(self.chunk):
+        for start in range(0, count, self.chunk):
+            z, one = states[start : start + self.chunk], first[start : start + self.chunk]
             cost = call_cost(f, z, caller=self, batch=batch)
             log_p = law_log_prob(self, law, z, cost.shape)
             possible = log_p > -math.inf
+            if padding is not None:
+                possible = possible & (one | ~padding)
             weight = torch.where(possible, log_p, 0.0).exp().to(cost.dtype)
             # the cost of a state that cannot occur may be infinite; 0 * inf must not reach the sum
             parts.append(torch.where(possible, weight * torch.where(possible, cost, 0.0), 0.0).sum(0))
