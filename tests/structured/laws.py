@@ -13,6 +13,8 @@ from torch import Tensor
 
 import softdraw as sd
 
+from .tree_laws import laws as tree_laws
+
 WIDE = torch.float64
 
 
@@ -24,7 +26,8 @@ class Law:
     ``structures`` are all its values ``[count, *event]``, and ``score(structures, *parameters)`` their
     unnormalised log probabilities ``[count, 3]``: by definition, and not by what is tested.
     ``padded(dtype)`` is a law of batch shape [2] whose second row has no structure. ``without`` names what it
-    has not: ``marginals``, ``log_partition``, ``entropy``, ``kl``.
+    has not: ``marginals``, ``log_partition``, ``entropy``, ``kl``. At the temperature ``coldest`` a
+    relaxation is the structure that it tends to.
     """
 
     parameters: Callable[[int], tuple[Tensor, ...]]
@@ -33,6 +36,7 @@ class Law:
     score: Callable[..., Tensor]
     padded: Callable[[torch.dtype], Any]
     without: frozenset[str] = field(default_factory=frozenset)
+    coldest: float = 1e-6
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -66,4 +70,5 @@ LAWS: dict[str, Law] = {
     "Subset 5 1": _subset(5, 1),
     "Subset 4 4": _subset(4, 4),
     "Subset 3 0": _subset(3, 0),
+    **tree_laws(Law),
 }

@@ -140,7 +140,7 @@ def gumbel_sinkhorn(
     # (torch.jit.trace knows no full of a bool)
     cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), float(tau == 0), device=scores.device) > 0
     # Outside eager mode temperatures are not read, and one that is a tensor is taken to be positive.
-    if hard or (bool(cold.any()) if eager or not isinstance(tau, Tensor) else False):
+    if hard or (eager and bool(cold.any())) or (not isinstance(tau, Tensor) and tau == 0):
         best = matching.assignment(torch.where(allowed, z.detach(), -torch.inf))
     y, error = sinkhorn_limit(z, allowed, tau, tolerance, max_iterations)
     if best is not None:

@@ -7,7 +7,11 @@ May import: ``softdraw.random``, ``softdraw.functional``, ``softdraw.kernels``, 
 ``tests/structured/laws.py``, where the promises of all of them are tested by enumeration.
 """
 
+from softdraw.structured.arborescence import Arborescence
 from softdraw.structured.base import Structured
+from softdraw.structured.chain import Chain
+from softdraw.structured.matching import Matching
+from softdraw.structured.spanning_tree import SpanningTree
 from softdraw.structured.subset import Subset
 
-__all__ = ["Structured", "Subset"]
+__all__ = ["Arborescence", "Chain", "Matching", "SpanningTree", "Structured", "Subset"]
