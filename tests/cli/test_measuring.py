@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import softdraw as sd
 from softdraw.cli import main
 
 
@@ -50,6 +51,18 @@ def test_compare_over_temperatures(tmp_path):
         ("rloo", ""),
     ]
     assert (tmp_path / "report.html").read_text().count("data:image/svg+xml;base64,") == 3
+
+
+def test_a_problem_of_structures(tmp_path):
+    """By default those that serve a distribution; in the sweep, those of them that have a temperature."""
+    assert run(["compare", "subset", "--draws", "20", "--out", str(tmp_path)]) == 0
+    found = [row["estimator"] for row in rows_of(tmp_path)]
+    assert found == [n for n in sd.estimators.names() if sd.estimators.get(n).law_needs]
+    assert (
+        run(["temperature", "subset", "--taus", "0.5,1", "--draws", "20", "--out", str(tmp_path / "t")]) == 0
+    )
+    found = [row["estimator"] for row in rows_of(tmp_path / "t")]
+    assert found == ["relaxed", "relaxed", "st-relaxed", "st-relaxed"]
 
 
 @pytest.mark.parametrize("options", [[], ["--taus", "0.7"], ["--taus", "0.7,0.7"]])

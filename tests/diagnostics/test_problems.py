@@ -13,7 +13,7 @@ from softdraw.diagnostics.problems import ProblemError, builtin_problems, load_p
 def test_built_in_problems_can_be_enumerated_and_are_the_same_each_time(name):
     problem, again = load_problem(name), load_problem(name)
     assert torch.equal(problem.logits, again.logits)
-    gradient = sd.diagnostics.exact_gradient(problem.f, problem.logits)
+    gradient = sd.diagnostics.exact_gradient(problem.f, problem.logits, distribution=problem.distribution)
     assert bool(gradient.isfinite().all())
     assert gradient.norm() > 0
     assert problem.description

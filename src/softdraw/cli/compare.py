@@ -15,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
 
 def compare(
     problem: Annotated[
-        str, typer.Argument(help="rebar-toy, polynomial, cubic, vae, or module:function of your own.")
+        str, typer.Argument(help="rebar-toy, polynomial, cubic, vae, subset, or module:function of your own.")
     ] = "cubic",
     estimators: Annotated[
         str | None, typer.Option(help="Names with commas between; by default all of them.")

@@ -18,7 +18,7 @@ def add_to(app: typer.Typer) -> None:
 
 def temperature(
     problem: Annotated[
-        str, typer.Argument(help="rebar-toy, polynomial, cubic, vae, or module:function of your own.")
+        str, typer.Argument(help="rebar-toy, polynomial, cubic, vae, subset, or module:function of your own.")
     ] = "cubic",
     estimators: Annotated[
         str | None, typer.Option(help="Names of estimators with a temperature, commas between.")
@@ -38,7 +38,8 @@ def temperature(
     from softdraw.diagnostics.figures import svg, swept, temperature_figure
 
     posed = measuring.problem_of(problem)
-    chosen = measuring.chosen_names(estimators, _ESTIMATORS)
+    serving = [name for name in measuring.serving(posed) if measuring.tempered(name)]
+    chosen = measuring.chosen_names(estimators, _ESTIMATORS if posed.distribution is None else serving)
     for name in chosen:
         if not measuring.tempered(name):
             raise typer.BadParameter(f"{name!r} has no temperature", param_hint="--estimators")

@@ -9,6 +9,7 @@ from torch import Tensor
 from softdraw.diagnostics.exact import Family
 from softdraw.estimators import Cost, get
 from softdraw.random import Key
+from softdraw.structured import Subset
 from softdraw.user_objects import is_user_name, user_object, working_folder_importable
 
 __all__ = ["Problem", "ProblemError", "builtin_problems", "load_problem"]
@@ -121,11 +122,24 @@ def _vae() -> Problem:
     )
 
 
+def _subset() -> Problem:
+    g = torch.Generator().manual_seed(0)
+    logits, goal = torch.randn(10, generator=g), torch.randn(10, generator=g).abs()
+    return Problem(
+        "subset",
+        "|z - b|^2 for the 252 ways to take 5 of 10 items: the synthetic experiment of the SIMPLE paper",
+        lambda z: (z - goal).square().sum(-1),
+        logits,
+        distribution=lambda x: Subset(x, 5),
+    )
+
+
 _BUILTIN: dict[str, Callable[[], Problem]] = {
     "rebar-toy": _rebar_toy,
     "polynomial": _polynomial,
     "cubic": _cubic,
     "vae": _vae,
+    "subset": _subset,
 }
 
 
