@@ -17,8 +17,8 @@ from benchmarks.interleaved import medians
 
 __all__ = ["rows"]
 
-#: rows and the sizes of their blocks: the discrete columns of the Adult table, the heads of a policy, and blocks
-#: that padding would blow up
+#: rows and the sizes of their blocks: the discrete columns of the Adult table, the heads of a policy, and
+#: blocks that padding would blow up
 CASES = {
     "Adult": (512, (9, 16, 7, 15, 6, 5, 2, 42, 2)),
     "Adult, large batch": (8192, (9, 16, 7, 15, 6, 5, 2, 42, 2)),

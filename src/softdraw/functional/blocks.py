@@ -27,27 +27,27 @@ from softdraw.kernels import blocks
 from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key, source
 
-__all__ = ["index", "read_sizes", "sample"]
+__all__ = ["index", "read_sizes", "read_sizes_alone", "sample"]
 
 
-def read_sizes(sizes: Sequence[int], logits: Tensor, dim: int = -1) -> tuple[int, ...]:
+def read_sizes(sizes: Sequence[int], logits: Tensor, dim: int = -1, name: str = "sizes") -> tuple[int, ...]:
     """The sizes of the blocks of the last dim, for logits that are checked.
 
     Raises:
         TypeError: no sequence of ints, or logits as ``check_floating`` refuses them.
         ValueError: a size below 1, sizes that do not sum to the last dim, or another ``dim`` than the last.
     """
-    read = read_sizes_alone(sizes)
+    read = read_sizes_alone(sizes, name)
     check_classes("logits", logits, "[*batch, sum of sizes]")
     if dim not in (-1, logits.dim() - 1):
         raise wrong_value("dim", dim, "-1 beside sizes, which are blocks of the last dim")
     total = sizes_of(logits)[-1]
     if sum(read) != total:
-        raise wrong_value("sizes", read, f"sizes that sum to {total}, the last dim of the logits")
+        raise wrong_value(name, read, f"sizes that sum to {total}, the last dim of the logits")
     return read
 
 
-def read_sizes_alone(sizes: Sequence[int]) -> tuple[int, ...]:
+def read_sizes_alone(sizes: Sequence[int], name: str = "sizes") -> tuple[int, ...]:
     """The sizes of blocks, before there are logits.
 
     Raises:
@@ -55,10 +55,10 @@ def read_sizes_alone(sizes: Sequence[int]) -> tuple[int, ...]:
         ValueError: none, or a size below 1.
     """
     if not isinstance(sizes, Sequence):
-        raise wrong_type("sizes", sizes, "a sequence of ints, such as [3, 5, 2]")
-    read = tuple(size if type(size) is int and size > 0 else read_count("sizes", size, 1) for size in sizes)
+        raise wrong_type(name, sizes, "a sequence of ints, such as [3, 5, 2]")
+    read = tuple(size if type(size) is int and size > 0 else read_count(name, size, 1) for size in sizes)
     if not read:
-        raise wrong_value("sizes", read, "one block or more")
+        raise wrong_value(name, read, "one block or more")
     return read
 
 

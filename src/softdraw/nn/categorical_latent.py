@@ -1,15 +1,19 @@
 """The bottleneck of a discrete VAE."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
-from softdraw.arguments import check_classes, check_floating, read_choice, read_count, wrong_value
+from softdraw.arguments import check_classes, check_floating, read_choice, read_count, read_mask, wrong_value
 from softdraw.distributions import Categorical
 from softdraw.estimators import Estimator
+from softdraw.functional.blocks import read_sizes, read_sizes_alone
+from softdraw.kernels.blocks import layout
+from softdraw.kernels.fast_path import is_plain
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
@@ -22,8 +26,9 @@ class CategoricalLatentOutput(NamedTuple):
     """What ``CategoricalLatent`` returns.
 
     Attributes:
-        sample: ``[*batch, variables, classes]``: the drawn rows.
-        log_probs: ``[*batch, variables, classes]``: log probabilities, ``-inf`` where masked; float32 or
+        sample: ``[*batch, variables, classes]``: the drawn rows; ``[*batch, sum of classes]`` where variables
+            have classes of their own.
+        log_probs: in the shape of the sample: log probabilities, ``-inf`` where masked; float32 or
             wider.
         kl: ``[*batch]``: KL divergence to the prior in nats, summed over the variables.
         perplexity: ``[]``: exp of the entropy of the mean probabilities over the batch, averaged over the
@@ -45,22 +50,26 @@ class CategoricalLatent(ChoiceLayer):
 
     Args:
         variables: number of latent variables, >= 1.
-        classes: classes of each, >= 1.
+        classes: classes of each, >= 1; or a number for each variable, whose rows then lie one after the other
+            in the last dim.
         tau: a float, a 0-dim tensor or a schedule; None takes the estimator's own default.
         estimator: a name or an object, straight-through Gumbel-Softmax by default.
         evaluation: in eval mode ``"argmax"``, ``"sample"`` or ``"mean"``.
-        prior: ``"uniform"``, ``"learned"`` (logits are a parameter), or logits ``[variables, classes]``.
+        prior: ``"uniform"``, ``"learned"`` (logits are a parameter), or logits ``[variables, classes]``
+            (``[sum of classes]`` where variables have classes of their own).
         group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
         device: where the parameters are made.
         dtype: that of the parameters.
 
     Raises:
         TypeError: a size that is no int, or as ``Choice``.
-        ValueError: sizes below 1, prior logits of another shape, or as ``Choice``.
+        ValueError: sizes below 1, another number of them than variables, prior logits of another shape, or as
+            ``Choice``.
 
     Shapes:
         logits ``[*batch, variables · classes]`` or ``[*batch, variables, classes]`` to
-        ``CategoricalLatentOutput``. The last dim says which; with one variable it is the first.
+        ``CategoricalLatentOutput``. The last dim says which; with one variable it is the first. Logits
+        ``[*batch, sum of classes]`` where variables have classes of their own.
 
     Example:
         A VAE of one code learns three symbols:
@@ -83,7 +92,7 @@ class CategoricalLatent(ChoiceLayer):
     def __init__(
         self,
         variables: int,
-        classes: int,
+        classes: int | Sequence[int],
         *,
         tau: float | Tensor | Schedule | None = None,
         estimator: str | Estimator = "st-gumbel-softmax",
@@ -94,15 +103,20 @@ class CategoricalLatent(ChoiceLayer):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.variables, self.classes = (
-            read_count("variables", variables, 1),
-            read_count("classes", classes, 1),
-        )
+        self.variables = read_count("variables", variables, 1)
+        self.classes: int | tuple[int, ...]
+        if isinstance(classes, Sequence):
+            self.classes = read_sizes_alone(classes, "classes")
+            if len(self.classes) != self.variables:
+                raise wrong_value("classes", self.classes, f"a number, or one for each of {self.variables}")
+        else:
+            self.classes = read_count("classes", classes, 1)
         self.choice = Choice(estimator, tau, evaluation, group=group)
         self.prior_logits: Tensor
         #: the logits that were given, for ``reset_parameters``
         self._given: Tensor | None = None
-        start = torch.zeros(self.variables, self.classes, device=device, dtype=dtype)
+        shape = (self.variables, self.classes) if isinstance(self.classes, int) else (sum(self.classes),)
+        start = torch.zeros(shape, device=device, dtype=dtype)
         if isinstance(prior, Tensor):
             check_floating("prior", prior)
             if prior.shape != start.shape:
@@ -130,7 +144,8 @@ class CategoricalLatent(ChoiceLayer):
             logits: ``[*batch, variables · classes]`` or, for more than one variable, ``[*batch, variables,
                 classes]``.
             mask: boolean, broadcastable to ``[*batch, variables, classes]``, True where a class is allowed; a
-                variable without any class is padding: a row of zeros that costs nothing.
+                variable without any class is padding: a row of zeros that costs nothing. In the shape of the
+                logits where variables have classes of their own.
             key: the noise.
             generator: where to take a fresh key from.
 
@@ -141,6 +156,8 @@ class CategoricalLatent(ChoiceLayer):
         if is_symbol(logits):
             return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         check_classes("logits", logits)
+        if isinstance(self.classes, tuple):
+            return self._unequal(self.classes, logits, mask, key, generator)
         shape, flat = logits.shape, self.variables * self.classes
         # The last dim alone decides, so that a batch of the size of `variables` is no special case.
         if shape[-1:] == (flat,):
@@ -148,9 +165,37 @@ class CategoricalLatent(ChoiceLayer):
         elif self.variables == 1 or shape[-2:] != (self.variables, self.classes):
             separate = "" if self.variables == 1 else f" or [*batch, {self.variables}, {self.classes}]"
             raise wrong_value("logits", logits, f"shape [*batch, {flat}]{separate}")
+        return self._rows(logits, mask, self.prior_logits, None, key, generator)
+
+    def _unequal(
+        self,
+        classes: tuple[int, ...],
+        logits: Tensor,
+        mask: Tensor | None,
+        key: Key | None,
+        generator: torch.Generator | None,
+    ) -> CategoricalLatentOutput:
+        """Variables with classes of their own, as rows of one length whose ends are masked."""
+        read_sizes(classes, logits, name="classes")
+        places = layout(classes, logits.device, keep=is_plain(logits))
+        allowed = places.mask(read_mask(mask, logits))
+        prior = places.pad(self.prior_logits)
+        out = self._rows(places.pad(logits), allowed, prior, places.real, key, generator)
+        return out._replace(sample=places.unpad(out.sample), log_probs=places.unpad(out.log_probs))
+
+    def _rows(
+        self,
+        logits: Tensor,
+        mask: Tensor | None,
+        prior_logits: Tensor,
+        prior_mask: Tensor | None,
+        key: Key | None,
+        generator: torch.Generator | None,
+    ) -> CategoricalLatentOutput:
         sample = self.choice(logits, mask=mask, key=key, generator=generator)
         posterior = Categorical(logits=logits, mask=mask, validate_args=False)
-        prior = Categorical(logits=self.prior_logits.to(posterior.logits.dtype), validate_args=False)
+        wide = prior_logits.to(posterior.logits.dtype)
+        prior = Categorical(logits=wide, mask=prior_mask, validate_args=False)
         kl = kl_divergence(posterior, prior.expand(posterior.batch_shape)).sum(-1)
         return CategoricalLatentOutput(sample, posterior.log_probs, kl, perplexity(posterior.log_probs.exp()))
 

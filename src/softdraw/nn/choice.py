@@ -1,7 +1,8 @@
 """The draw inside every layer: an estimator and a temperature while training, a fixed rule in eval mode."""
 
 import math
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +10,20 @@ from torch import Tensor, nn
 from softdraw import estimators
 from softdraw.arguments import check_classes, check_floating, read_choice, read_mask, wrong_type, wrong_value
 from softdraw.estimators._core.tempered import TemperedEstimator
-from softdraw.functional import gumbel_max
+from softdraw.functional import gumbel_max, gumbel_softmax
+from softdraw.functional.blocks import read_sizes, read_sizes_alone
+from softdraw.kernels.blocks import layout
+from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import allowed_classes, masked_softmax, one_hot
 from softdraw.random import Key
 from softdraw.random.source import Group, layer_key, one_source
 from softdraw.recording import is_symbol, record_module
-from softdraw.schedules import Learned, Schedule
+from softdraw.schedules import Adaptive, Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
 
 Evaluation = Literal["argmax", "sample", "mean"]
+#: the estimators that are a function of the library, which draws blocks without padding; whether it is hard
+_FUSED: dict[type, bool] = {estimators.GumbelSoftmax: False, estimators.STGumbelSoftmax: True}
 
 
 class Choice(nn.Module):
@@ -32,6 +38,8 @@ class Choice(nn.Module):
             the one-hot of an exact draw, ``"mean"`` the probabilities.
         group: the ranks that draw apart under ``torch.distributed``: ``"world"`` is all of them, None lets
             all draw alike; a process group where its ranks share out the data (beside tensor parallelism).
+        sizes: the sizes of the blocks that the last dim consists of, each a choice of its own, as in
+            :func:`softdraw.gumbel_softmax`; None for one.
         device: taken and ignored, as ``dtype`` is: a choice has no parameters of its own. Layers with
             parameters make them there.
         dtype: see ``device``.
@@ -39,10 +47,10 @@ class Choice(nn.Module):
     Raises:
         TypeError: a temperature that is no number, tensor or schedule.
         ValueError: an estimator that needs a callable, a temperature for one without, or beside an estimator
-            object (which has its own), or an unknown ``evaluation``.
+            object (which has its own), an unknown ``evaluation``, or a size below 1.
 
     Shapes:
-        logits ``[*batch, classes]`` to ``[*batch, classes]``.
+        logits ``[*batch, classes]`` to ``[*batch, classes]``, where the classes are those of all blocks.
 
     Example:
         >>> import torch, softdraw as sd
@@ -60,6 +68,7 @@ class Choice(nn.Module):
         evaluation: Evaluation = "argmax",
         *,
         group: Group = "world",
+        sizes: Sequence[int] | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -83,6 +92,7 @@ class Choice(nn.Module):
         self.estimator = made
         self.evaluation = evaluation
         self.group = group
+        self.sizes = None if sizes is None else read_sizes_alone(sizes)
         # A schedule stays here: the estimator may be shared with a layer that has another.
         self.temperature = Temperature("tau", tau if isinstance(tau, Schedule) else None)
 
@@ -122,10 +132,43 @@ class Choice(nn.Module):
             TypeError: logits that are no dense tensor of float16, bfloat16, float32 or float64, a mask that
                 is none of bool, or ``key`` or ``generator`` of another type.
             ValueError: no classes, a mask that does not broadcast or is on another device, a temperature that
-                is not one value a row, or both ``key`` and ``generator``.
+                is not one value a row, blocks that do not sum to the classes, or both ``key`` and
+                ``generator``.
         """
         if is_symbol(logits):
             return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
+        if self.sizes is not None:
+            return self._blocks(self.sizes, logits, mask, key, generator)
+        return self._rows(logits, mask, key, generator)
+
+    def _blocks(
+        self,
+        sizes: tuple[int, ...],
+        logits: Tensor,
+        mask: Tensor | None,
+        key: Key | None,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        read_sizes(sizes, logits)
+        mask = read_rows(logits, mask, key, generator)
+        made = self.estimator
+        if (
+            self.training
+            and isinstance(made, TemperedEstimator)
+            and type(made) in _FUSED
+            and not isinstance(self.schedule, Adaptive)
+        ):
+            key, generator = layer_key(key, generator, self.group)
+            held = self.temperature if self.temperature.schedule is not None else made.temperature
+            tau = cast("float | Tensor", held.now())  # one of the two has a temperature
+            hard = _FUSED[type(made)]
+            return gumbel_softmax(logits, tau, hard, mask=mask, key=key, generator=generator, sizes=sizes)
+        places = layout(sizes, logits.device, keep=is_plain(logits))
+        return places.unpad(self._rows(places.pad(logits), places.mask(mask), key, generator))
+
+    def _rows(
+        self, logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
+    ) -> Tensor:
         if self.training:
             key, generator = layer_key(key, generator, self.group)
             tau = None
@@ -173,7 +216,8 @@ class Choice(nn.Module):
 
     def extra_repr(self) -> str:
         """What ``print`` shows."""
-        return f"evaluation={self.evaluation!r}"
+        blocks = "" if self.sizes is None else f", sizes={self.sizes}"
+        return f"evaluation={self.evaluation!r}{blocks}"
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         moved_schedule(state_dict, prefix)

@@ -1,9 +1,11 @@
 """Gumbel-Softmax as a layer."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from softdraw.arguments import class_dim, read_count, read_mask
+from softdraw.arguments import class_dim, read_count, read_mask, wrong_value
 from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
@@ -25,13 +27,15 @@ class GumbelSoftmax(ChoiceLayer):
             ones, ``"reinmax"`` one-hot rows with ReinMax's gradient.
         evaluation: in eval mode ``"argmax"``, ``"sample"`` (an exact draw) or ``"mean"`` (the probabilities).
         dim: the dimension of the classes.
+        sizes: the sizes of the blocks that the last dim consists of, such as ``[3, 5, 2]``, each a choice of
+            its own; None for one choice.
         group: the ranks that draw apart under ``torch.distributed``, see ``Choice``.
         device: taken and ignored: the layer has no parameters.
         dtype: see ``device``.
 
     Raises:
         TypeError: as ``Choice``, or ``dim`` is no int.
-        ValueError: as ``Choice``.
+        ValueError: as ``Choice``, or ``sizes`` beside another ``dim`` than the last.
 
     Shapes:
         ``[*, classes, *]`` to the same, with ``classes`` at ``dim``.
@@ -58,13 +62,16 @@ class GumbelSoftmax(ChoiceLayer):
         estimator: str | Estimator = "st-gumbel-softmax",
         evaluation: Evaluation = "argmax",
         dim: int = -1,
+        sizes: Sequence[int] | None = None,
         group: Group = "world",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.choice = Choice(estimator, tau, evaluation, group=group, device=device, dtype=dtype)
+        self.choice = Choice(estimator, tau, evaluation, group=group, sizes=sizes, device=device, dtype=dtype)
         self.dim = read_count("dim", dim, -(2**31))
+        if sizes is not None and self.dim != -1:
+            raise wrong_value("dim", dim, "-1 beside sizes, which are blocks of the last dim")
 
     def forward(
         self,

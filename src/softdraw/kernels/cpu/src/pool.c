@@ -134,7 +134,8 @@ struct blocks {
 };
 
 /* As many rows at a time as the caches hold, block after block; a multiple of every vector's lanes. */
-#define ELEMENTS_IN_A_ROUND 32768
+#define ELEMENTS_IN_A_ROUND 8192
+#define FEWEST_ROWS_IN_A_ROUND 64
 
 static int work_on_blocks(const void *argument, int64_t begin, int64_t end) {
     static const int64_t widths[] = {4, 8, 2, 2};
@@ -142,7 +143,7 @@ static int work_on_blocks(const void *argument, int64_t begin, int64_t end) {
     const struct job *whole = blocks->job;
     const int64_t width = widths[whole->dtype], real = whole->dtype == DT_FLOAT64 ? 8 : 4;
     int64_t round = ELEMENTS_IN_A_ROUND / whole->stride / 16 * 16;
-    round = round < 16 ? 16 : round;
+    round = round < FEWEST_ROWS_IN_A_ROUND ? FEWEST_ROWS_IN_A_ROUND : round;
     for (; begin < end; begin += round) {
         const int64_t last = end - begin < round ? end : begin + round;
         int64_t start = 0;
