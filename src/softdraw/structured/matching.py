@@ -124,7 +124,7 @@ class Matching(Structured):
         """``softdraw.gumbel_sinkhorn`` of the scores: a matrix whose rows and columns sum to 1, or to less.
 
         As tau tends to 0 it tends to the best matching of the perturbed scores, **which is not a draw from
-        this law**: for some 3 x 3 scores the total variation between the two is 0.15.
+        this law**: for normal 3 x 3 scores the total variation between the two is some 0.09.
 
         Args:
             tau: the temperature: a number, or a tensor with one for each matrix.
