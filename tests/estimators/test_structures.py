@@ -11,9 +11,14 @@ import softdraw as sd
 from ..statistics import assert_mean
 from ..structured.laws import LAWS, normal
 
-#: laws with something to choose, by what they have
+#: laws with something to choose
 CHOICES = {name: law for name, law in LAWS.items() if len(law.structures) > 1}
-PARTS = {name: law for name, law in CHOICES.items() if "marginals" not in law.without}
+#: and by whether a draw says of each part whether it is in (an order is a row of indices)
+PARTS = {
+    name: law
+    for name, law in CHOICES.items()
+    if law.make(*law.parameters(0)).sample(key=sd.Key(0)).is_floating_point()
+}
 
 
 def cost_of(event):
@@ -33,7 +38,8 @@ def linear_of(event):
 
 
 def leaves(law, *lead):
-    return [p.expand(*lead, *p.shape).clone().requires_grad_() for p in law.parameters(0)]
+    """Parameters with no rare structure, so that means of a few thousand draws are near normal."""
+    return [(0.3 * p).expand(*lead, *p.shape).clone().requires_grad_() for p in law.parameters(0)]
 
 
 def exact(law, f):
@@ -69,7 +75,8 @@ def test_unbiased(name, estimator, options):
     values, own = estimates(sd.estimators.get(estimator, **options), law, f, sd.Key(3), 4000)
     assert_mean(values, value)
     for draws, gradient in zip(own, gradients, strict=True):
-        assert_mean(draws, gradient, precise=0.35)
+        if gradient.numel():
+            assert_mean(draws, gradient, precise=0.35)
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -104,7 +111,7 @@ def test_relaxed_is_autograd_at_the_same_noise(name, estimator, hard):
     torch.testing.assert_close(own, gradients)
 
 
-@pytest.mark.parametrize("name", [name for name, law in PARTS.items() if "imle" not in law.without])
+@pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_imle_is_the_difference_of_two_modes(name, symmetric):
     """Of perturbed modes, in the direction that the law's score gives to a difference of structures."""

@@ -220,7 +220,7 @@ class Matching(Structured):
             columns = torch.tensor(
                 list(itertools.permutations(range(m), size)), dtype=torch.int64, device=device
             )
-            place = (rows.unsqueeze(1) * m + columns).reshape(-1, size)
+            place = (rows.unsqueeze(1) * m + columns).reshape(len(rows) * len(columns), size)
             flat = torch.zeros(len(place), n * m, dtype=self._dtype, device=device).scatter(-1, place, 1.0)
             found.append(flat.reshape(-1, n, m))
         return torch.cat(found)

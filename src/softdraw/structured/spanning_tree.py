@@ -1,5 +1,7 @@
 """``SpanningTree``: undirected spanning trees of a weighted graph."""
 
+from typing import Self
+
 import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
@@ -71,6 +73,10 @@ class SpanningTree(TreeLaw):
         empty = torch.zeros((), dtype=torch.bool, device=edge_logits.device)
         self._look_for_padding()
         self._initialise(edge_logits.shape[:-2], (n, n), edge_logits.dtype, empty, validate_args)
+
+    def moved(self, by: Tensor) -> Self:
+        """The same law with ``by`` and its transpose added to the logits: an edge has both of its entries."""
+        return super().moved(by + by.mT)
 
     def _symmetric(self, values: Tensor) -> Tensor:
         return 0.5 * (values + values.mT)

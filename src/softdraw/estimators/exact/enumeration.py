@@ -1,5 +1,6 @@
 """Enumeration: the exact value and gradient, by visiting every state."""
 
+import copy
 import math
 from typing import Any
 
@@ -119,6 +120,10 @@ class Enumeration(Estimator):
         if padding is not None:
             none = padding.view(*batch, *(1,) * len(law.event_shape))
             states = torch.where(none, torch.zeros_like(states), states)
+        # one list serves rows of unlike lengths or sizes, whose log_prob may refuse the structures of others
+        law = copy.copy(law)
+        if hasattr(law, "_validate_args"):
+            law._validate_args = False
         parts = []
         for start in range(0, count, self.chunk):
             z, one = states[start : start + self.chunk], first[start : start + self.chunk]
