@@ -27,7 +27,8 @@ class Law:
     unnormalised log probabilities ``[count, 3]``: by definition, and not by what is tested.
     ``padded(dtype)`` is a law of batch shape [2] whose second row has no structure. ``without`` names what it
     has not: ``marginals``, ``log_partition``, ``entropy``, ``kl``. At the temperature ``coldest`` a
-    relaxation is the structure that it tends to.
+    relaxation is the structure that it tends to. ``indicators`` are what the marginals are means of, where
+    those are not the structures.
     """
 
     parameters: Callable[[int], tuple[Tensor, ...]]
@@ -37,6 +38,7 @@ class Law:
     padded: Callable[[torch.dtype], Any]
     without: frozenset[str] = field(default_factory=frozenset)
     coldest: float = 1e-6
+    indicators: Tensor | None = None
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -65,10 +67,40 @@ def _subset(n: int, k: int) -> Law:
     )
 
 
+def plackett_luce(orders: Tensor, logits: Tensor) -> Tensor:
+    """Softmax of what is left, place by place."""
+    total = torch.zeros(len(orders), len(logits), dtype=WIDE)
+    left = torch.ones(len(orders), logits.shape[-1], dtype=torch.bool)
+    for place in orders.unbind(-1):
+        rest = torch.where(left.unsqueeze(1), logits, -torch.inf)
+        chosen = place[:, None, None].expand(-1, len(logits), 1)
+        total = total + rest.log_softmax(-1).gather(-1, chosen).squeeze(-1)
+        left = left.scatter(-1, place.unsqueeze(-1), False)
+    return total
+
+
+def _ordered(n: int, k: int) -> Law:
+    orders = torch.tensor(list(itertools.permutations(range(n), k)), dtype=torch.int64)
+    return Law(
+        parameters=lambda seed: (normal(3, n, seed=seed),),
+        make=lambda logits: sd.structured.OrderedSubset(logits, k),
+        structures=orders,
+        score=plackett_luce,
+        padded=lambda dtype: sd.structured.OrderedSubset(
+            normal(2, n).to(dtype), k, mask=torch.tensor([[True], [False]])
+        ),
+        without=frozenset({"log_partition", "entropy", "kl"}),
+        indicators=torch.zeros(len(orders), n, dtype=WIDE).scatter(-1, orders, 1.0),
+    )
+
+
 LAWS: dict[str, Law] = {
     "Subset 6 3": _subset(6, 3),
     "Subset 5 1": _subset(5, 1),
     "Subset 4 4": _subset(4, 4),
     "Subset 3 0": _subset(3, 0),
     **tree_laws(Law),
+    "OrderedSubset 5 3": _ordered(5, 3),
+    "OrderedSubset 4 4": _ordered(4, 4),
+    "OrderedSubset 4 1": _ordered(4, 1),
 }

@@ -110,6 +110,13 @@ def test_inclusion_of_what_is_certain():
             Subset.with_inclusion(wrong)
 
 
+def test_a_row_of_padding_allows_nothing_that_is_listed():
+    d = Subset(normal(2, 4), 2, mask=torch.tensor([[True], [False]]))
+    log_p = d.log_prob(d.enumerate_support())
+    assert bool((log_p[:, 1] == -math.inf).all())
+    torch.testing.assert_close(log_p[:, 0].exp().sum(), torch.ones((), dtype=WIDE))
+
+
 def test_errors_of_arguments():
     for k in (-1, 5):
         with pytest.raises(ValueError, match=f"k: got {k}, expected an int from 0 to 4"):

@@ -11,7 +11,8 @@ from softdraw.structured.arborescence import Arborescence
 from softdraw.structured.base import Structured
 from softdraw.structured.chain import Chain
 from softdraw.structured.matching import Matching
+from softdraw.structured.ordered_subset import OrderedSubset
 from softdraw.structured.spanning_tree import SpanningTree
 from softdraw.structured.subset import Subset
 
-__all__ = ["Arborescence", "Chain", "Matching", "SpanningTree", "Structured", "Subset"]
+__all__ = ["Arborescence", "Chain", "Matching", "OrderedSubset", "SpanningTree", "Structured", "Subset"]

@@ -267,7 +267,7 @@ class Structured(Distribution):
         raise NotImplementedError
 
     def _is_structure(self, value: Tensor) -> Tensor:
-        """Where a value is a structure, whatever the mask, or zeros where the row is empty; ``[*batch]``."""
+        """Where a value is a structure, whatever the mask, or what an empty row draws; ``[*batch]``."""
         raise NotImplementedError
 
     def _log_density(self, value: Tensor) -> Tensor:

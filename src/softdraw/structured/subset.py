@@ -234,12 +234,14 @@ class Subset(Structured):
 
     def _is_structure(self, value: Tensor) -> Tensor:
         bits = ((value == 0) | (value == 1)).all(-1)
-        return bits & (value.sum(-1) == torch.where(self._empty, 0, self.k))
+        count = value.sum(-1)
+        return bits & ((count == self.k) | (self._empty & (count == 0)))
 
     def _log_density(self, value: Tensor) -> Tensor:
         x = self._x()
         score = expected(value.to(x.dtype), x) - subsets.log_partition(x, self.k)
-        return torch.where(self._empty, 0.0, score)
+        alone = torch.where((value == 0).all(-1), 0.0, -torch.inf).to(x.dtype)
+        return torch.where(self._empty, alone, score)
 
     def _count(self) -> int:
         return math.comb(self._logits.shape[-1], self.k)
