@@ -129,6 +129,7 @@ def _layer(name: str, mode: str) -> Reader:
     argument = {
         **dict.fromkeys(("GumbelVectorQuantizer", "HardConcreteGate", "ConcreteSelector", "TopKGate"), "x"),
         **dict.fromkeys(("SoftRank", "SinkhornMatching"), "scores"),
+        "LatentTree": "edge_logits",
     }.get(name, "logits")
     masked = name not in ("HardConcreteGate", "ConcreteSelector")
     takes = {"key", "generator"} | ({"mask"} if masked else set())
@@ -144,7 +145,7 @@ def _layer(name: str, mode: str) -> Reader:
         argument=argument,
         tau="tau" if mode == "train" else None,
         takes=frozenset(takes),
-        dims={"GumbelSigmoid": 0, "SinkhornMatching": 2}.get(name, 1),
+        dims={"GumbelSigmoid": 0, "SinkhornMatching": 2, "LatentTree": 2}.get(name, 1),
         shape=tuple(x.shape),
         options=frozenset({"tau"}),
     )

@@ -1,4 +1,4 @@
-"""Values beside those of other packages, where they are installed: ``pip install diffsort difftopk torchsort``."""
+"""Values beside those of other packages, where they are installed."""
 
 import pytest
 import torch

@@ -30,7 +30,7 @@ CHOICES: Examples = {
         torch.linspace(-1, 1, 60).reshape(2, 5, 6),
     ),
 }
-#: the same of subsets, orders and matchings
+#: the same of subsets, orders, matchings and trees
 STRUCTURED: Examples = {
     "TopKGate": (
         lambda **o: sd.nn.TopKGate(6, 4, **({"k": 2} | o)),
@@ -47,6 +47,10 @@ STRUCTURED: Examples = {
     "SinkhornMatching": (
         lambda **o: sd.nn.SinkhornMatching(**o),
         torch.linspace(-1, 1, 40).sin().reshape(2, 5, 4),
+    ),
+    "LatentTree": (
+        lambda **o: sd.nn.LatentTree(**o),
+        torch.linspace(-1, 1, 48).mul(7).sin().reshape(3, 4, 4),
     ),
 }
 EXAMPLES: Examples = {**CHOICES, **STRUCTURED}

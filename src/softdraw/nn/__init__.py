@@ -2,8 +2,8 @@
 
 What lives here: modules with parameters, train and eval behaviour. May import: every room above. A layer of
 categorical choices takes ``estimator=`` and ``tau=`` and hands them to ``Choice``, which draws; subsets,
-orders and matchings are in ``structured``. To add one: write ``<name>.py`` with a ``ChoiceLayer``, export it
-here, and add it to ``tests/nn/examples.py``, where the promises of every layer are tested.
+orders, matchings and trees are in ``structured``. To add one: write ``<name>.py`` with a ``ChoiceLayer``,
+export it here, and add it to ``tests/nn/examples.py``, where the promises of every layer are tested.
 """
 
 from softdraw.nn.categorical_latent import CategoricalLatent, CategoricalLatentOutput
@@ -14,6 +14,7 @@ from softdraw.nn.gumbel_softmax import GumbelSoftmax
 from softdraw.nn.gumbel_vector_quantizer import GumbelVectorQuantizer, GumbelVectorQuantizerOutput
 from softdraw.nn.hard_concrete_gate import HardConcreteGate
 from softdraw.nn.structured import (
+    LatentTree,
     SinkhornMatching,
     SoftRank,
     SoftRankOutput,
@@ -32,6 +33,7 @@ __all__ = [
     "GumbelVectorQuantizer",
     "GumbelVectorQuantizerOutput",
     "HardConcreteGate",
+    "LatentTree",
     "SinkhornMatching",
     "SoftRank",
     "SoftRankOutput",
