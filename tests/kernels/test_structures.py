@@ -7,6 +7,8 @@ import math
 import pytest
 import torch
 
+from softdraw.kernels.structures import tree_formulas
+
 from .backends import INSTRUCTIONS, instructions
 
 SCALES = (1.0, 10.0, 80.0, 1000.0)
@@ -74,6 +76,24 @@ def test_trees_of_one_vertex_and_of_many(loops):
     value, marginals = loops.trees(torch.zeros(2, 40, 40, dtype=WIDE))
     torch.testing.assert_close(value, torch.full((2,), 38 * math.log(40), dtype=WIDE))
     torch.testing.assert_close(marginals.sum(1)[:, 1:], torch.ones(2, 39, dtype=WIDE))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("forbidden", [0.0, 0.4])
+@pytest.mark.parametrize("n", [1, 2, 5, 13])
+def test_draws_and_tangents_of_trees_are_the_formulas(loops, n, forbidden, scale):
+    logits = normal(30, n, n) * scale
+    logits[torch.rand(logits.shape, generator=torch.Generator().manual_seed(1)) < forbidden] = -math.inf
+    if n > 1:
+        logits[3, 0, 1] = math.nan
+    uniform = torch.rand(5, 30, n, n, generator=torch.Generator().manual_seed(2), dtype=WIDE)
+    noise = -(-uniform.log()).log()
+    assert torch.equal(loops.tree_draws(logits, noise).long(), tree_formulas.draws(logits, noise))
+    assert torch.equal(loops.tree_draws(logits, None).long(), tree_formulas.draws(logits, None))
+    direction = normal(30, n, n, seed=3)
+    expected = tree_formulas.sums(logits, direction)[2]
+    curved = loops.tree_curvature(logits, direction)
+    torch.testing.assert_close(curved, expected, rtol=0, atol=1e-12, equal_nan=True)
 
 
 @pytest.mark.parametrize("scale", SCALES)

@@ -11,10 +11,21 @@ from torch import Tensor
 
 import softdraw.kernels.cpu._native as _native
 
-__all__ = ["entropic", "entropic_backward", "sinkhorn", "subset_draws", "subsets", "trees"]
+__all__ = [
+    "entropic",
+    "entropic_backward",
+    "sinkhorn",
+    "subset_draws",
+    "subsets",
+    "tree_curvature",
+    "tree_draws",
+    "trees",
+]
 
 #: as ``enum structure_operation`` in ``src/structures/structures.h`` has them
-_TREES, _SUBSETS, _SUBSET_DRAWS, _ENTROPIC, _ENTROPIC_BACKWARD, _SINKHORN = range(6)
+_TREES, _SUBSETS, _SUBSET_DRAWS, _ENTROPIC, _ENTROPIC_BACKWARD, _SINKHORN, _TREE_DRAWS, _TREE_CURVATURE = (
+    range(8)
+)
 #: elements that a thread should have to work on before another one is woken for more
 _ELEMENTS_FOR_A_THREAD = 4096
 
@@ -70,6 +81,31 @@ def trees(logits: Tensor, marginals: bool = True) -> tuple[Tensor, Tensor | None
     value, out = _new(rows), _new(rows, n, n) if marginals else None
     _run(_TREES, logits, n, n * n * n, value=value, out=out)
     return value, out
+
+
+def tree_draws(logits: Tensor, noise: Tensor | None) -> Tensor:
+    """The parents ``[samples, rows, n]`` in exact draws of arborescences, or in the best one.
+
+    Args:
+        logits: ``[rows, n, n]``, as for ``trees``.
+        noise: Gumbel noise ``[samples, rows, n, n]``; None for the best.
+
+    Returns:
+        Whole numbers, -1 for the root, and for all vertices of a graph without an arborescence or with NaN.
+    """
+    rows, n, _ = logits.shape
+    samples = 1 if noise is None else noise.shape[0]
+    out = _new(samples, rows, n)
+    _run(_TREE_DRAWS, logits, n, n * n * (n + 4 * samples), samples=samples, other=noise, out=out)
+    return out
+
+
+def tree_curvature(logits: Tensor, direction: Tensor) -> Tensor:
+    """The derivative ``[rows, n, n]`` of the marginals of ``trees`` in a direction of that shape."""
+    rows, n, _ = logits.shape
+    out = _new(rows, n, n)
+    _run(_TREE_CURVATURE, logits, n, 2 * n * n * n, other=direction, out=out)
+    return out
 
 
 def subsets(

@@ -63,7 +63,13 @@ def _backward(ctx: Any, value: Tensor | None, marginals: Tensor | None) -> Tenso
 
 
 def _curvature(logits: Tensor, direction: Tensor) -> Tensor:
-    return formulas.sums(logits, direction)[2]
+    n, m = logits.shape[-2:]
+    loops = _native() if logits.device.type == "cpu" and logits.dtype == torch.float64 else None
+    if loops is None:
+        return formulas.sums(logits, direction)[2]
+    flat = logits.reshape(-1, n, m).contiguous(), direction.reshape(-1, n, m).contiguous()
+    curved: Tensor = loops.tree_curvature(*flat)
+    return curved.reshape(logits.shape)
 
 
 def _curvature_fake(logits: Tensor, direction: Tensor) -> Tensor:
@@ -90,7 +96,12 @@ def _curvature_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draws(logits: Tensor, noise: Tensor | None) -> Tensor:
-    return formulas.draws(logits, noise)
+    loops = _native() if logits.device.type == "cpu" and logits.dtype == torch.float64 else None
+    if loops is None:
+        return formulas.draws(logits, noise)
+    wide = None if noise is None else noise.to(torch.float64).contiguous()
+    parents: Tensor = loops.tree_draws(logits.contiguous(), wide)
+    return parents.to(torch.int64)
 
 
 def _draws_fake(logits: Tensor, noise: Tensor | None) -> Tensor:

@@ -4,6 +4,8 @@
 
 #include "arithmetic.h"
 #include "trees.h"
+#include "tree_draws.h"
+#include "tree_tangents.h"
 #include "subsets.h"
 #include "entropic.h"
 #include "sinkhorn.h"
@@ -14,6 +16,8 @@ int NAME(softdraw_structures)(const void *argument, int64_t begin, int64_t end) 
     case ST_TREES: return trees(s, begin, end);
     case ST_SUBSETS: return subsets(s, begin, end);
     case ST_SUBSET_DRAWS: return subset_draws(s, begin, end);
+    case ST_TREE_DRAWS: return tree_draws(s, begin, end);
+    case ST_TREE_CURVATURE: return tree_curvature(s, begin, end);
     case ST_ENTROPIC: return entropic(s, begin, end);
     case ST_ENTROPIC_BACKWARD: return entropic_backward(s, begin, end);
     default: return sinkhorn(s, begin, end);

@@ -4,7 +4,16 @@
 
 #include <stdint.h>
 
-enum structure_operation { ST_TREES, ST_SUBSETS, ST_SUBSET_DRAWS, ST_ENTROPIC, ST_ENTROPIC_BACKWARD, ST_SINKHORN };
+enum structure_operation {
+    ST_TREES,
+    ST_SUBSETS,
+    ST_SUBSET_DRAWS,
+    ST_ENTROPIC,
+    ST_ENTROPIC_BACKWARD,
+    ST_SINKHORN,
+    ST_TREE_DRAWS,
+    ST_TREE_CURVATURE
+};
 
 /* All tensors are contiguous float64 with the rows of the batch first; absent ones are NULL. What each operation reads and
    writes stands at its function. */

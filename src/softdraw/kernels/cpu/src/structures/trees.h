@@ -14,7 +14,17 @@ struct tree {
     int64_t n, stride;
     double *w, *first;         /* [n, stride]: weights or logarithms, eliminated in place, and as they were */
     double *g, *incoming, *through;
+    double *history;           /* unless NULL: what the matrix [v, v] was before v went, at before_vertex(v) */
 };
+
+/* Where in a history vertex v has its matrix; before_vertex(n) is the size of all. */
+INLINE int64_t before_vertex(int64_t v) { return (v - 1) * v * (2 * v - 1) / 6; }
+
+static void remember(const struct tree *t, int64_t v) {
+    if (t->history)
+        for (int64_t i = 0; i < v; i++)
+            memcpy(t->history + before_vertex(v) + i * v, t->w + i * t->stride, (size_t)v * sizeof(double));
+}
 
 /* Products of weights stay above exp(-600): a complete graph's are of two factors, another's of a path. */
 #define SAFE_RANGE 600.0
@@ -26,6 +36,7 @@ static double eliminate(const struct tree *t) {
         double d = 0;
         for (int64_t i = 0; i < v; i++) d += t->w[i * t->stride + v];
         if (d == 0) return LOG_ZERO;
+        remember(t, v);
         t->incoming[v] = d;
         sum += log(d);
         for (int64_t i = 0; i < v; i++) {
@@ -71,14 +82,16 @@ static void marginals(const struct tree *t) {
         store(t->first + i, lower(load(t->first + i) * load(g + i), all(1.0)));
 }
 
-static double eliminate_logs(const struct tree *t) {
+/* With `best`, maxima in the place of sums. */
+static double eliminate_logs(const struct tree *t, int best) {
     double sum = 0;
     for (int64_t v = t->n - 1; v > 0; v--) {
         double top = LOG_ZERO, mass = 0;
         for (int64_t i = 0; i < v; i++) top = fmax(t->w[i * t->stride + v], top);
         if (top <= NOTHING) return LOG_ZERO;
-        for (int64_t i = 0; i < v; i++) mass += exp(t->w[i * t->stride + v] - top);
-        const double d = top + log(mass), *out = t->w + v * t->stride;
+        for (int64_t i = 0; !best && i < v; i++) mass += exp(t->w[i * t->stride + v] - top);
+        remember(t, v);
+        const double d = best ? top : top + log(mass), *out = t->w + v * t->stride;
         t->incoming[v] = d;
         sum += d;
         for (int64_t i = 0; i < v; i++) {
@@ -87,7 +100,8 @@ static double eliminate_logs(const struct tree *t) {
             if (row[v] <= NOTHING) continue;
             for (int64_t j = 0; j < v; j += WIDTH) {
                 const vd before = load(row + j), past = upper(load(out + j) + in, all(LOG_ZERO));
-                store(row + j, pick(below(j, v), log_sum(before, past), before));
+                const vd both = best ? upper(before, past) : log_sum(before, past);
+                store(row + j, pick(below(j, v), both, before));
             }
             row[i] = LOG_ZERO;
         }
@@ -130,37 +144,59 @@ static void marginals_of_logs(const struct tree *t) {
     }
 }
 
+enum tree_state { TREE_PLAIN, TREE_LOGS, TREE_NONE, TREE_BAD };
+
+/* Logits [n, n] with the root first, divided by the largest of their column, as weights or as logarithms (`logs` asks for
+   these); scale takes what they were divided by. */
+static enum tree_state collect_tree(const struct tree *t, const double *logits, int logs, double *scale) {
+    const int64_t n = t->n, stride = t->stride, area = n * stride;
+    double range = 0;
+    int bad = 0, complete = 1, reached = 1;
+    *scale = 0;
+    for (int64_t i = 0; i < area; i++) t->w[i] = LOG_ZERO;
+    for (int64_t j = 1; j < n; j++) {
+        double top = LOG_ZERO;
+        for (int64_t i = 0; i < n; i++)
+            if (i != j) {
+                const double x = logits[i * n + j];
+                bad |= !(x < 1e290);
+                if (x > NOTHING) t->w[i * stride + j] = x, top = fmax(top, x);
+                else complete = 0;
+            }
+        reached &= top > NOTHING;
+        for (int64_t i = 0; i < n; i++)
+            if (t->w[i * stride + j] > NOTHING) t->w[i * stride + j] -= top, range = fmin(range, t->w[i * stride + j]);
+        *scale += top;
+    }
+    const int plain = !logs && -range * (double)(complete ? 2 : n) < SAFE_RANGE;
+    if (plain)
+        for (int64_t i = 0; i < area; i += WIDTH) store(t->w + i, exp_of(load(t->w + i)));
+    return bad ? TREE_BAD : !reached ? TREE_NONE : plain ? TREE_PLAIN : TREE_LOGS;
+}
+
+/* Memory for a tree, with `others` matrices more; NULL where there is none. */
+static double *reserve_tree(struct tree *t, int64_t n, int64_t others) {
+    const int64_t stride = PADDED(n) + WIDTH, area = n * stride;
+    double *memory = malloc((size_t)((3 + others) * area + n + stride) * sizeof(double));
+    if (memory)
+        *t = (struct tree){n, stride, memory, memory + area, memory + 2 * area, memory + (3 + others) * area,
+                           memory + (3 + others) * area + n, NULL};
+    return memory;
+}
+
 /* Logits [n, n] with the root first in; out log Z and, unless `out` is NULL, marginals [n, n]. A logit of NaN or +inf makes
    the row NaN; without an arborescence log Z is -inf and the marginals are zero. */
 static int trees(const struct structure *s, int64_t begin, int64_t end) {
-    const int64_t n = s->items, stride = PADDED(n) + WIDTH, area = n * stride;
-    double *memory = malloc((size_t)(3 * area + n + stride) * sizeof(double));
+    const int64_t n = s->items;
+    struct tree t;
+    double *memory = reserve_tree(&t, n, 0);
     if (!memory) return -1;
-    const struct tree t = {n, stride, memory, memory + area, memory + 2 * area, memory + 3 * area, memory + 3 * area + n};
     for (int64_t r = begin; r < end; r++) {
-        const double *logits = s->logits + r * n * n;
-        double scale = 0, range = 0, sum = LOG_ZERO;
-        int bad = 0, complete = 1, reached = 1;
-        for (int64_t i = 0; i < area; i++) t.w[i] = LOG_ZERO;
-        for (int64_t j = 1; j < n; j++) {
-            double top = LOG_ZERO;
-            for (int64_t i = 0; i < n; i++)
-                if (i != j) {
-                    const double x = logits[i * n + j];
-                    bad |= !(x < 1e290);
-                    if (x > NOTHING) t.w[i * stride + j] = x, top = fmax(top, x);
-                    else complete = 0;
-                }
-            reached &= top > NOTHING;
-            for (int64_t i = 0; i < n; i++)
-                if (t.w[i * stride + j] > NOTHING) t.w[i * stride + j] -= top, range = fmin(range, t.w[i * stride + j]);
-            scale += top;
-        }
-        const int plain = -range * (double)(complete ? 2 : n) < SAFE_RANGE;
-        if (plain)
-            for (int64_t i = 0; i < area; i += WIDTH) store(t.w + i, exp_of(load(t.w + i)));
-        memcpy(t.first, t.w, (size_t)area * sizeof(double));
-        if (!bad && reached) sum = plain ? eliminate(&t) : eliminate_logs(&t);
+        double scale, sum = LOG_ZERO;
+        const enum tree_state state = collect_tree(&t, s->logits + r * n * n, 0, &scale);
+        const int plain = state == TREE_PLAIN, bad = state == TREE_BAD;
+        memcpy(t.first, t.w, (size_t)(n * t.stride) * sizeof(double));
+        if (plain || state == TREE_LOGS) sum = plain ? eliminate(&t) : eliminate_logs(&t, 0);
         s->value[r] = bad ? NAN : sum <= NOTHING ? -INFINITY : sum + scale;
         if (!s->out) continue;
         double *out = s->out + r * n * n;
@@ -169,7 +205,7 @@ static int trees(const struct structure *s, int64_t begin, int64_t end) {
         else {
             if (plain) marginals(&t);
             else marginals_of_logs(&t);
-            for (int64_t i = 0; i < n; i++) memcpy(out + i * n, t.first + i * stride, (size_t)n * sizeof(double));
+            for (int64_t i = 0; i < n; i++) memcpy(out + i * n, t.first + i * t.stride, (size_t)n * sizeof(double));
         }
     }
     free(memory);
