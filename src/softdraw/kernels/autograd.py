@@ -19,9 +19,9 @@ from softdraw._torch import plain_apply
 from softdraw.kernels import estimator_gradients, key_state, ops, reference
 from softdraw.kernels.dispatch import backend_for, backend_of
 from softdraw.kernels.estimator_gradients import draws_sharing_a_key
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_plain, is_plain_gradient, kernel_serves
 from softdraw.kernels.formulas import compute_dtype, relaxed, scores
-from softdraw.kernels.saved import check_saved, keep, kept, saved
+from softdraw.kernels.saved import check_alike, check_drawn, check_saved, keep, kept, saved
 
 __all__ = ["hard", "index", "noise", "rao", "rao_given", "reinmax", "reinmax_given", "soft", "top_k"]
 
@@ -42,8 +42,8 @@ class Soft(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
-        check_saved(y, grad.dtype, grad.shape, grad.device)
-        backend = backend_of(y) if _kernel_serves(grad) else reference
+        check_alike(y, grad)
+        backend = backend_of(y) if kernel_serves(grad) else reference
         return backend.soft_backward(grad, y, ctx.tau), None
 
 
@@ -62,12 +62,12 @@ class Hard(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, mask = saved(ctx)
         tau, seed, offset = ctx.numbers
-        check_saved(logits, grad.dtype, grad.shape, grad.device)
+        check_alike(logits, grad)
         if mask is not None:
             check_saved(mask, torch.bool, grad.shape, grad.device)
-        if _kernel_serves(grad):
+        if kernel_serves(grad):
             return backend_of(logits).hard_backward(grad, logits, mask, tau, seed, offset), None
-        if is_plain(grad):
+        if is_plain_gradient(grad):
             return reference.soft_backward(grad, soft(logits, mask, tau, seed, offset), tau), None
         state = torch.tensor([seed, offset], device="cpu")
         noise = _noise_of(state, "gumbel", 1, logits).reshape(logits.shape)
@@ -77,37 +77,52 @@ class Hard(torch.autograd.Function):
 
 
 class ReinMax(torch.autograd.Function):
-    """The one-hot ``drawn`` of the winners ``index``, with ReinMax's gradient."""
+    """The one-hot ``drawn`` of the winners ``index``, with ReinMax's gradient, under any transform."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        logits: Tensor, drawn: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor, fresh: bool
+        logits: Tensor, drawn: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor
     ) -> Tensor:
-        return drawn if fresh else drawn.clone()
+        return drawn.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, drawn, index, mask, tau, ctx.fresh = inputs
-        if ctx.fresh:
-            ctx.mark_dirty(drawn)  # the tensor itself becomes the result, without a copy
-        keep(ctx, logits, index, mask, tau)
+        logits, _, *rest = inputs
+        keep(ctx, logits, *rest)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, index, mask, tau = kept(ctx)
-        if ctx.fresh and _kernel_serves(grad):
-            back = backend_of(logits).reinmax_backward(grad, logits, mask, index, tau)
-        else:
-            back = estimator_gradients.reinmax_backward(grad, logits, mask, index, tau)
-        return _summed(back, logits), None, None, None, None, None
+        logits, *rest = kept(ctx)
+        return _reinmax_gradient(grad, logits, *rest), None, None, None, None
+
+
+class DrawnReinMax(torch.autograd.Function):
+    """The same for plain tensors, drawn here; few arguments, because autograd looks at each."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
+        mask, tau, seed, offset, samples = rest
+        drawn, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
+        ctx.save_for_backward(logits, index, mask)
+        ctx.tau = tau
+        return drawn
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, index, mask = saved(ctx)
+        check_drawn(logits, index, mask, grad)
+        if kernel_serves(grad):
+            back = backend_of(logits).reinmax_backward(grad, logits, mask, index, ctx.tau)
+            return _summed(back, logits), None
+        return _reinmax_gradient(grad, logits, index, mask, ctx.tau), None
 
 
 class Rao(torch.autograd.Function):
     """The one-hot ``drawn`` of the winners ``index``, with Gumbel-Rao's gradient or ReinMax-Rao's.
 
-    ``source`` is the seed and the offset of the conditional noise, or their state as a tensor.
+    ``state`` is the key of the conditional noise.
     """
 
     generate_vmap_rule = True
@@ -119,42 +134,70 @@ class Rao(torch.autograd.Function):
         index: Tensor,
         mask: Tensor | None,
         tau: float | Tensor,
-        source: tuple[int, int] | Tensor,
+        state: Tensor,
         draws: int,
         reinmax: bool,
-        fresh: bool,
     ) -> Tensor:
-        return drawn if fresh else drawn.clone()
+        return drawn.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        logits, drawn, index, mask, tau, source, ctx.draws, ctx.reinmax, ctx.fresh = inputs
-        if ctx.fresh:
-            ctx.mark_dirty(drawn)
-        keep(ctx, logits, index, mask, tau, source)
+        logits, _, *rest, ctx.draws, ctx.reinmax = inputs
+        keep(ctx, logits, *rest)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, index, mask, tau, source = kept(ctx)
-        group = draws_sharing_a_key(logits.shape[-1])
-        if ctx.fresh and _kernel_serves(grad):
-            backend = backend_of(logits)
-            rest = (*source, ctx.draws, group, ctx.reinmax)
-            back = backend.rao_backward(grad, logits, mask, index, tau, *rest)
-        else:
-            state = source if isinstance(source, Tensor) else torch.tensor(source, device="cpu")
-
-            def noise(number: int, count: int) -> Tensor:
-                return _noise_of(key_state.fold_in(state, number), "gumbel", count, logits)
-
-            rest = (ctx.draws, group, ctx.reinmax)
-            back = estimator_gradients.rao_backward(noise, grad, logits, mask, index, tau, *rest)
-        return _summed(back, logits), *(None,) * 8
+        logits, *rest = kept(ctx)
+        return _rao_gradient(grad, logits, *rest, ctx.draws, ctx.reinmax), *(None,) * 7
 
 
-def _kernel_serves(grad: Tensor) -> bool:
-    """Whether a backward may read memory: under no transform, and not to be differentiated itself."""
-    return not torch.is_grad_enabled() and is_plain(grad)
+class DrawnRao(torch.autograd.Function):
+    """The same for plain tensors, drawn here."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, rest: tuple[Any, ...]) -> Tensor:
+        mask, seed, offset, samples, *ctx.rest = rest
+        drawn, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
+        ctx.save_for_backward(logits, index, mask)
+        return drawn
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, index, mask = saved(ctx)
+        check_drawn(logits, index, mask, grad)
+        tau, later, draws, reinmax = ctx.rest
+        if kernel_serves(grad):
+            rest = (*later, draws, draws_sharing_a_key(logits.shape[-1]), reinmax)
+            back = backend_of(logits).rao_backward(grad, logits, mask, index, tau, *rest)
+            return _summed(back, logits), None
+        state = torch.tensor(later, device="cpu")
+        return _rao_gradient(grad, logits, index, mask, tau, state, draws, reinmax), None
+
+
+def _reinmax_gradient(
+    grad: Tensor, logits: Tensor, index: Tensor, mask: Tensor | None, tau: float | Tensor
+) -> Tensor:
+    """ReinMax's gradient in differentiable PyTorch."""
+    return _summed(estimator_gradients.reinmax_backward(grad, logits, mask, index, tau), logits)
+
+
+def _rao_gradient(
+    grad: Tensor,
+    logits: Tensor,
+    index: Tensor,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    state: Tensor,
+    draws: int,
+    reinmax: bool,
+) -> Tensor:
+    """Gumbel-Rao's gradient, or ReinMax-Rao's, in differentiable PyTorch."""
+
+    def noise(number: int, count: int) -> Tensor:
+        return _noise_of(key_state.fold_in(state, number), "gumbel", count, logits)
+
+    rest = (draws, draws_sharing_a_key(logits.shape[-1]), reinmax)
+    return _summed(estimator_gradients.rao_backward(noise, grad, logits, mask, index, tau, *rest), logits)
 
 
 def _nothing_to_learn(logits: Tensor) -> bool:
@@ -172,7 +215,7 @@ def _summed(gradients: Tensor, logits: Tensor) -> Tensor:
     return gradients if gradients.dim() == logits.dim() else gradients.sum(0)
 
 
-_soft, _hard, _reinmax, _rao = map(plain_apply, (Soft, Hard, ReinMax, Rao))
+_soft, _hard, _reinmax, _rao = map(plain_apply, (Soft, Hard, DrawnReinMax, DrawnRao))
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
@@ -193,8 +236,7 @@ def reinmax(
     logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int, samples: int | None
 ) -> Tensor:
     """One-hot samples ``[samples, *logits.shape]`` with ReinMax's gradient; tau is positive."""
-    drawn, index = backend_of(logits).hard_with_index(logits, mask, seed, offset, samples)
-    return _reinmax(logits, drawn, index, mask, tau, True)  # type: ignore[no-any-return]
+    return _reinmax(logits, (mask, tau, seed, offset, samples))  # type: ignore[no-any-return]
 
 
 def reinmax_given(
@@ -211,7 +253,7 @@ def reinmax_given(
     """
     if _nothing_to_learn(logits):
         return drawn
-    return ReinMax.apply(logits, drawn, index, mask, tau, False)  # type: ignore[no-any-return, no-untyped-call]
+    return ReinMax.apply(logits, drawn, index, mask, tau)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def rao(
@@ -229,8 +271,7 @@ def rao(
     ``tau`` is positive. ``numbers`` are seed and offset of the samples, ``later`` those of the ``draws``
     conditional draws of noise that the backward makes.
     """
-    drawn, index = backend_of(logits).hard_with_index(logits, mask, *numbers, samples)
-    return _rao(logits, drawn, index, mask, tau, later, draws, reinmax, True)  # type: ignore[no-any-return]
+    return _rao(logits, (mask, *numbers, samples, tau, later, draws, reinmax))  # type: ignore[no-any-return]
 
 
 def rao_given(
@@ -249,7 +290,7 @@ def rao_given(
     """
     if _nothing_to_learn(logits):
         return drawn
-    return Rao.apply(logits, drawn, index, mask, tau, state, draws, reinmax, False)  # type: ignore[no-any-return, no-untyped-call]
+    return Rao.apply(logits, drawn, index, mask, tau, state, draws, reinmax)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from softdraw._torch import jit_traces, plain_apply, untraced
 from softdraw.kernels import ops, reference
 from softdraw.kernels.dispatch import backend_of
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_plain_gradient, kernel_serves
 from softdraw.kernels.formulas import compute_dtype, relaxed, scores
 from softdraw.kernels.saved import check_saved, saved
 
@@ -112,7 +112,7 @@ class SoftBlocks(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
         check_saved(y, grad.dtype, grad.shape, grad.device)
-        if _kernel_serves(grad):
+        if kernel_serves(grad):
             return _native(y).soft_backward(grad, y, ctx.tau, ctx.sizes), None
         return _padded_backward(grad, y, ctx.tau, ctx.sizes), None
 
@@ -135,9 +135,9 @@ class HardBlocks(torch.autograd.Function):
         check_saved(logits, grad.dtype, grad.shape, grad.device)
         if mask is not None:
             check_saved(mask, torch.bool, grad.shape, grad.device)
-        if _kernel_serves(grad):
+        if kernel_serves(grad):
             return _native(logits).hard_backward(grad, logits, mask, tau, seed, offset, sizes), None
-        if is_plain(grad):
+        if is_plain_gradient(grad):
             y = soft(logits, mask, tau, seed, offset, sizes)
         else:
             places = layout(sizes, logits.device)
@@ -149,10 +149,6 @@ class HardBlocks(torch.autograd.Function):
             drawn = scores(x, places.mask(mask), noise)
             y = places.unpad(relaxed(drawn, column).to(logits.dtype))
         return _padded_backward(grad, y, tau, sizes), None
-
-
-def _kernel_serves(grad: Tensor) -> bool:
-    return not torch.is_grad_enabled() and is_plain(grad)
 
 
 def _padded_backward(grad: Tensor, y: Tensor, tau: float | Tensor, sizes: tuple[int, ...]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["check_saved", "keep", "kept", "saved"]
+__all__ = ["check_alike", "check_drawn", "check_saved", "keep", "kept", "saved"]
 
 
 def keep(ctx: Any, *values: Any) -> None:
@@ -53,6 +53,22 @@ def saved(ctx: Any) -> tuple[Any, ...]:
             "backward, so draw from a copy: logits.clone()"
         ) from error
     return tensors
+
+
+def check_alike(tensor: Tensor, grad: Tensor) -> None:
+    """Refuse a saved tensor that is not what was saved, for one that was like the gradient ``grad``."""
+    if tensor.dtype is not grad.dtype or tensor.shape != grad.shape or tensor.device != grad.device:
+        check_saved(tensor, grad.dtype, grad.shape, grad.device)
+
+
+def check_drawn(logits: Tensor, index: Tensor, mask: Tensor | None, grad: Tensor) -> None:
+    """The same for what a hard draw saves; ``grad`` may have a dim of samples in front, as ``index`` has."""
+    shape = grad.shape
+    check_saved(index, torch.int64, shape[:-1], grad.device)
+    rows = shape if logits.dim() == len(shape) else shape[1:]
+    check_saved(logits, grad.dtype, rows, grad.device)
+    if mask is not None:
+        check_saved(mask, torch.bool, rows, grad.device)
 
 
 def check_saved(tensor: Tensor, dtype: torch.dtype, shape: torch.Size, device: torch.device) -> None:

@@ -135,7 +135,7 @@ class Choice(nn.Module):
                 is not one value a row, blocks that do not sum to the classes, or both ``key`` and
                 ``generator``.
         """
-        if is_symbol(logits):
+        if type(logits) is not Tensor and is_symbol(logits):
             return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if self.sizes is not None:
             return self._blocks(self.sizes, logits, mask, key, generator)
@@ -171,10 +171,11 @@ class Choice(nn.Module):
     ) -> Tensor:
         if self.training:
             key, generator = layer_key(key, generator, self.group)
-            tau = None
-            if self.temperature.schedule is not None:
+            tau, temperature = None, self._modules["temperature"]  # a look-up without nn.Module.__getattr__
+            assert isinstance(temperature, Temperature)
+            if temperature.schedule is not None:
                 mask = read_rows(logits, mask, key, generator)
-                logits, tau = self.temperature.watched(logits, mask), self.temperature.now()
+                logits, tau = temperature.watched(logits, mask), temperature.now()
             return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         mask = read_rows(logits, mask, key, generator)
         if self.evaluation == "sample":

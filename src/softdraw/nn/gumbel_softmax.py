@@ -95,10 +95,9 @@ class GumbelSoftmax(ChoiceLayer):
         Raises:
             TypeError, ValueError: as ``Choice.forward``, or logits without the dim of the classes.
         """
-        if is_symbol(logits):
+        if type(logits) is not Tensor and is_symbol(logits):
             return record_module(self, logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
-        dim = class_dim(logits, self.dim)
-        if dim == logits.dim() - 1:
+        if self.dim == -1 or (dim := class_dim(logits, self.dim)) == logits.dim() - 1:
             return self.choice(logits, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         if mask is not None:
             mask = read_mask(mask, logits, logits.shape).movedim(dim, -1)

@@ -10,6 +10,7 @@ from softdraw.arguments import (
     check_classes,
     check_floating,
     described,
+    is_usual,
     read_count,
     read_mask,
     sizes_of,
@@ -20,6 +21,7 @@ from softdraw.estimators._core.costs import Cost, call_cost
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.errors import UnsuitableError
 from softdraw.estimators._core.laws import Law, is_law, read_law
+from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key
 from softdraw.recording import is_symbol, record_module
 
@@ -173,12 +175,19 @@ class TensorEstimator(Estimator):
                 is negative, NaN or not one value a row, one for an estimator that has none, more than two
                 classes for a binary one, or both ``key`` and ``generator``.
         """
-        if is_symbol(logits):
+        plain = is_plain(logits)
+        if plain and is_usual(logits):
+            if mask is not None:
+                read_mask(mask, logits)
+        elif is_symbol(logits):
             return record_module(self, logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
-        check_logits(logits, mask, dims=1)
+        else:
+            check_logits(logits, mask, dims=1)
         self._check(logits)
         tau, logits = self._at(tau, logits, mask)
-        return self._sample(logits, mask, row_temperature(tau, logits), Draws(key, generator, None))
+        if tau is not None and type(tau) is not float:
+            tau = row_temperature(tau, logits)
+        return self._sample(logits, mask, tau, Draws(key, generator, None, plain))
 
     def binary_sample(
         self,

@@ -9,6 +9,7 @@ from softdraw.estimators._core.categorical import allowed_classes, one_hot, row_
 from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax
 from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key, source
+from softdraw.random.key import key_from_numbers
 
 __all__ = ["Draws"]
 
@@ -21,12 +22,20 @@ class Draws:
     dim of all that is drawn, or None for a single sample without that dim.
     """
 
-    def __init__(self, key: Key | None, generator: torch.Generator | None, samples: int | None) -> None:
+    def __init__(
+        self,
+        key: Key | None,
+        generator: torch.Generator | None,
+        samples: int | None,
+        plain: bool | None = None,
+    ) -> None:
         if key is not None or generator is not None:
             source.one_source(key, generator)
         self._key = key
         self._generator = generator
         self.samples = samples
+        self._plain = plain
+        self._spent = False
 
     def single(self) -> "Draws":
         """The same noise for one sample without the leading dim."""
@@ -39,8 +48,9 @@ class Draws:
 
     def numbers(self, logits: Tensor, stream: int = 0) -> tuple[int, int]:
         """Seed and offset of a stream, for a fused kernel."""
-        key = self.key if stream == 0 else self.key.fold_in(stream)
-        return source.numbers(key, None, logits)
+        if self._key is None:
+            self._key = key_from_numbers(*source.numbers(None, self._generator, logits))
+        return (self._key if stream == 0 else self._key.fold_in(stream))._numbers()
 
     def fused(
         self, logits: Tensor, mask: Tensor | None, tau: float | Tensor
@@ -48,7 +58,8 @@ class Draws:
         """Logits, mask and temperature as a fused kernel takes them, or None where it does not serve: under a
         transform, for logits that nothing can learn, at a temperature that is 0 or infinite.
         """
-        if not (is_plain(logits) and torch.is_grad_enabled() and logits.requires_grad and logits.numel()):
+        plain = is_plain(logits) if self._plain is None else self._plain
+        if not (plain and torch.is_grad_enabled() and logits.requires_grad and logits.numel()):
             return None
         if isinstance(tau, Tensor):
             if tau.device.type != "cpu":
@@ -70,6 +81,8 @@ class Draws:
     def key(self) -> Key:
         """The key; without one, a fresh key is made at the first use and kept."""
         if self._key is None:
+            if self._spent:
+                raise RuntimeError("a single relaxed draw took a key that was not kept")
             self._key = source.fresh_key(self._generator)
         return self._key
 
@@ -111,9 +124,10 @@ class Draws:
         return one_hot(index, logits.shape[-1], logits.dtype), allowed_classes(logits.detach(), mask)
 
     def relaxed(self, logits: Tensor, tau: float | Tensor, *, hard: bool, mask: Tensor | None) -> Tensor:
-        """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0."""
+        """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0; a single one is the last draw."""
         if self.samples is None:
-            return gumbel_softmax(logits, tau, hard, mask=mask, key=self.key)
+            self._spent = True
+            return gumbel_softmax(logits, tau, hard, mask=mask, key=self._key, generator=self._generator)
         noise = self.gumbel(logits)
         return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)
 

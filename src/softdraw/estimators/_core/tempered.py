@@ -68,7 +68,8 @@ class TemperedEstimator(TensorEstimator):
         self, tau: float | Tensor | None, logits: Tensor, mask: Tensor | None
     ) -> tuple[float | Tensor | None, Tensor]:
         if tau is None:
-            held = self.temperature
+            held = self._modules["temperature"]  # a look-up without nn.Module.__getattr__
+            assert isinstance(held, Temperature)
             if held.schedule is None:
                 return held.fixed, logits
             return held.now(), held.watched(logits, mask)

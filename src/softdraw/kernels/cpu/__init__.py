@@ -14,6 +14,7 @@ from torch import Tensor
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
 from softdraw.kernels.cpu import blocks
+from softdraw.kernels.cpu.tensors import DTYPES, dense
 from softdraw.kernels.formulas import compute_dtype, scores
 
 __all__ = [
@@ -31,15 +32,14 @@ __all__ = [
     "top_k",
 ]
 
-#: as ``enum operation``, ``enum law`` and ``enum dtype`` in ``src/job.h`` have them
+#: as ``enum operation`` and ``enum law`` in ``src/job.h`` have them
 _NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD, _TOP_K = (
     range(9)
 )
 #: the longest order that the loops keep; as ``MOST_TOP`` there
 _MOST_TOP = 256
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
-_DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
-_start = _native.run
+_run = _native.run
 _threads = torch.get_num_threads
 
 
@@ -53,62 +53,6 @@ def _team() -> int:
 
 
 _native.use_team(_team())
-
-
-def _run(
-    operation: int,
-    dtype: torch.dtype,
-    samples: int,
-    rows: int,
-    classes: int,
-    *,
-    out: Tensor | None = None,
-    index: Tensor | None = None,
-    grad: Tensor | None = None,
-    values: Tensor | None = None,
-    mask: Tensor | None = None,
-    tau: float | Tensor = 1.0,
-    seed: int = 0,
-    offset: int = 0,
-    law: int = 0,
-    draws: int = 1,
-    group: int = 1,
-) -> None:
-    """One operation of the C loops on contiguous tensors; the names are those of ``struct job`` in ``job.h``.
-
-    ``values`` are the logits, or for ``_SOFT_BACKWARD`` the soft sample. ``mask`` may repeat one row.
-    """
-    allowed = stride = 0
-    if mask is not None:
-        if mask.stride(-1) != 1 or any(mask.stride()[:-1]):
-            mask, stride = mask.contiguous(), classes
-        allowed = mask.data_ptr()
-    if isinstance(tau, (float, int)):
-        number, row_tau = tau, 0
-    else:
-        tau = tau.contiguous()
-        number, row_tau = 1.0, tau.data_ptr()
-    _start(
-        operation,
-        law,
-        _DTYPES[dtype],
-        0 if out is None else out.data_ptr(),
-        0 if index is None else index.data_ptr(),
-        0 if grad is None else grad.data_ptr(),
-        0 if values is None else values.data_ptr(),
-        allowed,
-        stride,
-        samples,
-        rows,
-        classes,
-        number,
-        row_tau,
-        seed,
-        offset,
-        _threads(),
-        draws,
-        group,
-    )
 
 
 def name() -> str:
@@ -128,7 +72,10 @@ def noise(
 ) -> Tensor:
     """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
     out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
-    _run(_NOISE, dtype, samples, rows, classes, out=out, seed=seed, offset=offset, law=_LAWS[law])
+    _run(
+        _NOISE, DTYPES[dtype], samples, rows, classes, _threads(),
+        out=out, seed=seed, offset=offset, law=_LAWS[law],
+    )  # fmt: skip
     return out
 
 
@@ -137,9 +84,10 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
     logits = logits.contiguous()
     *rows, classes = logits.shape
     out = torch.empty((samples, *rows), dtype=torch.int64, device=logits.device)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _INDEX, logits.dtype, samples, logits.numel() // classes, classes,
-        index=out, values=logits, mask=mask, seed=seed, offset=offset,
+        _INDEX, DTYPES[logits.dtype], samples, logits.numel() // classes, classes, _threads(),
+        index=out, values=logits, mask=mask, mask_stride=stride, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -154,9 +102,10 @@ def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
         return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
     out = torch.empty((samples, *rows, k), dtype=torch.int64, device=logits.device)
     if k > 0:
+        mask, stride = (None, 0) if mask is None else dense(mask, classes)
         _run(
-            _TOP_K, logits.dtype, samples, logits.numel() // classes, classes,
-            index=out, values=logits, mask=mask, seed=seed, offset=offset, draws=k,
+            _TOP_K, DTYPES[logits.dtype], samples, logits.numel() // classes, classes, _threads(),
+            index=out, values=logits, mask=mask, mask_stride=stride, seed=seed, offset=offset, draws=k,
         )  # fmt: skip
     return out
 
@@ -166,9 +115,10 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
     logits = logits.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _SOFT, logits.dtype, 1, logits.numel() // classes, classes,
-        out=out, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
+        _SOFT, DTYPES[logits.dtype], 1, logits.numel() // classes, classes, _threads(),
+        out=out, values=logits, mask=mask, mask_stride=stride, tau=tau, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -178,7 +128,10 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     y, grad = y.contiguous(), grad.contiguous()
     classes = y.shape[-1]
     out = torch.empty_like(y)
-    _run(_SOFT_BACKWARD, y.dtype, 1, y.numel() // classes, classes, out=out, grad=grad, values=y, tau=tau)
+    _run(
+        _SOFT_BACKWARD, DTYPES[y.dtype], 1, y.numel() // classes, classes, _threads(),
+        out=out, grad=grad, values=y, tau=tau,
+    )  # fmt: skip
     return out
 
 
@@ -187,9 +140,10 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     logits = logits.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _HARD, logits.dtype, 1, logits.numel() // classes, classes,
-        out=out, values=logits, mask=mask, seed=seed, offset=offset,
+        _HARD, DTYPES[logits.dtype], 1, logits.numel() // classes, classes, _threads(),
+        out=out, values=logits, mask=mask, mask_stride=stride, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -205,9 +159,11 @@ def hard_with_index(
     else:
         out = torch.empty((samples, *logits.shape), dtype=logits.dtype, device=logits.device)
     found = torch.empty(out.shape[:-1], dtype=torch.int64, device=logits.device)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _HARD, logits.dtype, 1 if samples is None else samples, logits.numel() // classes, classes,
-        out=out, index=found, values=logits, mask=mask, seed=seed, offset=offset,
+        _HARD, DTYPES[logits.dtype], 1 if samples is None else samples,
+        logits.numel() // classes, classes, _threads(),
+        out=out, index=found, values=logits, mask=mask, mask_stride=stride, seed=seed, offset=offset,
     )  # fmt: skip
     return out, found
 
@@ -219,9 +175,10 @@ def hard_backward(
     logits, grad = logits.contiguous(), grad.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(logits)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _HARD_BACKWARD, logits.dtype, 1, logits.numel() // classes, classes,
-        out=out, grad=grad, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
+        _HARD_BACKWARD, DTYPES[logits.dtype], 1, logits.numel() // classes, classes, _threads(),
+        out=out, grad=grad, values=logits, mask=mask, mask_stride=stride, tau=tau, seed=seed, offset=offset,
     )  # fmt: skip
     return out
 
@@ -233,9 +190,11 @@ def reinmax_backward(
     logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _REINMAX_BACKWARD, logits.dtype, grad.numel() // logits.numel(), logits.numel() // classes, classes,
-        out=out, index=index, grad=grad, values=logits, mask=mask, tau=tau,
+        _REINMAX_BACKWARD, DTYPES[logits.dtype], grad.numel() // logits.numel(),
+        logits.numel() // classes, classes, _threads(),
+        out=out, index=index, grad=grad, values=logits, mask=mask, mask_stride=stride, tau=tau,
     )  # fmt: skip
     return out
 
@@ -256,9 +215,12 @@ def rao_backward(
     logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
     classes = logits.shape[-1]
     out = torch.empty_like(grad)
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _RAO_BACKWARD, logits.dtype, grad.numel() // logits.numel(), logits.numel() // classes, classes,
-        out=out, index=index, grad=grad, values=logits, mask=mask, tau=tau, seed=seed, offset=offset,
+        _RAO_BACKWARD, DTYPES[logits.dtype], grad.numel() // logits.numel(),
+        logits.numel() // classes, classes, _threads(),
+        out=out, index=index, grad=grad, values=logits,
+        mask=mask, mask_stride=stride, tau=tau, seed=seed, offset=offset,
         law=int(reinmax), draws=draws, group=group,
     )  # fmt: skip
     return out

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 import softdraw.kernels.cpu._native as _native
+from softdraw.kernels.cpu.tensors import DTYPES, dense
 
 __all__ = ["hard", "hard_backward", "index", "soft", "soft_backward"]
 
-#: as in ``enum operation`` and ``enum dtype`` of ``src/job.h``
+#: as in ``enum operation`` of ``src/job.h``
 _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD = range(1, 6)
-_DTYPES = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 
 
 def _run(
@@ -31,20 +31,12 @@ def _run(
     samples: int = 1,
 ) -> None:
     classes = values.shape[-1]
-    if sum(sizes) != classes or min(sizes) < 1:
-        raise ValueError(f"blocks of sizes {sizes} are not the {classes} classes of a row")
-    stride = 0
-    if mask is not None and (mask.stride(-1) != 1 or any(mask.stride()[:-1])):
-        mask, stride = mask.contiguous(), classes
-    tau = tau.contiguous() if isinstance(tau, Tensor) else float(tau)
-    written, found, above, read, allowed = (
-        0 if tensor is None else tensor.data_ptr() for tensor in (out, index, grad, values, mask)
-    )
-    number, temperatures = (1.0, tau.data_ptr()) if isinstance(tau, Tensor) else (tau, 0)
-    _native.run_blocks(
-        operation, 0, _DTYPES[values.dtype], written, found, above, read, allowed, stride, samples,
-        values.numel() // classes, classes, number, temperatures, seed, offset, torch.get_num_threads(), 1, 1,
-        sizes,
+    mask, stride = (None, 0) if mask is None else dense(mask, classes)
+    _native.run(
+        operation, DTYPES[values.dtype], samples, values.numel() // classes, classes,
+        torch.get_num_threads(),
+        out=out, index=index, grad=grad, values=values, mask=mask, mask_stride=stride, tau=tau, seed=seed,
+        offset=offset, sizes=sizes,
     )  # fmt: skip
 
 

@@ -55,71 +55,129 @@ static PyObject *use_team(PyObject *module, PyObject *address) {
     Py_RETURN_NONE;
 }
 
-#define ARGUMENTS 19
+/* The arguments of `run`: these in order, and the others by name, which is cheaper here than in Python. */
+enum { OPERATION, DTYPE, SAMPLES, ROWS, CLASSES, THREADS, IN_ORDER };
+enum { OUT, INDEX, GRAD, VALUES, MASK, MASK_STRIDE, TAU, SEED, OFFSET, LAW, DRAWS, GROUP, SIZES, BY_NAME };
+static const char *const spelled[BY_NAME] = {"out", "index", "grad", "values", "mask", "mask_stride", "tau",
+                                             "seed", "offset", "law", "draws", "group", "sizes"};
+static PyObject *names[BY_NAME], *data_ptr, *contiguous;
 
-/* `count` is 0 for rows that are one block each. */
-static PyObject *run_job(PyObject *const *args, const int64_t *sizes, Py_ssize_t count) {
-    struct job job;
-    uint64_t n[ARGUMENTS];
-    job.tau = PyFloat_AsDouble(args[12]);
-    for (int i = 0; i < ARGUMENTS; i++)
-        if (i != 12) n[i] = PyLong_AsUnsignedLongLongMask(args[i]);
-    if (PyErr_Occurred()) return NULL;
-    job.operation = (int64_t)n[0];
-    job.law = (int64_t)n[1];
-    job.dtype = (int64_t)n[2];
-    job.out = (char *)(uintptr_t)n[3];
-    job.index = (int64_t *)(uintptr_t)n[4];
-    job.grad = (const char *)(uintptr_t)n[5];
-    job.logits = (const char *)(uintptr_t)n[6];
-    job.mask = (const uint8_t *)(uintptr_t)n[7];
-    job.mask_stride = (int64_t)n[8];
-    job.samples = (int64_t)n[9];
-    job.rows = (int64_t)n[10];
-    job.classes = (int64_t)n[11];
-    job.row_tau = (const char *)(uintptr_t)n[13];
-    job.seed = n[14];
-    job.offset = n[15];
-    job.draws = (int64_t)n[17];
-    job.group = (int64_t)n[18];
+static int intern_names(void) {
+    for (int i = 0; i < BY_NAME; i++)
+        if (!(names[i] = PyUnicode_InternFromString(spelled[i]))) return -1;
+    data_ptr = PyUnicode_InternFromString("data_ptr");
+    contiguous = PyUnicode_InternFromString("contiguous");
+    return data_ptr && contiguous ? 0 : -1;
+}
+
+static int number_of(PyObject *name) {
+    for (int i = 0; i < BY_NAME; i++)
+        if (name == names[i]) return i;
+    for (int i = 0; i < BY_NAME; i++)
+        if (PyUnicode_Compare(name, names[i]) == 0) return i;
+    PyErr_Format(PyExc_TypeError, "run: got an argument %R, which it does not have", name);
+    return -1;
+}
+
+/* Where a tensor's memory is, 0 for None and for what is not given; check PyErr_Occurred. */
+static uintptr_t address(PyObject *tensor) {
+    if (!tensor || tensor == Py_None) return 0;
+    PyObject *number = PyObject_CallMethodObjArgs(tensor, data_ptr, NULL);
+    if (!number) return 0;
+    const uintptr_t place = (uintptr_t)PyLong_AsUnsignedLongLongMask(number);
+    Py_DECREF(number);
+    return place;
+}
+
+static uint64_t integer(PyObject *number, uint64_t otherwise) {
+    return number ? PyLong_AsUnsignedLongLongMask(number) : otherwise;
+}
+
+static int work(struct job *job, const int64_t *sizes, Py_ssize_t blocks, int64_t threads) {
+    static const size_t widths[] = {4, 8, 2, 2};
+    softdraw_work loops = chosen;
+    int status = 0;
+    if (job->samples < 1 || job->rows < 1 || job->classes < 1) return 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (job->out) ask_for_huge_pages(job->out, (size_t)(job->samples * job->rows * job->classes) * widths[job->dtype]);
+    status = blocks ? softdraw_share_blocks(loops, job, sizes, blocks, threads) : softdraw_share(loops, job, threads);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+/* `blocks` as an array that is to be freed, NULL with an error set; their sum must be the classes. */
+static int64_t *read_sizes(PyObject *blocks, int64_t classes) {
+    if (!PyTuple_Check(blocks) || PyTuple_Size(blocks) < 1) {
+        PyErr_Format(PyExc_TypeError, "sizes: got %R, expected a tuple of sizes", blocks);
+        return NULL;
+    }
+    const Py_ssize_t count = PyTuple_Size(blocks);
+    int64_t sum = 0, *sizes = PyMem_Malloc((size_t)count * sizeof *sizes);
+    if (!sizes) return (int64_t *)PyErr_NoMemory();
+    int right = 1;
+    for (Py_ssize_t b = 0; b < count; b++) {
+        sizes[b] = PyLong_AsLongLong(PyTuple_GetItem(blocks, b));
+        right &= sizes[b] > 0 && sizes[b] <= classes - sum;
+        sum += right ? sizes[b] : 0;
+    }
+    if (PyErr_Occurred() || !right || sum != classes) {
+        if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "sizes: got %R, expected sizes whose sum is %lld", blocks, (long long)classes);
+        PyMem_Free(sizes);
+        return NULL;
+    }
+    return sizes;
+}
+
+static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count, PyObject *keywords) {
+    PyObject *given[BY_NAME] = {NULL};
+    uint64_t ordered[IN_ORDER];
+    (void)module;
+    if (count != IN_ORDER) {
+        PyErr_Format(PyExc_TypeError, "run takes %d arguments in order, got %zd", IN_ORDER, count);
+        return NULL;
+    }
+    for (int i = 0; i < IN_ORDER; i++) ordered[i] = PyLong_AsUnsignedLongLongMask(args[i]);
+    const Py_ssize_t more = keywords ? PyTuple_Size(keywords) : 0;
+    for (Py_ssize_t i = 0; i < more; i++) {
+        const int number = number_of(PyTuple_GetItem(keywords, i));
+        if (number < 0) return NULL;
+        given[number] = args[count + i];
+    }
+    struct job job = {0};
+    job.operation = (int64_t)ordered[OPERATION];
+    job.dtype = (int64_t)ordered[DTYPE];
+    job.samples = (int64_t)ordered[SAMPLES];
+    job.rows = (int64_t)ordered[ROWS];
+    job.classes = (int64_t)ordered[CLASSES];
+    job.out = (char *)address(given[OUT]);
+    job.index = (int64_t *)address(given[INDEX]);
+    job.grad = (const char *)address(given[GRAD]);
+    job.logits = (const char *)address(given[VALUES]);
+    job.mask = (const uint8_t *)address(given[MASK]);
+    job.mask_stride = (int64_t)integer(given[MASK_STRIDE], 0);
+    job.seed = integer(given[SEED], 0);
+    job.offset = integer(given[OFFSET], 0);
+    job.law = (int64_t)integer(given[LAW], 0);
+    job.draws = (int64_t)integer(given[DRAWS], 1);
+    job.group = (int64_t)integer(given[GROUP], 1);
+    job.tau = 1.0;
     job.stride = job.classes;
     job.step = 1;
-    int status = 0;
-    if (job.samples > 0 && job.rows > 0 && job.classes > 0) {
-        static const size_t widths[] = {4, 8, 2, 2};
-        softdraw_work work = chosen;
-        Py_BEGIN_ALLOW_THREADS
-        if (job.out) ask_for_huge_pages(job.out, (size_t)(job.samples * job.rows * job.classes) * widths[job.dtype]);
-        status = count ? softdraw_share_blocks(work, &job, sizes, count, (int64_t)n[16])
-                       : softdraw_share(work, &job, (int64_t)n[16]);
-        Py_END_ALLOW_THREADS
+    PyObject *row_tau = NULL, *tau = given[TAU];
+    if (tau && (PyFloat_Check(tau) || PyLong_Check(tau))) job.tau = PyFloat_AsDouble(tau);
+    else if (tau && !PyErr_Occurred() && (row_tau = PyObject_CallMethodObjArgs(tau, contiguous, NULL)))
+        job.row_tau = (const char *)address(row_tau);
+    PyObject *blocks = given[SIZES];
+    int64_t *sizes = blocks && !PyErr_Occurred() ? read_sizes(blocks, job.classes) : NULL;
+    int failed = PyErr_Occurred() != NULL;
+    if (!failed && work(&job, sizes, sizes ? PyTuple_Size(blocks) : 0, (int64_t)ordered[THREADS])) {
+        PyErr_NoMemory();
+        failed = 1;
     }
-    if (status) return PyErr_NoMemory();
-    Py_RETURN_NONE;
-}
-
-static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    if (count != ARGUMENTS) {
-        PyErr_Format(PyExc_TypeError, "run takes %d arguments, got %zd", ARGUMENTS, count);
-        return NULL;
-    }
-    return run_job(args, NULL, 0);
-}
-
-static PyObject *run_blocks(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    if (count != ARGUMENTS + 1 || !PyTuple_Check(args[ARGUMENTS])) {
-        PyErr_Format(PyExc_TypeError, "run_blocks takes %d arguments, the last a tuple, got %zd", ARGUMENTS + 1, count);
-        return NULL;
-    }
-    const Py_ssize_t blocks = PyTuple_Size(args[ARGUMENTS]);
-    int64_t *sizes = PyMem_Malloc((size_t)(blocks ? blocks : 1) * sizeof *sizes);
-    if (!sizes) return PyErr_NoMemory();
-    for (Py_ssize_t b = 0; b < blocks; b++) sizes[b] = PyLong_AsLongLong(PyTuple_GetItem(args[ARGUMENTS], b));
-    PyObject *result = PyErr_Occurred() ? NULL : run_job(args, sizes, blocks);
     PyMem_Free(sizes);
-    return result;
+    Py_XDECREF(row_tau);
+    if (failed) return NULL;
+    Py_RETURN_NONE;
 }
 
 #define STRUCTURE_ARGUMENTS 15
@@ -153,11 +211,10 @@ static PyObject *run_structure(PyObject *module, PyObject *const *args, Py_ssize
 }
 
 static PyMethodDef methods[] = {
-    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL,
-     "run(operation, law, dtype, out, index, grad, logits, mask, mask_stride, samples, rows, classes, tau, row_tau, "
-     "seed, offset, threads, draws, group): one operation on contiguous memory; see job.h."},
-    {"run_blocks", (PyCFunction)(void (*)(void))run_blocks, METH_FASTCALL,
-     "run_blocks(..., sizes): run on rows that are blocks of these sizes, which sum to classes; see job.h."},
+    {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
+     "run(operation, dtype, samples, rows, classes, threads, *, out, index, grad, values, mask, mask_stride, tau, seed, "
+     "offset, law, draws, group, sizes): one operation on contiguous tensors; see job.h. With sizes, a row is blocks of "
+     "these sizes."},
     {"run_structure", (PyCFunction)(void (*)(void))run_structure, METH_FASTCALL,
      "run_structure(operation, rows, items, size, samples, most, tolerance, logits, other, value, out, more, piece, helpers, "
      "threads): one operation on contiguous float64 memory; see structures/structures.h."},
@@ -174,6 +231,7 @@ static struct PyModuleDef definition = {
 };
 
 PyMODINIT_FUNC PyInit__native(void) {
+    if (intern_names()) return NULL;
     choose(NULL);
     softdraw_threads(NULL);
     return PyModule_Create(&definition);
