@@ -171,8 +171,9 @@ class Choice(nn.Module):
     ) -> Tensor:
         if self.training:
             key, generator = layer_key(key, generator, self.group)
-            tau, temperature = None, self._modules["temperature"]  # a look-up without nn.Module.__getattr__
-            assert isinstance(temperature, Temperature)
+            tau = None
+            # a look-up without nn.Module.__getattr__
+            temperature: Temperature = self._modules["temperature"]  # type: ignore[assignment]
             if temperature.schedule is not None:
                 mask = read_rows(logits, mask, key, generator)
                 logits, tau = temperature.watched(logits, mask), temperature.now()

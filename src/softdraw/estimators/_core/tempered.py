@@ -68,8 +68,8 @@ class TemperedEstimator(TensorEstimator):
         self, tau: float | Tensor | None, logits: Tensor, mask: Tensor | None
     ) -> tuple[float | Tensor | None, Tensor]:
         if tau is None:
-            held = self._modules["temperature"]  # a look-up without nn.Module.__getattr__
-            assert isinstance(held, Temperature)
+            # a look-up without nn.Module.__getattr__
+            held: Temperature = self._modules["temperature"]  # type: ignore[assignment]
             if held.schedule is None:
                 return held.fixed, logits
             return held.now(), held.watched(logits, mask)
