@@ -258,7 +258,7 @@ def test_memory_of_the_last_row_is_not_overrun():
             x = torch.zeros(4, classes)
             for instructions in ("generic", "avx2", "avx512"):
                 if extension.use_instructions(instructions):
-                    module._run(module._SOFT, x.dtype, 1, 4, classes, out=out, values=x)
+                    module._run(module._SOFT, 0, 1, 4, classes, 1, out=out, values=x)
                     assert bool((buffer[:32] == 7).all())
                     assert bool((buffer[32 + 4 * classes :] == 7).all())
 
