@@ -148,7 +148,7 @@ class Rao(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, *rest = kept(ctx)
-        return _rao_gradient(grad, logits, *rest, ctx.draws, ctx.reinmax), *(None,) * 7
+        return _rao_gradient(grad, logits, *rest, draws=ctx.draws, reinmax=ctx.reinmax), *(None,) * 7
 
 
 class DrawnRao(torch.autograd.Function):
