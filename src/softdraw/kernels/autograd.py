@@ -147,8 +147,8 @@ class Rao(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        logits, *rest = kept(ctx)
-        return _rao_gradient(grad, logits, *rest, draws=ctx.draws, reinmax=ctx.reinmax), *(None,) * 7
+        logits, index, mask, tau, state = kept(ctx)
+        return _rao_gradient(grad, logits, index, mask, tau, state, ctx.draws, ctx.reinmax), *(None,) * 7
 
 
 class DrawnRao(torch.autograd.Function):
