@@ -133,6 +133,41 @@ def test_imle_is_the_difference_of_two_modes(name, symmetric):
     torch.testing.assert_close(own, gradients)
 
 
+SERVING = [name for name in sd.estimators.names() if sd.estimators.get(name).law_needs]
+
+
+@pytest.mark.parametrize("estimator", SERVING)
+def test_vmap_of_grad(estimator):
+    est, logits = sd.estimators.get(estimator).eval(), normal(3, 5)
+    f = cost_of((5,))
+
+    def loss(x):
+        return est.expectation(f, sd.structured.Subset(x, 2, validate_args=False), key=sd.Key(0)).sum()
+
+    found = torch.func.vmap(torch.func.grad(loss))(logits)
+    torch.testing.assert_close(found, torch.stack([torch.func.grad(loss)(x) for x in logits]))
+    torch.testing.assert_close(found[0], torch.autograd.functional.jacobian(loss, logits[0]))
+
+
+# torch.combinations, by which subsets are listed, has no size that a graph could know
+@pytest.mark.parametrize("estimator", [name for name in SERVING if name != "enumeration"])
+def test_compile_in_one_graph(estimator):
+    """The compiled value and gradient are the eager ones at the same key."""
+    torch.compiler.reset()
+    est, logits = sd.estimators.get(estimator).eval(), normal(3, 5)
+    f = cost_of((5,))
+
+    def loss(x):
+        return est.expectation(f, sd.structured.Subset(x, 2, validate_args=False), key=sd.Key(0))
+
+    results = []
+    for run in (loss, torch.compile(loss, fullgraph=True, backend="aot_eager")):
+        leaf = logits.clone().requires_grad_()
+        value = run(leaf)
+        results.append((value.detach(), *torch.autograd.grad(value.sum(), leaf)))
+    torch.testing.assert_close(*results)
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_moved_adds_to_the_score(name):
     """log p of a moved law is that of the law plus <z, by>, up to the normaliser."""
@@ -147,7 +182,7 @@ def test_moved_adds_to_the_score(name):
 
 
 @pytest.mark.parametrize("name", CHOICES)
-@pytest.mark.parametrize("estimator", [n for n in sd.estimators.names() if sd.estimators.get(n).law_needs])
+@pytest.mark.parametrize("estimator", SERVING)
 def test_padding_adds_nothing(name, estimator):
     """A row without a structure has the cost of zeros (of indices -1), and no gradient."""
     law, est = LAWS[name], sd.estimators.get(estimator)

@@ -35,7 +35,9 @@ def call_cost(
             f"f: got costs of shape {tuple(cost.shape)} for samples of shape {tuple(sample.shape)}, expected "
             f"shape {tuple(expected)}"
         )
-    if differentiable and sample.requires_grad and torch.is_grad_enabled() and not _reaches(cost, sample):
+    # a graph that is being compiled shows no path
+    asked = differentiable and torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    if asked and sample.requires_grad and not _reaches(cost, sample):
         raise UnsuitableError(
             f"{type(caller).__name__} needs an f that is differentiable in its samples, but the costs that f "
             "returned do not depend on them through autograd; use an estimator whose needs is 'callable', "

@@ -57,7 +57,10 @@ class Law(Protocol):
 
 def is_law(value: "Tensor | Law") -> "TypeIs[Law]":
     """Whether ``value`` is a distribution, and no tensor of logits."""
-    return not isinstance(value, Tensor) and isinstance(value, Law)
+    # by hand for objects of a user's own: graphs do not know isinstance of a protocol
+    return isinstance(value, Distribution) or (
+        not isinstance(value, Tensor) and hasattr(value, "sample") and hasattr(value, "batch_shape")
+    )
 
 
 def has(law: Law, method: str) -> bool:
