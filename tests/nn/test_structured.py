@@ -48,3 +48,15 @@ def test_a_gate_under_autocast_has_weights_that_sum_as_they_should():
     assert out.weights.dtype == torch.bfloat16
     torch.testing.assert_close(out.weights.float().sum(-1), torch.ones(2, 5), atol=1e-2, rtol=0)
     assert out.balance_loss.dtype == torch.float32
+
+
+def test_a_matching_has_its_gradients_for_each_example_by_vmap():
+    layer, x = make("SinkhornMatching", tolerance=1e-9)
+    x = x.double()
+    upstream = torch.linspace(-1, 2, 20, dtype=torch.float64).reshape(5, 4)
+
+    def loss(scores):
+        return (layer(scores, key=sd.Key(6)) * upstream).sum()
+
+    expected = torch.stack([torch.func.grad(loss)(scores) for scores in x])
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(loss))(x), expected)

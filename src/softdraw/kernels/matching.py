@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw._torch import innermost_transform
+
 __all__ = ["assignment", "sinkhorn"]
 
 _LOG_ZERO = -1e300
@@ -127,6 +129,26 @@ def implicit_gradient(y: Tensor, grad: Tensor) -> Tensor:
     return gradient
 
 
+class _Limit(torch.autograd.Function):
+    """The same operation and gradient for ``torch.func``, which cannot differentiate one of Python."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+        y, error, steps = torch.ops.softdraw.sinkhorn(x, masses, most, tolerance)
+        return y, error, steps
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.mark_non_differentiable(*output[1:])
+        _save(ctx, inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor, None, None, None]:
+        return _backward(ctx, *grads)
+
+
 def sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
     """exp(x_ij + u_i + v_j) whose columns sum to 1 and whose rows do to ``masses``, within ``tolerance``.
 
@@ -139,7 +161,10 @@ def sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Te
     Returns:
         The matrices, with the gradient of their limit; the errors ``[*batch]`` and the numbers of iterations.
     """
-    y, error, steps = torch.ops.softdraw.sinkhorn(x, masses, most, tolerance)
+    if not torch.compiler.is_compiling() and innermost_transform() is not None:
+        y, error, steps = _Limit.apply(x, masses, most, tolerance)  # type: ignore[no-untyped-call]
+    else:
+        y, error, steps = torch.ops.softdraw.sinkhorn(x, masses, most, tolerance)
     return y, error, steps
 
 

@@ -6,6 +6,7 @@ of ``torch.func``, forward mode, and third derivatives go through the formulas.
 """
 
 import importlib
+import math
 from typing import Any
 
 import torch
@@ -163,7 +164,8 @@ def draws(logits: Tensor, noise: Tensor | None) -> Tensor:
         noise: Gumbel noise ``[samples, *batch, n, n]``, or None for the best arborescence.
     """
     n = logits.shape[-1]
-    rows = logits.detach().reshape(-1, n, n)
-    flat = None if noise is None else noise.detach().reshape(noise.shape[0], -1, n, n)
+    count = math.prod(logits.shape[:-2])  # which -1 cannot say where there are none
+    rows = logits.detach().reshape(count, n, n)
+    flat = None if noise is None else noise.detach().reshape(noise.shape[0], count, n, n)
     parents: Tensor = torch.ops.softdraw.tree_draws(rows, flat)
-    return parents.reshape(-1, *logits.shape[:-1])
+    return parents.reshape(parents.shape[0], *logits.shape[:-1])
