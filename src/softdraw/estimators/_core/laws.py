@@ -35,7 +35,7 @@ class Law(Protocol):
     average, differentiable), ``relax(tau, *, hard, sample_shape, key)`` (a relaxed draw; with ``hard`` the
     most probable structure of perturbed parameters), ``moved(by)`` (the same law with its parameters moved)
     and ``enumerate_support()``. ``sample`` takes ``key=`` where it can, and ``padding`` says which rows of
-    the batch have nothing to draw but zeros.
+    the batch have nothing to draw but their ``mode``.
 
     Example:
         >>> import torch, softdraw as sd

@@ -114,12 +114,12 @@ class Enumeration(Estimator):
         states = states.view(count, *(1,) * lacking, *states.shape[1:]).expand(
             count, *batch, *law.event_shape
         )
-        # A row of padding has one state, the zero vector: the first stands for it.
+        # A row of padding has one state, its mode: the first stands for it.
         padding = getattr(law, "padding", None)
         first = torch.arange(count, device=states.device).view(-1, *(1,) * len(batch)) == 0
         if padding is not None:
             none = padding.view(*batch, *(1,) * len(law.event_shape))
-            states = torch.where(none, torch.zeros_like(states), states)
+            states = torch.where(none, law.mode, states)
         # one list serves rows of unlike lengths or sizes, whose log_prob may refuse the structures of others
         law = copy.copy(law)
         if hasattr(law, "_validate_args"):

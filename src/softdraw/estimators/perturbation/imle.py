@@ -204,8 +204,8 @@ class IMLE(TensorEstimator):
         cost, _, slope = with_slope(cost_of, z)
         with torch.no_grad():
             move = self.step * slope.detach()
-            up = modes([law.moved(m) for m in move]) if self.symmetric else z
-            down = modes([law.moved(-m) for m in move])
+            up = modes([ask(self, law, "moved", m) for m in move]) if self.symmetric else z
+            down = modes([ask(self, law, "moved", -m) for m in move])
         shape = cost.shape
         difference = law_log_prob(self, law, up, shape) - law_log_prob(self, law, down, shape)
         width = 2.0 * self.step if self.symmetric else self.step
