@@ -246,13 +246,15 @@ def oriented_trees(vertices: list[int], root: int, n: int) -> Tensor:
     """All arborescences on ``vertices``, ``[count, n, n]``, by their parents, in order."""
     others = [v for v in vertices if v != root]
     if root not in vertices or not others:
-        return torch.zeros(1, n, n)
+        return torch.zeros(1, n, n, device="cpu")
     # each vertex tries each parent: k^(k - 1) maps of k vertices, of which k^(k - 2) are trees
-    grid = torch.cartesian_prod(*[torch.tensor(vertices)] * len(others)).reshape(-1, len(others))
-    parents = torch.arange(n).repeat(len(grid), 1)
+    grid = torch.cartesian_prod(*[torch.tensor(vertices, device="cpu")] * len(others)).reshape(
+        -1, len(others)
+    )
+    parents = torch.arange(n, device="cpu").repeat(len(grid), 1)
     parents[:, others] = grid
     parents = parents[reaches(parents, root)[:, others].all(-1)]
-    edges = torch.zeros(len(parents), n, n)
-    index = torch.arange(len(parents)).unsqueeze(-1)
-    edges[index, parents[:, others], torch.tensor(others)] = 1.0
+    edges = torch.zeros(len(parents), n, n, device="cpu")
+    index = torch.arange(len(parents), device="cpu").unsqueeze(-1)
+    edges[index, parents[:, others], torch.tensor(others, device="cpu")] = 1.0
     return edges
