@@ -20,10 +20,17 @@ MORE = (
 )
 
 
-def agrees(chosen, count):
+#: one size of each program of structures, and what they refuse
+STRUCTURES = (
+    "orders and 100-7 or orders_of_rows or too_large or entropic and 12-5-0.3 or subsets and 9-4 "
+    "or sinkhorn and 5-7"
+)
+
+
+def agrees(chosen, count, file="test_backends.py"):
     """Run the chosen tests of backends where Triton is interpreted, which is settled when it is imported."""
     pytest.importorskip("triton", reason="Triton is not installed")
-    tests = Path(__file__).with_name("test_backends.py")
+    tests = Path(__file__).with_name(file)
     options = ["-q", "-m", "gpu", "-k", chosen, "-p", "no:cacheprovider", *NUMPY]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(tests)],
@@ -41,9 +48,14 @@ def test_the_interpreter_agrees_with_the_reference():
     agrees(FEW, 12)
 
 
+def test_the_interpreter_agrees_on_structures():
+    agrees(STRUCTURES, 11, "test_triton_structures.py")
+
+
 @pytest.mark.slow
 def test_the_interpreter_agrees_with_the_reference_at_length():
     agrees(MORE, 15)
+    agrees("triton", 46, "test_triton_structures.py")
 
 
 @pytest.mark.parametrize("interpreted", [False, True])

@@ -4,12 +4,23 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+
+def new(*shape):
+    return torch.empty(shape, device="cuda:1")
+
+
 #: what starts a program; the gradients of the estimators do so through ``noise``
 FUNCTIONS = {
     "noise": lambda m, x: m.noise("gumbel", 2, 3, 5, 1, 2, torch.float32, x.device),
     "index": lambda m, x: m.index(x, None, 1, 2, 3),
     "soft": lambda m, x: m.soft(x, None, 0.5, 1, 2),
     "soft_backward": lambda m, x: m.soft_backward(x, x, 0.5),
+    "top_k": lambda m, x: m.top_k(x, None, 1, 2, 3, 2),
+    "balance": lambda m, x: m.structures.balance(
+        x, torch.empty(3, 5, device="cuda:1", dtype=torch.bool), new(3, 1), new(3, 1), 3
+    ),
+    "subsets": lambda m, x: m.structures.subsets(x, x, 2, None, True),
+    "sinkhorn": lambda m, x: m.structures.sinkhorn(new(2, 3, 5), new(2, 3), 3, 0.1),
     "hard": lambda m, x: m.hard(x, None, 1, 2),
     "hard_with_index": lambda m, x: m.hard_with_index(x, None, 1, 2, None),
     "hard_backward": lambda m, x: m.hard_backward(x, x, None, 0.5, 1, 2),
@@ -41,6 +52,8 @@ def test_programs_start_on_the_card_of_the_tensors(name, monkeypatch):
 
     for program in ("noise", "draw", "backward"):
         monkeypatch.setattr(module.programs, program, Program())
+    for program in ("tops", "top_k_of_tiles", "balance", "subsets", "sinkhorn"):
+        monkeypatch.setattr(module.structure_programs, program, Program())
     monkeypatch.setattr(torch.cuda, "device", Card)
     with FakeTensorMode():
         FUNCTIONS[name](module, torch.empty(3, 5, device="cuda:1"))

@@ -18,6 +18,18 @@ PROGRAMS = [
 ]
 
 
+STRUCTURES = [
+    ("tops", {"MASKED": True, "BLOCK": 256}),
+    ("top_k_of_tiles", {"MASKED": True, "BLOCK": 256}),
+    ("top_k_of_candidates", {"BLOCK": 256}),
+    ("balance", {"STEPS": 16, "BLOCK": 256}),
+    ("subsets", {"WANTED": False, "DIRECTED": False, "WIDTH": 2}),
+    ("subsets", {"WANTED": True, "DIRECTED": False, "WIDTH": 16}),
+    ("subsets", {"WANTED": True, "DIRECTED": True, "WIDTH": 256}),
+    ("sinkhorn", {"ROWS": 32, "COLUMNS": 64}),
+]
+
+
 @pytest.mark.parametrize("dtype", NUMBERS)
 @pytest.mark.parametrize(("name", "constants"), PROGRAMS)
 def test_code_for_a_card(name, constants, dtype, monkeypatch):
@@ -27,12 +39,15 @@ def test_code_for_a_card(name, constants, dtype, monkeypatch):
         pytest.skip("Triton was imported with TRITON_INTERPRET=1")
     if name == "noise" and dtype == "bfloat16":
         pytest.skip("noise comes in float32 and float64")
-    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
     stored, computed = NUMBERS[dtype]
-    program = getattr(programs, name)
     constants = constants | {"DOUBLE": dtype == "float64", "BLOCK": 256}
     pointers = dict.fromkeys(["logits", "out", "grad", "y"], stored)
     pointers |= {"tau": computed, "mask": "*u8", "indices": "*i64"} | WORDS
+    assert cubin(getattr(programs, name), constants, pointers, monkeypatch)
+
+
+def cubin(program, constants, pointers, monkeypatch):
+    monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
     signature = {
         argument: "constexpr" if argument in constants else pointers.get(argument, "i32")
         for argument in program.arg_names
@@ -41,4 +56,40 @@ def test_code_for_a_card(name, constants, dtype, monkeypatch):
     named = "constexprs" if "constexprs" in known else "constants"  # the name before Triton 3.3
     source = triton.compiler.ASTSource(fn=program, signature=signature, **{named: constants})
     target = triton.backends.compiler.GPUTarget("cuda", 80, 32)
-    assert triton.compile(source, target=target).asm["cubin"]
+    return triton.compile(source, target=target).asm["cubin"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "constants"), STRUCTURES)
+def test_code_of_structures_for_a_card(name, constants, dtype, monkeypatch):
+    from softdraw.kernels.triton import INTERPRETED, structure_programs
+
+    if INTERPRETED:
+        pytest.skip("Triton was imported with TRITON_INTERPRET=1")
+    computed = NUMBERS[dtype][1]
+    pointers = dict.fromkeys(
+        [
+            "tops",
+            "values",
+            "u",
+            "low",
+            "high",
+            "p",
+            "q",
+            "v",
+            "table",
+            "slopes",
+            "mass",
+            "masses",
+            "x",
+            "errors",
+        ],
+        computed,
+    )
+    pointers |= {"logits": computed, "out": computed, "mask": "*u8", "top": "*u8", "tolerance": "fp32"}
+    pointers |= {"indices": "*i64", "steps": "*i64"} | WORDS
+    if name == "top_k_of_candidates":
+        pointers["out"] = "*i64"
+    if name in ("tops", "top_k_of_tiles"):
+        constants = constants | {"DOUBLE": dtype == "float64"}
+    assert cubin(getattr(structure_programs, name), constants, pointers, monkeypatch)

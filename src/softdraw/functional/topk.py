@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 
 from softdraw.arguments import check_classes, read_choice, read_count, read_mask, read_tau, sizes_of
 from softdraw.functional.order import best_first, ranked
-from softdraw.kernels import formulas
+from softdraw.kernels import dispatch, formulas
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores
 from softdraw.recording import recordable
@@ -207,6 +207,10 @@ def balance(u: Tensor, sign: Tensor, top: Tensor, k: int) -> Tensor:
     """
     others = (~top & (u != -torch.inf)).sum(-1, keepdim=True).clamp(min=1)
     low, high = -torch.log(others.to(u.dtype)), torch.full_like(u[..., :1], math.log(k))
+    programs = dispatch.programs_of(u) if is_plain(u) else None
+    if programs is not None:
+        found: Tensor = programs.balance(u, top, low, high, _STEPS)
+        return found
     shift = torch.zeros_like(high)
     tolerance = 4.0 * torch.finfo(u.dtype).eps
     eager = is_plain(u) and u.is_cpu

@@ -2,13 +2,14 @@
 
 import warnings
 from functools import cache
+from types import ModuleType
 
 from torch import Tensor
 
 from softdraw.kernels import reference
 from softdraw.kernels.backend import Backend
 
-__all__ = ["backend", "backend_for", "backend_of"]
+__all__ = ["backend", "backend_for", "backend_of", "programs_of"]
 
 #: what an import may raise where a package is there and does not work
 _BROKEN = (ImportError, OSError, RuntimeError, AttributeError)
@@ -64,6 +65,12 @@ def backend_for(device_type: str) -> Backend:
 def backend_of(tensor: Tensor) -> Backend:
     """The backend for the device of ``tensor``."""
     return backend_for("cpu" if tensor.is_cpu else tensor.device.type)
+
+
+def programs_of(tensor: Tensor) -> ModuleType | None:
+    """The programs of structures for a plain tensor on a card, ``kernels.triton.structures``; else None."""
+    found: ModuleType | None = getattr(backend_for("cuda"), "structures", None) if tensor.is_cuda else None
+    return found
 
 
 def backend(device_type: str = "cpu") -> str:

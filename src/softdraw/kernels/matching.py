@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import innermost_transform
+from softdraw.kernels import dispatch
 
 __all__ = ["assignment", "sinkhorn"]
 
@@ -30,7 +31,7 @@ def _sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[T
     flat, mass = x.reshape(-1, n, m), masses.expand(*batch, n).reshape(-1, n)
     loops = _native() if x.device.type == "cpu" else None
     if loops is None:
-        y, error, steps = _iterated(flat, mass, most, tolerance)
+        y, error, steps = _iterated_on(flat, mass, most, tolerance)
     else:
         wide = torch.float64
         y, _, _, error, steps = loops.sinkhorn(
@@ -48,6 +49,13 @@ def _native() -> Any:
         return importlib.import_module("softdraw.kernels.cpu.structures")
     except ImportError:
         return None
+
+
+def _iterated_on(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
+    """By a program on a card that holds a matrix in one block, else in plain PyTorch."""
+    programs = dispatch.programs_of(x)
+    found = None if programs is None else programs.sinkhorn(x, masses, most, tolerance)
+    return _iterated(x, masses, most, tolerance) if found is None else found
 
 
 def _iterated(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
+from softdraw.kernels import dispatch
+
 __all__ = ["Items", "backwards", "items_of", "plain_sum", "sums", "walk"]
 
 
@@ -54,10 +56,16 @@ def _shift(x: Tensor, k: int) -> Tensor:
 
 def sums(items: Items, k: int) -> Tensor:
     """Log e_k of each row: ``-inf`` where there are too few items, NaN for a bad row."""
-    row = _start(items, k)
-    for i in range(items.p.shape[-1]):
-        row = _take(row, items.p[:, i : i + 1], items.q[:, i : i + 1])
-    value = torch.where(items.few, -torch.inf, row[:, k].log() + items.rest)
+    programs = dispatch.programs_of(items.p)
+    found = None if programs is None else programs.subsets(items.p, items.q, k, None, wanted=False)
+    if found is not None:
+        mass = found[0]
+    else:
+        row = _start(items, k)
+        for i in range(items.p.shape[-1]):
+            row = _take(row, items.p[:, i : i + 1], items.q[:, i : i + 1])
+        mass = row[:, k]
+    value = torch.where(items.few, -torch.inf, mass.log() + items.rest)
     return torch.where(items.bad, torch.nan, value)
 
 
@@ -104,6 +112,14 @@ def _tables(items: Items, k: int, v: Tensor | None) -> Iterator[tuple[int, Tenso
 
 def backwards(items: Items, k: int, v: Tensor | None) -> Tensor:
     """The marginals, or with a direction v their derivative."""
+    programs = dispatch.programs_of(items.p)
+    found = None if programs is None else programs.subsets(items.p, items.q, k, v, wanted=True)
+    out = _backwards(items, k, v) if found is None else found[1]
+    none = (items.few | items.bad).unsqueeze(-1)
+    return torch.where(none, torch.where(items.bad, torch.nan, 0.0).unsqueeze(-1).to(out.dtype), out)
+
+
+def _backwards(items: Items, k: int, v: Tensor | None) -> Tensor:
     tables = _tables(items, k, v)
     _, last, change = next(tables)
     mass, drift = last[:, k], change[:, k]
@@ -122,8 +138,7 @@ def backwards(items: Items, k: int, v: Tensor | None) -> Tensor:
             out[:, i] = share * (v[:, i] - drift / mass) + items.p[:, i] * moved / mass
             tangent = q * tangent + p * (behind + w * after)
         back = q * back + p * after
-    none = (items.few | items.bad).unsqueeze(-1)
-    return torch.where(none, torch.where(items.bad, torch.nan, 0.0).unsqueeze(-1).to(out.dtype), out)
+    return out
 
 
 def walk(items: Items, k: int, u: Tensor) -> Tensor:

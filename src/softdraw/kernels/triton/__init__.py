@@ -7,8 +7,6 @@ keep it.
 May import: ``kernels.formulas``, ``kernels.estimator_gradients``, Triton, torch.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor
 
@@ -17,7 +15,8 @@ from softdraw.kernels import estimator_gradients
 # One pass of PyTorch each: not worth a program of its own.
 from softdraw.kernels.estimator_gradients import reinmax_backward
 from softdraw.kernels.formulas import compute_dtype, scores
-from softdraw.kernels.triton import programs
+from softdraw.kernels.triton import programs, structure_programs, structures
+from softdraw.kernels.triton.launch import FUSED, card, key_words, power_of_two
 
 __all__ = [
     "INTERPRETED",
@@ -31,13 +30,15 @@ __all__ = [
     "reinmax_backward",
     "soft",
     "soft_backward",
+    "structures",
     "top_k",
 ]
 
 #: Triton was imported with TRITON_INTERPRET=1, so the programs run on the CPU, slowly.
 INTERPRETED = programs.INTERPRETED
-#: Products and sums may be fused: no uniform depends on it, and Triton is going to change its default.
-_FUSED = {"enable_fp_fusion": True}
+#: the longest order that programs keep, and how many candidates of all tiles of a row they merge
+_MOST_TOP = 64
+_MOST_CANDIDATES = 16384
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
 
 
@@ -46,19 +47,9 @@ def name() -> str:
     return "triton"
 
 
-def _card(device: torch.device) -> AbstractContextManager[object]:
-    """Make the card of the tensors current: Triton launches there, wherever its arguments lie."""
-    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
-
-
 def _block(classes: int) -> int:
     """Classes a program handles at a time: a power of two."""
-    return min(max(1 << (classes - 1).bit_length(), 16), 4096)
-
-
-def _key(seed: int, offset: int) -> tuple[int, int, int, int]:
-    word = 0xFFFFFFFF
-    return seed & word, (seed >> 32) & word, offset & word, (offset >> 32) & word
+    return min(max(power_of_two(classes), 16), 4096)
 
 
 def _mask(mask: Tensor | None, logits: Tensor) -> tuple[Tensor, bool]:
@@ -89,10 +80,10 @@ def noise(
     if out.numel():
         block = _block(classes)
         grid = (samples * rows, -(-classes // block))
-        with _card(out.device):
+        with card(out.device):
             programs.noise[grid](
-                out, rows, classes, *_key(seed, offset),
-                LAW=_LAWS[law], DOUBLE=dtype == torch.float64, BLOCK=block, **_FUSED,
+                out, rows, classes, *key_words(seed, offset),
+                LAW=_LAWS[law], DOUBLE=dtype == torch.float64, BLOCK=block, **FUSED,
             )  # fmt: skip
     return out
 
@@ -106,11 +97,33 @@ def index(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
 
 
 def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int, k: int) -> Tensor:
-    """The k best indices ``[samples, *logits.shape[:-1], k]``, best first; torch sorts."""
-    classes = logits.shape[-1]
-    dtype = compute_dtype(logits.dtype)
-    drawn = noise("gumbel", samples, logits.numel() // classes, classes, seed, offset, dtype, logits.device)
-    return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
+    """The k best indices ``[samples, *logits.shape[:-1], k]``, best first; torch sorts long orders."""
+    *lead, classes = logits.shape
+    rows, dtype = logits.numel() // classes, compute_dtype(logits.dtype)
+    block = _block(classes)
+    tiles = -(-classes // block)
+    if k > _MOST_TOP or tiles * k > _MOST_CANDIDATES:
+        drawn = noise("gumbel", samples, rows, classes, seed, offset, dtype, logits.device)
+        return scores(logits, mask, drawn.view(samples, *logits.shape)).best(k)
+    out = torch.empty((samples, *lead, k), dtype=torch.int64, device=logits.device)
+    if not out.numel():
+        return out
+    logits = logits.contiguous()
+    allowed, masked = _mask(mask, logits)
+    options = {"MASKED": masked, "DOUBLE": logits.dtype == torch.float64, "BLOCK": block, **FUSED}
+    tops = torch.empty(rows, dtype=dtype, device=logits.device)
+    values = torch.empty((samples * rows, tiles * k), dtype=dtype, device=logits.device)
+    found = out if tiles == 1 else torch.empty_like(values, dtype=torch.int64)
+    with card(logits.device):
+        structure_programs.tops[(rows,)](logits, allowed, tops, classes, **options)
+        structure_programs.top_k_of_tiles[(samples * rows, tiles)](
+            logits, allowed, tops, values, found, rows, classes, k, *key_words(seed, offset), **options
+        )
+        if tiles > 1:
+            structure_programs.top_k_of_candidates[(samples * rows,)](
+                values, found, out, tiles * k, k, BLOCK=power_of_two(tiles * k), **FUSED
+            )
+    return out
 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
@@ -175,12 +188,12 @@ def _draw(
     rows = logits.numel() // classes
     logits = logits.contiguous()
     allowed, masked = _mask(mask, logits)
-    with _card(logits.device):
+    with card(logits.device):
         programs.draw[(samples * rows,)](
             logits, allowed, _tau(tau, logits), out if indices is None else indices, out, rows, classes,
-            *_key(seed, offset), MASKED=masked, INDEXED=indices is not None,
+            *key_words(seed, offset), MASKED=masked, INDEXED=indices is not None,
             KIND={"index": 0, "soft": 1, "hard": 2}[kind],
-            DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
+            DOUBLE=logits.dtype == torch.float64, BLOCK=_block(classes), **FUSED,
         )  # fmt: skip
 
 
@@ -190,11 +203,11 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     out = torch.empty_like(y)
     if out.numel():
         classes = y.shape[-1]
-        with _card(y.device):
+        with card(y.device):
             programs.backward[(y.numel() // classes,)](
                 grad, y, _tau(tau, y), out, classes,
                 LARGEST=torch.finfo(compute_dtype(y.dtype)).max,
-                DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes), **_FUSED,
+                DOUBLE=y.dtype == torch.float64, BLOCK=_block(classes), **FUSED,
             )  # fmt: skip
     return out
 
