@@ -4,7 +4,7 @@ May import: torch. What torch offers publicly is called where it is needed.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -27,6 +27,7 @@ __all__ = [
     "move_averages",
     "multiplies_bfloat16",
     "plain_apply",
+    "register_fake",
     "untraced",
     "without_subclass",
 ]
@@ -105,6 +106,19 @@ def plain_apply(function: type[torch.autograd.Function]) -> Any:
     layer; for calls with plain tensors under no transform.
     """
     return getattr(super(torch.autograd.Function, function), "apply", function.apply)
+
+
+def register_fake(library: torch.library.Library, name: str, function: Callable[..., Any]) -> None:
+    """``torch.library.register_fake`` without its search for the caller's line among all modules that are
+    loaded, which would be most of the time that ``import softdraw`` takes.
+    """
+    operation = f"{library.ns}::{name}"
+    try:
+        fakes = torch._library.simple_registry.singleton.find(operation).fake_impl
+        handle = fakes.register(function, f"{function.__module__}.{function.__name__}", lib=library)
+        library._registration_handles.append(handle)
+    except (AttributeError, TypeError):
+        torch.library.register_fake(operation, function, lib=library)
 
 
 def activation_memory_budget() -> float:

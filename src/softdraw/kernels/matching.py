@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw._torch import innermost_transform
+from softdraw._torch import innermost_transform, register_fake
 from softdraw.kernels import dispatch
 
 __all__ = ["assignment", "sinkhorn"]
@@ -213,8 +213,8 @@ def _assignment_vmap(info: Any, in_dims: tuple[int | None, ...], scores: Tensor)
 _key = "CompositeExplicitAutograd"
 _library.impl("sinkhorn", _sinkhorn, _key)  # type: ignore[no-untyped-call]
 _library.impl("assignment", _assignment, _key)  # type: ignore[no-untyped-call]
-torch.library.register_fake("softdraw::sinkhorn", _sinkhorn_fake, lib=_library)
-torch.library.register_fake("softdraw::assignment", _assignment_fake, lib=_library)
+register_fake(_library, "sinkhorn", _sinkhorn_fake)
+register_fake(_library, "assignment", _assignment_fake)
 torch.library.register_vmap("softdraw::sinkhorn", _sinkhorn_vmap, lib=_library)
 torch.library.register_vmap("softdraw::assignment", _assignment_vmap, lib=_library)
 torch.library.register_autograd("softdraw::sinkhorn", _backward, setup_context=_save, lib=_library)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw._torch import activation_memory_budget
+from softdraw._torch import activation_memory_budget, register_fake
 from softdraw.kernels import dispatch
 from softdraw.kernels.formulas import compute_dtype
 
@@ -110,8 +110,8 @@ _key = "CompositeExplicitAutograd"
 _library.impl("noise", _noise, _key)  # type: ignore[no-untyped-call]
 _library.impl("noise_like", _noise_like, _key)  # type: ignore[no-untyped-call]
 _library.impl("fresh_state", _fresh_state, _key)  # type: ignore[no-untyped-call]
-torch.library.register_fake("softdraw::noise", _noise_fake, lib=_library)
-torch.library.register_fake("softdraw::fresh_state", _fresh_state_fake, lib=_library)
+register_fake(_library, "noise", _noise_fake)
+register_fake(_library, "fresh_state", _fresh_state_fake)
 torch.library.register_vmap("softdraw::noise", _noise_vmap, lib=_library)
 torch.library.register_vmap("softdraw::fresh_state", _fresh_state_vmap, lib=_library)
 

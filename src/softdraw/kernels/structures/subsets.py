@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from softdraw._torch import forward_mode_level
+from softdraw._torch import forward_mode_level, register_fake
 from softdraw.kernels.structures.subset_recursion import backwards, items_of, plain_sum, sums, walk
 
 __all__ = ["covariance_product", "draws", "log_partition", "marginals"]
@@ -256,7 +256,7 @@ for _name, _body, _fake, _vmap in (
     ("subset_draws", _subset_draws, _draws_fake, _draws_vmap),
 ):
     _library.impl(_name, _body, "CompositeExplicitAutograd")  # type: ignore[no-untyped-call]
-    torch.library.register_fake(f"softdraw::{_name}", _fake, lib=_library)
+    register_fake(_library, _name, _fake)
     torch.library.register_vmap(f"softdraw::{_name}", _vmap, lib=_library)
 # What the compiler sees; it warns of functions, and torch.func takes no operation that has a derivative.
 for _name, _function in (("subset_sum", _Sum), ("subsets", _Subsets), ("subset_slope", _Slope)):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw._torch import forward_mode_level, innermost_transform
+from softdraw._torch import forward_mode_level, innermost_transform, register_fake
 from softdraw.kernels.structures import tree_formulas as formulas
 
 __all__ = ["draws", "sums"]
@@ -125,9 +125,9 @@ _key = "CompositeExplicitAutograd"
 _library.impl("trees", _trees, _key)  # type: ignore[no-untyped-call]
 _library.impl("tree_curvature", _curvature, _key)  # type: ignore[no-untyped-call]
 _library.impl("tree_draws", _draws, _key)  # type: ignore[no-untyped-call]
-torch.library.register_fake("softdraw::trees", _trees_fake, lib=_library)
-torch.library.register_fake("softdraw::tree_curvature", _curvature_fake, lib=_library)
-torch.library.register_fake("softdraw::tree_draws", _draws_fake, lib=_library)
+register_fake(_library, "trees", _trees_fake)
+register_fake(_library, "tree_curvature", _curvature_fake)
+register_fake(_library, "tree_draws", _draws_fake)
 torch.library.register_vmap("softdraw::trees", _trees_vmap, lib=_library)
 torch.library.register_vmap("softdraw::tree_curvature", _curvature_vmap, lib=_library)
 torch.library.register_vmap("softdraw::tree_draws", _draws_vmap, lib=_library)
