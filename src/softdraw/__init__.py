@@ -13,17 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from softdraw import functional, kernels, random
-from softdraw.functional import (
-    gumbel_max,
-    gumbel_sigmoid,
-    gumbel_sinkhorn,
-    gumbel_softmax,
-    gumbel_top_k,
-    relaxed_top_k,
-    soft_sort,
-    straight_through,
-    topk,
-)
+from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax, straight_through
 from softdraw.random import Key
 
 if TYPE_CHECKING:
@@ -37,6 +27,7 @@ if TYPE_CHECKING:
         schedules,
         structured,
     )
+    from softdraw.functional import gumbel_sinkhorn, gumbel_top_k, relaxed_top_k, soft_sort, topk
 
 __version__ = "0.1.0"
 __all__ = [
@@ -77,14 +68,21 @@ _ROOMS = frozenset(
     }
 )
 
+# the functions that ``functional`` imports when they are first touched
+_FUNCTIONS = frozenset({"gumbel_sinkhorn", "gumbel_top_k", "relaxed_top_k", "soft_sort", "topk"})
+
 # hidden from type checkers, for which it would make every name that there is not a room of type Any
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name in _ROOMS:
             return importlib.import_module(f"softdraw.{name}")
+        if name in _FUNCTIONS:
+            found = getattr(functional, name)
+            globals()[name] = found
+            return found
         raise AttributeError(f"module 'softdraw' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | _ROOMS)
+    return sorted(set(globals()) | _ROOMS | _FUNCTIONS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.functional.soft_sort import METHODS
+from softdraw.functional.structures.soft_sort import METHODS
 
 KEY = sd.Key(79)
 

@@ -2,20 +2,22 @@
 (``gumbel_softmax``, ``gumbel_sigmoid``, ``relaxed_top_k``, ``gumbel_sinkhorn``), relax what has no noise
 (``topk``, ``soft_sort``), and give one tensor the gradient of another (``straight_through``).
 
-May import: ``softdraw.random``, ``softdraw.kernels``, torch. To add a function, write
-``functional/<name>.py`` with the argument rules of ``arguments.py``, export it here, and add it to
-``EXAMPLES`` in ``tests/functional/examples.py``.
+``structures`` holds those of sets, orders and matchings. May import: ``softdraw.random``,
+``softdraw.kernels``, torch. To add a function, write ``functional/<name>.py`` with the argument rules of
+``arguments.py``, export it here, and add it to ``EXAMPLES`` in ``tests/functional/examples.py``.
 """
 
-from softdraw.functional import topk
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from softdraw.functional.gumbel_max import gumbel_max
 from softdraw.functional.gumbel_sigmoid import gumbel_sigmoid
-from softdraw.functional.gumbel_sinkhorn import gumbel_sinkhorn
 from softdraw.functional.gumbel_softmax import gumbel_softmax
-from softdraw.functional.gumbel_top_k import gumbel_top_k
-from softdraw.functional.relaxed_top_k import relaxed_top_k
-from softdraw.functional.soft_sort import soft_sort
 from softdraw.functional.straight_through import straight_through
+
+if TYPE_CHECKING:
+    from softdraw.functional import topk
+    from softdraw.functional.structures import gumbel_sinkhorn, gumbel_top_k, relaxed_top_k, soft_sort
 
 __all__ = [
     "gumbel_max",
@@ -28,3 +30,21 @@ __all__ = [
     "straight_through",
     "topk",
 ]
+
+_STRUCTURES = frozenset({"gumbel_sinkhorn", "gumbel_top_k", "relaxed_top_k", "soft_sort"})
+
+# They are imported when first touched, so that a program without them starts sooner.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "topk":
+            return importlib.import_module("softdraw.functional.topk")
+        if name in _STRUCTURES:
+            found = getattr(importlib.import_module("softdraw.functional.structures"), name)
+            globals()[name] = found
+            return found
+        raise AttributeError(f"module 'softdraw.functional' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import check_samples, class_dim, is_usual, read_mask, read_noise, read_sample_shape
-from softdraw.functional import blocks
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import scores
@@ -74,6 +73,8 @@ def gumbel_max(
         options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
         return record(gumbel_max, logits, dim, sample_shape=sample_shape, **options)
     if sizes is not None:
+        from softdraw.functional import blocks  # here, so that a program without them starts sooner
+
         rest = mask, key, generator, noise
         return blocks.index(gumbel_max, sizes, logits, dim, sample_shape, *rest)
     dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)

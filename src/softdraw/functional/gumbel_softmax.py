@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
-from softdraw.functional import blocks
 from softdraw.kernels import autograd
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores, relaxed, scores
@@ -91,6 +90,8 @@ def gumbel_softmax(
         options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
         return record(gumbel_softmax, logits, tau, hard, eps, dim, **options)
     if sizes is not None:
+        from softdraw.functional import blocks  # here, so that a program without them starts sooner
+
         return blocks.sample(gumbel_softmax, sizes, logits, tau, hard, dim, mask, key, generator, noise)
     dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
     if key is not None or generator is not None or noise is not None:

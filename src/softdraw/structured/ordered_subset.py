@@ -18,7 +18,7 @@ from softdraw.arguments import (
 )
 from softdraw.functional import gumbel_top_k
 from softdraw.functional.order import best_first, ranked
-from softdraw.functional.soft_sort import METHODS, relax_order
+from softdraw.functional.structures.soft_sort import METHODS, relax_order
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, scores
 from softdraw.random import Key

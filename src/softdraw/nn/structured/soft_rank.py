@@ -7,7 +7,7 @@ from torch import Tensor
 
 from softdraw.arguments import check_classes, read_choice, read_mask
 from softdraw.functional import soft_sort
-from softdraw.functional.soft_sort import METHODS
+from softdraw.functional.structures.soft_sort import METHODS
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.nn.structured.layer import StructuredLayer, check_sources
 from softdraw.random import Key, source
