@@ -17,7 +17,10 @@ from softdraw.functional.straight_through import straight_through
 
 if TYPE_CHECKING:
     from softdraw.functional import topk
-    from softdraw.functional.structures import gumbel_sinkhorn, gumbel_top_k, relaxed_top_k, soft_sort
+    from softdraw.functional.structures.gumbel_sinkhorn import gumbel_sinkhorn
+    from softdraw.functional.structures.gumbel_top_k import gumbel_top_k
+    from softdraw.functional.structures.relaxed_top_k import relaxed_top_k
+    from softdraw.functional.structures.soft_sort import soft_sort
 
 __all__ = [
     "gumbel_max",
