@@ -47,7 +47,7 @@ def test_derivatives_of_every_order():
 def test_operators_keep_the_rules_of_torch():
     x, direction = normal(2, 4).requires_grad_(), normal(2, 4, seed=1)
     uniforms = torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(2), dtype=WIDE)
-    torch.library.opcheck(torch.ops.softdraw.subset_sum.default, (x, 2))
+    torch.library.opcheck(torch.ops.softdraw.subset_sum.default, (x.detach(), 2))
     torch.library.opcheck(torch.ops.softdraw.subsets.default, (x, 2))
     torch.library.opcheck(torch.ops.softdraw.subset_slope.default, (x.detach(), 2, direction))
     torch.library.opcheck(torch.ops.softdraw.subset_draws.default, (x.detach(), 2, uniforms))

@@ -11,10 +11,11 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from softdraw.arguments import check_classes, read_choice, read_count, read_mask, read_tau, sizes_of
-from softdraw.functional.order import best_first, ranked
+from softdraw.functional.order import best_first, k_hot, ranked
 from softdraw.kernels import dispatch, formulas
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import Scores
+from softdraw.kernels.structures import entropic as fused
 from softdraw.recording import recordable
 
 __all__ = ["entropic", "sparse", "successive"]
@@ -60,7 +61,11 @@ def entropic(
         tau = 1; Paulus, Choi, Tarlow, Krause, Maddison, "Gradient estimation with stochastic softmax
         tricks", NeurIPS 2020, call it the binary-entropy relaxation.
     """
-    return relax("entropic", *_read(scores, k, tau, mask), hard).to(scores.dtype)
+    k, tau, mask = _checked(scores, k, tau, mask)
+    y = fused_entropic(scores, mask, k, tau, hard)
+    if y is None:
+        y = relax("entropic", without_noise(scores, mask), k, tau, hard)
+    return y.to(scores.dtype)
 
 
 @recordable
@@ -106,13 +111,35 @@ def sparse(
     return relax("sparse", *_read(scores, k, tau, mask), hard).to(scores.dtype)
 
 
-def _read(
+def _checked(
     scores: Tensor, k: int, tau: float | Tensor, mask: Tensor | None
-) -> tuple[Scores, int, float | Tensor]:
+) -> tuple[int, float | Tensor, Tensor | None]:
     check_classes("scores", scores, "[*batch, n]")
     k = read_count("k", k, 0, sizes_of(scores)[-1])
     tau = read_tau(tau, scores, eager=is_plain(scores))
+    return k, tau, read_mask(mask, scores)
+
+
+def _read(
+    scores: Tensor, k: int, tau: float | Tensor, mask: Tensor | None
+) -> tuple[Scores, int, float | Tensor]:
+    k, tau, mask = _checked(scores, k, tau, mask)
     return without_noise(scores, mask), k, tau
+
+
+def fused_entropic(z: Tensor, mask: Tensor | None, k: int, tau: float | Tensor, hard: bool) -> Tensor | None:
+    """``entropic`` of scores (with their noise) by one loop; None where that is for ``relax`` to do."""
+    if not is_plain(z):
+        return None
+    wide = z.to(formulas.compute_dtype(z.dtype))
+    if mask is not None:
+        wide = torch.where(mask, wide, -torch.inf)
+    y = fused.entropic(wide, k, tau)
+    if y is None or not hard:
+        return y
+    hot = k_hot(wide, wide.detach() != -torch.inf, k).to(y.dtype)
+    hot = torch.where(y.detach().isnan(), torch.nan, hot)
+    return hot + (y - y.detach())
 
 
 def without_noise(scores: Tensor, mask: Tensor | None) -> Scores:

@@ -88,4 +88,9 @@ def relaxed_top_k(
         added = source.noise("gumbel", logits.detach(), 1, key, generator)[0]
     else:
         added = read_noise(noise, logits.shape, logits)
-    return topk.relax(method, scores(logits, mask, added), k, tau, hard).to(logits.dtype).contiguous()
+    y = None
+    if method == "entropic" and is_plain(logits) and is_plain(added):
+        y = topk.fused_entropic(logits.to(added.dtype) + added, mask, k, tau, hard)
+    if y is None:
+        y = topk.relax(method, scores(logits, mask, added), k, tau, hard)
+    return y.to(logits.dtype).contiguous()

@@ -2,8 +2,9 @@
 
 One function each, and no gradient.
 
-All tensors are float64 on the CPU with the rows of the batch first; ``softdraw.structured`` defines what is
-computed here in PyTorch, differentiates it, and takes these where it can.
+All tensors are float64 on the CPU (of entropic top-k float32 too), rows of the batch first;
+``softdraw.structured`` defines what is computed here in PyTorch, differentiates it, and takes these where it
+can.
 """
 
 import torch
@@ -48,10 +49,16 @@ def _run(
     """One operation, named as in ``struct structure``; ``work`` is about how many numbers a row costs."""
     rows = logits.shape[0]
     for tensor in (logits, other, value, out, more):
+        # only entropic top-k reads float32, but for its temperatures
+        dtype = torch.float64 if tensor is other else logits.dtype
         if tensor is not None and not (
-            tensor.dtype == torch.float64 and tensor.is_contiguous() and tensor.device.type == "cpu"
+            tensor.dtype == dtype and tensor.is_contiguous() and tensor.device.type == "cpu"
         ):
             raise ValueError("a kernel takes contiguous float64 tensors on the CPU")
+    if logits.dtype != torch.float64 and not (
+        operation in (_ENTROPIC, _ENTROPIC_BACKWARD) and logits.dtype == torch.float32
+    ):
+        raise ValueError("a kernel takes contiguous float64 tensors on the CPU")
     read, direction, results, written, further = (
         0 if tensor is None else tensor.data_ptr() for tensor in (logits, other, value, out, more)
     )
@@ -141,19 +148,18 @@ def subset_draws(logits: Tensor, k: int, uniforms: Tensor) -> Tensor:
 def entropic(x: Tensor, k: int, tau: Tensor) -> Tensor:
     """sigmoid((x - nu) / tau) ``[rows, n]`` with the nu of each row for which the sum is k; tau ``[rows]``.
 
-    ``-inf`` in x gives 0; a row of fewer than k items zeros, of k items ones, with NaN or ``+inf`` NaN.
+    ``-inf`` in x gives 0; a row of k items or fewer is 1 on them, one with NaN or ``+inf`` NaN. x is float64
+    or float32, which is computed in float64.
     """
-    rows, n = x.shape
-    out = _new(rows, n)
-    _run(_ENTROPIC, x, n, 8 * n, size=k, other=tau, out=out)
+    n, out = x.shape[-1], torch.empty_like(x)
+    _run(_ENTROPIC, x, n, 8 * n, size=k, most=int(x.dtype == torch.float32), other=tau, out=out)
     return out
 
 
 def entropic_backward(grad: Tensor, y: Tensor, tau: Tensor) -> Tensor:
     """The gradient of x in ``entropic`` for the upstream gradient ``grad`` of its result ``y``."""
-    rows, n = y.shape
-    out = _new(rows, n)
-    _run(_ENTROPIC_BACKWARD, y, n, n, other=tau, out=out, more=grad)
+    n, out = y.shape[-1], torch.empty_like(y)
+    _run(_ENTROPIC_BACKWARD, y, n, n, most=int(y.dtype == torch.float32), other=tau, out=out, more=grad)
     return out
 
 

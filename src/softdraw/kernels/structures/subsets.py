@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import forward_mode_level, register_fake
+from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.structures.subset_recursion import backwards, items_of, plain_sum, sums, walk
 
 __all__ = ["covariance_product", "draws", "log_partition", "marginals"]
@@ -30,13 +32,9 @@ def log_partition(x: Tensor, k: int) -> Tensor:
     ``-inf`` in x is an item that is never taken; ``-inf`` comes out where fewer than k may be, NaN for NaN or
     ``+inf``. Its gradient is ``marginals``, theirs the covariance, and so on.
     """
-    if x.requires_grad and torch.is_grad_enabled():
+    if not is_plain(x) or (x.requires_grad and torch.is_grad_enabled()):
         return marginals(x, k)[0]  # the marginals are its gradient
-    if torch.compiler.is_compiling():
-        value: Tensor = torch.ops.softdraw.subset_sum(x, k)
-    else:
-        function = _Sum if forward_mode_level() < 0 else _SumForward
-        value = function.apply(x, k)  # type: ignore[no-untyped-call]
+    value: Tensor = torch.ops.softdraw.subset_sum(x, k)
     return value
 
 
@@ -119,6 +117,14 @@ def _subset_draws(x: Tensor, k: int, uniforms: Tensor) -> Tensor:
 
 def _third(x: Tensor, k: int, one: Tensor, other: Tensor) -> Tensor:
     """The gradient of ``one . covariance . other``."""
+    if is_plain(x):
+        # autograd itself, because torch.func takes no hooks on saved tensors
+        again = torch.is_grad_enabled()
+        with torch.enable_grad():
+            y = x if x.requires_grad else x.detach().requires_grad_()
+            (first,) = torch.autograd.grad(plain_sum(y, k).sum(), y, create_graph=True)
+            (second,) = torch.autograd.grad((first * one).sum(), y, create_graph=True)
+            return torch.autograd.grad((second * other).sum(), y, create_graph=again)[0]
     grad = torch.func.grad
 
     def along(y: Tensor) -> Tensor:
@@ -126,33 +132,6 @@ def _third(x: Tensor, k: int, one: Tensor, other: Tensor) -> Tensor:
         return total
 
     return cast("Tensor", grad(lambda y: (grad(along)(y) * other).sum())(x))
-
-
-class _Sum(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor, k: int) -> Tensor:
-        value: Tensor = torch.ops.softdraw.subset_sum(x, k)
-        return value
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        x, ctx.k = inputs
-        ctx.save_for_backward(x)
-        ctx.save_for_forward(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad.unsqueeze(-1) * marginals(ctx.saved_tensors[0], ctx.k)[1], None
-
-
-class _SumForward(_Sum):
-    """With a forward mode, which the compiler takes in no function."""
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
-        return (marginals(ctx.saved_tensors[0], ctx.k)[1] * tangent).sum(-1)
 
 
 class _Subsets(torch.autograd.Function):
@@ -165,22 +144,28 @@ class _Subsets(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        x, ctx.k = inputs
-        ctx.save_for_backward(x, output[1])
-        ctx.save_for_forward(x, output[1])
+        keep(ctx, *inputs, output[1])
         ctx.set_materialize_grads(False)
 
     @staticmethod
     def backward(ctx: Any, value: Tensor | None, inclusion: Tensor | None) -> tuple[Tensor | None, None]:
-        x, means = ctx.saved_tensors
+        x, k, means = kept(ctx)
         grad = None if value is None else value.unsqueeze(-1) * means
         if inclusion is not None:
-            slope = covariance_product(x, ctx.k, inclusion)
+            slope = covariance_product(x, k, inclusion)
             grad = slope if grad is None else grad + slope
         return grad, None
 
 
 class _SubsetsForward(_Subsets):
+    """With a forward mode, which the compiler takes in no function."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        _Subsets.setup_context(ctx, inputs, output)
+        ctx.k = inputs[1]
+        ctx.save_for_forward(inputs[0], output[1])
+
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> tuple[Tensor, Tensor]:
         x, means = ctx.saved_tensors
@@ -197,14 +182,13 @@ class _Slope(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        x, ctx.k, direction = inputs
-        ctx.save_for_backward(x, direction)
+        keep(ctx, *inputs)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
-        x, direction = ctx.saved_tensors
-        of_x = _third(x, ctx.k, direction, grad) if ctx.needs_input_grad[0] else None
-        return of_x, None, covariance_product(x, ctx.k, grad) if ctx.needs_input_grad[2] else None
+        x, k, direction = kept(ctx)
+        of_x = _third(x, k, direction, grad) if ctx.needs_input_grad[0] else None
+        return of_x, None, covariance_product(x, k, grad) if ctx.needs_input_grad[2] else None
 
 
 def _front(info: Any, value: Tensor, dim: int | None, at: int = 0) -> Tensor:
@@ -259,7 +243,7 @@ for _name, _body, _fake, _vmap in (
     register_fake(_library, _name, _fake)
     torch.library.register_vmap(f"softdraw::{_name}", _vmap, lib=_library)
 # What the compiler sees; it warns of functions, and torch.func takes no operation that has a derivative.
-for _name, _function in (("subset_sum", _Sum), ("subsets", _Subsets), ("subset_slope", _Slope)):
+for _name, _function in (("subsets", _Subsets), ("subset_slope", _Slope)):
     torch.library.register_autograd(
         f"softdraw::{_name}", _function.backward, setup_context=_function.setup_context, lib=_library
     )

@@ -62,10 +62,15 @@ static double next_level(const struct level *l, double k, double nu, double rate
     return next > low && next < high ? next : 0.5 * (low + high);
 }
 
-static double level_for(const double *x, const float *single, int64_t n, double k, double rate, double least) {
+static double level_for(const double *x, const float *single, int64_t n, double k, double rate, double least,
+                        double enough) {
     const double spread = (log((double)n) + 40) / rate, bottom = least - spread, top = spread;
     double low = bottom, high = top, mean = 0;
-    for (int64_t i = 0; i < n; i++) mean += x[i];
+    vd sums = (vd){0};
+    int64_t whole = 0;
+    for (; whole + WIDTH <= n; whole += WIDTH) sums += load(x + whole);
+    for (; whole < n; whole++) mean += x[whole];
+    mean += sum_of(sums);
     double nu = mean / (double)n - log(k / ((double)n - k)) / rate;
     nu = nu > low && nu < high ? nu : 0.5 * (low + high);
     if (rate < 1e30 && rate > 1e-30)
@@ -76,7 +81,7 @@ static double level_for(const double *x, const float *single, int64_t n, double 
             else high = nu;
             const double next = next_level(&l, k, nu, rate, low, high), moved = fabs(next - nu);
             nu = next;
-            if (fabs(error) < 0.01 || moved * rate < 0.01 || moved <= 1e-6 * fabs(nu)) break;
+            if (moved * rate < 1e-3 || moved <= 1e-6 * fabs(nu)) break;
         }
     low = bottom, high = top;
     for (int step = 0; step < 200; step++) {
@@ -87,75 +92,119 @@ static double level_for(const double *x, const float *single, int64_t n, double 
         else high = nu;
         const double next = next_level(&l, k, nu, rate, low, high), moved = fabs(next - nu);
         nu = next;
-        /* The step was right to its square. */
-        if (moved * rate < 1e-9 || moved <= 1e-15 * fabs(nu)) break;
+        /* The step was right to its square, times k at the most. */
+        if (moved * rate < enough || moved <= 1e-15 * fabs(nu)) break;
     }
     return nu;
 }
 
-/* x `logits` [rows, n], tau `other` [rows]; out: y. k = `size`. NaN or +inf makes a row NaN, too few items make it zero. */
+static void widen(double *restrict to, const float *restrict from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (double)from[i];
+}
+static void narrow(float *restrict to, const double *restrict from, int64_t n) {
+    for (int64_t i = 0; i < n; i++) to[i] = (float)from[i];
+}
+
+static double most_of(vd x) {
+    double most = -INFINITY;
+    for (int lane = 0; lane < WIDTH; lane++) most = x[lane] > most ? x[lane] : most;
+    return most;
+}
+
+static void entropic_row(const double *logits, double *out, int64_t n, int64_t k, double tau, double *x, float *single,
+                         int64_t padded, double enough) {
+    const double rate = fmax(fmin(1 / tau, 1e290), 1e-290);
+    int64_t allowed = 0, i = 0;
+    int bad = !(tau >= 0);
+    vd lows = all(INFINITY), highs = all(-INFINITY);
+    vl usual = (vl)(lows > highs);
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const vd logit = load(logits + i);
+        usual &= (vl)(logit < 1e290) & (vl)(logit > NOTHING);
+        lows = lower(lows, logit), highs = upper(highs, logit);
+        store(x + i, logit);
+    }
+    if (sum_of(pick(usual, (vd){0}, all(1.0))) == 0) allowed = i;
+    else lows = all(INFINITY), highs = all(-INFINITY), i = 0;
+    double least = -most_of(-lows), most = most_of(highs);
+    for (; i < n; i++) {
+        const double logit = logits[i];
+        bad |= !(logit < 1e290);
+        if (logit > NOTHING) {
+            x[allowed++] = logit;
+            least = logit < least ? logit : least, most = logit > most ? logit : most;
+        }
+    }
+    if (bad || k <= 0 || allowed <= k) {
+        for (i = 0; i < n; i++) out[i] = bad ? NAN : k > 0 && logits[i] > NOTHING ? 1 : 0;
+        return;
+    }
+    for (i = 0; i < allowed; i++) x[i] -= most; /* a shift of a row changes nothing, at 1e6 either */
+    for (i = allowed; i < padded; i++) x[i] = LOG_ZERO;
+    for (i = 0; i < padded; i++) single[i] = (float)(x[i] > -1e30 ? x[i] : -1e30);
+    double nu = 0;
+    if (tau < INFINITY) nu = level_for(x, single, allowed, (double)k, rate, least - most, enough);
+    for (i = 0; i < n; i += WIDTH) {
+        const int64_t left = n - i < WIDTH ? n - i : WIDTH;
+        const vd logit = left == WIDTH ? load(logits + i) : load_part64(logits + i, left, LOG_ZERO);
+        const vd t = upper((logit - most - nu) * rate, all(LOG_ZERO));
+        const vd y = pick(logit > NOTHING, tau < INFINITY ? sigmoid_of(t) : all((double)k / (double)allowed), (vd){0});
+        if (left == WIDTH) store(out + i, y);
+        else store_part64(out + i, left, y);
+    }
+}
+
+/* x `logits` [rows, n], tau `other` [rows]; out: y. k = `size`. NaN or +inf makes a row NaN; k items or fewer are all 1. */
 static int entropic(const struct structure *s, int64_t begin, int64_t end) {
-    const int64_t n = s->items, k = s->size;
-    const int64_t padded = PADDED(n) + 4 * LANES;
-    double *x = malloc((size_t)padded * (sizeof(double) + sizeof(float)));
+    const int64_t n = s->items, padded = PADDED(n) + 4 * LANES;
+    double *x = malloc((size_t)padded * (2 * sizeof(double) + sizeof(float)));
     if (!x) return -1;
-    float *single = (float *)(x + padded);
+    double *row = x + padded;
+    float *single = (float *)(row + padded);
     for (int64_t r = begin; r < end; r++) {
-        const double *logits = s->logits + r * n, tau = s->other[r], rate = fmax(fmin(1 / tau, 1e290), 1e-290);
-        double *out = s->out + r * n, least = INFINITY, most = -INFINITY;
-        int64_t allowed = 0;
-        int bad = !(tau >= 0);
-        for (int64_t i = 0; i < n; i++) {
-            const double logit = logits[i];
-            bad |= !(logit < 1e290);
-            x[allowed] = logit;
-            allowed += logit > NOTHING;
-        }
-        if (bad || k <= 0 || allowed <= k) {
-            for (int64_t i = 0; i < n; i++) out[i] = bad ? NAN : allowed == k && logits[i] > NOTHING ? 1 : 0;
-            continue;
-        }
-        for (int64_t i = 0; i < allowed; i++) least = x[i] < least ? x[i] : least, most = x[i] > most ? x[i] : most;
-        for (int64_t i = 0; i < allowed; i++) x[i] -= most; /* a shift of a row changes nothing, at 1e6 either */
-        for (int64_t i = allowed; i < padded; i++) x[i] = LOG_ZERO;
-        for (int64_t i = 0; i < padded; i++) single[i] = (float)(x[i] > -1e30 ? x[i] : -1e30);
-        double nu = 0;
-        if (tau < INFINITY) nu = level_for(x, single, allowed, (double)k, rate, least - most);
-        for (int64_t i = 0; i < n; i += WIDTH) {
-            const int64_t left = n - i < WIDTH ? n - i : WIDTH;
-            const vd logit = left == WIDTH ? load(logits + i) : load_part64(logits + i, left, LOG_ZERO);
-            const vd t = upper((logit - most - nu) * rate, all(LOG_ZERO));
-            const vd y = pick(logit > NOTHING, tau < INFINITY ? sigmoid_of(t) : all((double)k / (double)allowed), (vd){0});
-            if (left == WIDTH) store(out + i, y);
-            else store_part64(out + i, left, y);
-        }
+        if (s->most) {
+            widen(row, (const float *)s->logits + r * n, n);
+            entropic_row(row, row, n, s->size, s->other[r], x, single, padded, 4e-6);
+            narrow((float *)s->out + r * n, row, n);
+        } else entropic_row(s->logits + r * n, s->out + r * n, n, s->size, s->other[r], x, single, padded, 1e-9);
     }
     free(x);
     return 0;
+}
+
+static void entropic_gradient(const double *y, const double *g, double *out, int64_t n, double tau) {
+    const double rate = tau > 0 ? fmin(1 / tau, 1e290) : 0;
+    double mass = 0, mean = 0;
+    int64_t i = 0;
+    vd masses = (vd){0}, means = (vd){0};
+    for (; i + WIDTH <= n; i += WIDTH) {
+        const vd v = load(y + i), w = v * (1.0 - v);
+        masses += w, means += w * load(g + i);
+    }
+    for (int64_t j = i; j < n; j++) mass += y[j] * (1 - y[j]), mean += y[j] * (1 - y[j]) * g[j];
+    mass += sum_of(masses), mean += sum_of(means);
+    mean = mass > 0 ? mean / mass : 0;
+    for (i = 0; i + WIDTH <= n; i += WIDTH) {
+        const vd v = load(y + i);
+        store(out + i, v * (1.0 - v) * (load(g + i) - mean) * rate);
+    }
+    for (; i < n; i++) out[i] = y[i] * (1 - y[i]) * (g[i] - mean) * rate;
 }
 
 /* y `logits` [rows, n], upstream gradient `more` [rows, n], tau `other` [rows]; out: the gradient of x,
    s (g - sum(s g) / sum(s)) / tau with s = y (1 - y). */
 static int entropic_backward(const struct structure *s, int64_t begin, int64_t end) {
     const int64_t n = s->items;
+    double *row = s->most ? malloc((size_t)(2 * n + 1) * sizeof(double)) : NULL;
+    if (s->most && !row) return -1;
     for (int64_t r = begin; r < end; r++) {
-        const double *y = s->logits + r * n, *g = s->more + r * n, tau = s->other[r];
-        const double rate = tau > 0 ? fmin(1 / tau, 1e290) : 0;
-        double *out = s->out + r * n, mass = 0, mean = 0;
-        int64_t i = 0;
-        vd masses = (vd){0}, means = (vd){0};
-        for (; i + WIDTH <= n; i += WIDTH) {
-            const vd v = load(y + i), w = v * (1.0 - v);
-            masses += w, means += w * load(g + i);
-        }
-        for (int64_t j = i; j < n; j++) mass += y[j] * (1 - y[j]), mean += y[j] * (1 - y[j]) * g[j];
-        mass += sum_of(masses), mean += sum_of(means);
-        mean = mass > 0 ? mean / mass : 0;
-        for (i = 0; i + WIDTH <= n; i += WIDTH) {
-            const vd v = load(y + i);
-            store(out + i, v * (1.0 - v) * (load(g + i) - mean) * rate);
-        }
-        for (; i < n; i++) out[i] = y[i] * (1 - y[i]) * (g[i] - mean) * rate;
+        if (s->most) {
+            widen(row, (const float *)s->logits + r * n, n);
+            widen(row + n, (const float *)s->more + r * n, n);
+            entropic_gradient(row, row + n, row, n, s->other[r]);
+            narrow((float *)s->out + r * n, row, n);
+        } else entropic_gradient(s->logits + r * n, s->more + r * n, s->out + r * n, n, s->other[r]);
     }
+    free(row);
     return 0;
 }

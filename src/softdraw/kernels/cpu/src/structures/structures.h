@@ -15,8 +15,8 @@ enum structure_operation {
     ST_TREE_CURVATURE
 };
 
-/* All tensors are contiguous float64 with the rows of the batch first; absent ones are NULL. What each operation reads and
-   writes stands at its function. */
+/* All tensors are contiguous float64 (of entropic top-k float32, but for tau, where `most` is 1) with the rows of the batch
+   first; absent ones are NULL. What each operation reads and writes stands at its function. */
 struct structure {
     int64_t operation;
     int64_t rows, items, size; /* size: k of a subset, columns of a matrix */
