@@ -194,6 +194,37 @@ def test_relaxed_top_k_is_topk_of_noisy_logits():
         assert torch.equal(hard, torch.zeros_like(hard).scatter(-1, drawn, 1.0))
 
 
+@pytest.mark.parametrize("shift", [0.0, 1e6, -3e6])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_loop_and_the_definition_agree(dtype, shift, monkeypatch):
+    """Also for logits so large that the noise would be lost in them."""
+    logits = (torch.randint(-8, 8, (40, 30), generator=torch.Generator().manual_seed(0)) / 2).to(dtype)
+    logits[0, 3:], logits[1, 2], logits[2, 4] = -torch.inf, torch.nan, -torch.inf
+    logits = (logits + shift).requires_grad_()
+    mask = torch.rand(40, 30, generator=torch.Generator().manual_seed(1)) < 0.8
+    mask[0, :3] = mask[1, 2] = True
+    tau = torch.linspace(0.05, 4.0, 40)
+    weight = torch.rand(40, 30, generator=torch.Generator().manual_seed(2), dtype=dtype)
+
+    def everything():
+        found = []
+        for hard in (False, True):
+            for y in (
+                sd.relaxed_top_k(logits, 5, 0.5, hard, key=sd.Key(0)),
+                sd.relaxed_top_k(logits, 5, tau, hard, mask=mask, key=sd.Key(0)),
+                sd.topk.entropic(logits, 5, 0.5, hard, mask=mask),
+            ):
+                found += [y.detach(), torch.autograd.grad((y * weight).sum(), logits)[0]]
+        return found
+
+    fused = everything()
+    monkeypatch.setattr("softdraw.kernels.structures.entropic.is_plain", lambda x: False)
+    for one, other in zip(fused, everything(), strict=True):
+        torch.testing.assert_close(one[:1], other[:1], rtol=0, atol=2e-6)
+        torch.testing.assert_close(one[2:], other[2:], rtol=0, atol=2e-5)
+        assert torch.equal(one.isnan(), other.isnan())
+
+
 def test_errors_name_the_argument():
     x = torch.zeros(4)
     for relax in (sd.relaxed_top_k, sd.topk.entropic):

@@ -88,9 +88,11 @@ def relaxed_top_k(
         added = source.noise("gumbel", logits.detach(), 1, key, generator)[0]
     else:
         added = read_noise(noise, logits.shape, logits)
-    y = None
+    drawn, y = scores(logits, mask, added), None
     if method == "entropic" and is_plain(logits) and is_plain(added):
-        y = topk.fused_entropic(logits.to(added.dtype) + added, mask, k, tau, hard)
+        # what is allowed stays so, also where a difference of logits overflows
+        z = torch.where(drawn.bad, torch.nan, drawn.z.clamp(min=torch.finfo(drawn.z.dtype).min))
+        y = topk.fused_entropic(z, drawn.allowed, k, tau, hard)
     if y is None:
-        y = topk.relax(method, scores(logits, mask, added), k, tau, hard)
+        y = topk.relax(method, drawn, k, tau, hard)
     return y.to(logits.dtype).contiguous()

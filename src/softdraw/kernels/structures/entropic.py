@@ -59,7 +59,7 @@ class _Entropic(torch.autograd.Function):
             found = structures.entropic_backward(upstream, y.reshape(flat).contiguous(), tau.contiguous())
             return found.reshape(y.shape), None, None
         # A second derivative follows, through y, or a batch of gradients comes.
-        weight = y * (1.0 - y)
+        weight = torch.where(y.isnan(), 0.0, y * (1.0 - y))
         mass = weight.sum(-1, keepdim=True)
         mean = (weight * grad).sum(-1, keepdim=True) / torch.where(mass > 0, mass, 1.0)
         return weight * (grad - mean) / tau.to(y.dtype).reshape(*y.shape[:-1], 1), None, None

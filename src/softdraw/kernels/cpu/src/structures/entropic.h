@@ -183,6 +183,10 @@ static void entropic_gradient(const double *y, const double *g, double *out, int
     }
     for (int64_t j = i; j < n; j++) mass += y[j] * (1 - y[j]), mean += y[j] * (1 - y[j]) * g[j];
     mass += sum_of(masses), mean += sum_of(means);
+    if (mass != mass) { /* a row with NaN or +inf has no gradient */
+        for (i = 0; i < n; i++) out[i] = 0;
+        return;
+    }
     mean = mass > 0 ? mean / mass : 0;
     for (i = 0; i + WIDTH <= n; i += WIDTH) {
         const vd v = load(y + i);
