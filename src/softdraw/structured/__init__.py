@@ -1,7 +1,7 @@
 """Distributions over sets, orders, matchings, trees and chains: exact where it is possible.
 
 What lives here: one class for each law, all of them ``torch.distributions`` citizens with exact draws,
-probabilities, marginals and relaxations, and ``protocols``, which names what an estimator may ask of them.
+probabilities, marginals and relaxations. ``softdraw.estimators.Law`` says what an estimator asks of them.
 May import: ``softdraw.random``, ``softdraw.functional``, ``softdraw.kernels``, torch. To add a law: write
 ``<name>.py`` with a subclass of ``Structured`` (``base`` says which methods), export it here, and add it to
 ``tests/structured/laws.py``, where the promises of all of them are tested by enumeration.
