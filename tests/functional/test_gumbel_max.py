@@ -41,9 +41,9 @@ def test_two_equal_classes_at_a_million():
 
 
 def test_far_tail():
-    # 262,144 classes, each at log-probability -20.5 below one head class, 100,000 draws: 32.8 hits expected,
-    # where samplers with 24-bit uniforms have none.
-    tail, draws, piece = 262_144, 100_000, 500
+    # 262,144 classes, each at log-probability -20.5 below one head class, 50,000 draws: 16.4 hits expected,
+    # where samplers with 24-bit uniforms have none (which would be rarer than 1e-7).
+    tail, draws, piece = 262_144, 50_000, 500
     logits = torch.full((tail + 1,), -20.5)
     logits[0] = 0.0
     hits = sum(
@@ -51,7 +51,7 @@ def test_far_tail():
         for chunk in range(draws // piece)
     )
     mean = draws * tail * 2.718281828459045**-20.5
-    assert abs(mean - 32.8) < 0.1
+    assert abs(mean - 16.4) < 0.1
     assert_rare(hits, mean)
 
 
