@@ -116,15 +116,24 @@ def test_nan_and_infinity_reach_their_matrix_only():
         assert y[1:].isnan().all()
 
 
-@pytest.mark.parametrize("shift", [1e6, -1e6])
-def test_a_constant_changes_nothing(shift):
-    scores = normal(2, 4, 4)
-    torch.testing.assert_close(
-        sd.gumbel_sinkhorn(scores + shift, 0.5, key=sd.Key(0)),
-        sd.gumbel_sinkhorn(scores, 0.5, key=sd.Key(0)),
-        rtol=0,
-        atol=1e-6,
-    )
+@pytest.mark.parametrize("shift", [2.0**18, -(2.0**18)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_constant_changes_nothing(dtype, shift):
+    # Multiples of 1/32, which float32 has beside 2^18: noise that is added there would be rounded to them.
+    scores = (normal(2, 4, 4) * 32).round().to(dtype) / 32
+    for hard in (False, True):
+        torch.testing.assert_close(
+            sd.gumbel_sinkhorn(scores + shift, 0.5, hard, key=sd.Key(0)),
+            sd.gumbel_sinkhorn(scores, 0.5, hard, key=sd.Key(0)),
+            rtol=0,
+            atol=1e-6,
+        )
+
+
+def test_scores_of_opposite_extremes_are_finite():
+    top = torch.finfo(torch.float32).max
+    scores = torch.tensor([[top, -top], [-top, top]])
+    assert torch.equal(sd.gumbel_sinkhorn(scores, 0.5, key=sd.Key(0)), torch.eye(2))
 
 
 def test_finite_at_any_temperature_and_scale():

@@ -15,7 +15,7 @@ import softdraw as sd
 from softdraw import nn
 
 from ..statistics import assert_frequencies, assert_share
-from .examples import CHOICES, EXAMPLES, SOFT, first, make
+from .examples import CHOICES, EXAMPLES, SOFT, STRUCTURED, first, make
 
 NAMES = list(EXAMPLES)
 TENSOR_ESTIMATORS = [n for n in sd.estimators.names() if sd.estimators.get(n).needs == "tensor"]
@@ -184,6 +184,17 @@ def test_reset_parameters_restores_the_initial_scale(name):
     layer.reset_parameters()
     assert all((p.abs() < 10).all() for p in layer.parameters())
     assert first(layer(x, key=sd.Key(0))).isfinite().all()
+
+
+@pytest.mark.parametrize("name", [name for name in STRUCTURED if name != "TopKGate"])
+def test_a_constant_changes_no_structure(name):
+    """But the gate, whose scores are a projection; multiples of 1/16 and their means are exact at 2^18."""
+    for evaluation in (False, True):
+        layer, x = make(name)
+        layer.train(not evaluation)
+        x = (x * 16).round() / 16
+        one, other = (first(layer(values, key=sd.Key(1))) for values in (x, x + 2.0**18))
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)

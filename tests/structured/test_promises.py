@@ -313,6 +313,18 @@ def test_unvalidated_values_that_are_none_are_impossible(law):
     assert bool((d.log_prob(wrong) == -math.inf).all())
 
 
+@pytest.mark.parametrize("name", LAWS)
+def test_a_constant_changes_nothing(name):
+    """Multiples of 1/32 are exact in float32 beside 2^18, to whose steps noise would be rounded."""
+    law = LAWS[name]
+    first, *others = ((p * 32).round().float() / 32 for p in law.parameters(0))
+    one, other = law.make(first, *others), law.make(first + 2.0**18, *others)
+    assert torch.equal(one.sample((50,), key=sd.Key(0)), other.sample((50,), key=sd.Key(0)))
+    for hard in (False, True):
+        ours, theirs = (d.relax(0.5, hard=hard, sample_shape=(4,), key=sd.Key(1)) for d in (one, other))
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "name", {type(v.make(*v.parameters(0))): k for k, v in reversed(LAWS.items())}.values()
 )

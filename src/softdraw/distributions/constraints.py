@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import SoftmaxTransform, StickBreakingTransform, Transform
 
-from softdraw.distributions.parameters import wide
+from softdraw.kernels.formulas import wide
 
 
 class ClosedSimplex(constraints.Constraint):

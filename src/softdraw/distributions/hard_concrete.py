@@ -9,9 +9,9 @@ from torch.distributions import Bernoulli, constraints
 from torch.nn.functional import logsigmoid
 
 from softdraw.arguments import read_number
-from softdraw.distributions.parameters import log_of, wide
+from softdraw.distributions.parameters import log_of
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 
 
 class HardConcrete(RelaxedBinary):

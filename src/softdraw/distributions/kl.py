@@ -10,9 +10,9 @@ from torch.nn.functional import logsigmoid
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.hard_concrete import HardConcrete
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
-from softdraw.distributions.parameters import readable, wide
+from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.base import Relaxed
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 
 
 @register_kl(Categorical, Categorical)  # type: ignore[no-untyped-call, untyped-decorator]

@@ -19,11 +19,6 @@ from softdraw.kernels import formulas
 from softdraw.kernels.formulas import compute_dtype
 
 
-def wide(device: torch.device) -> torch.dtype:
-    """The dtype of log-space values and densities: float64 wherever the device has it."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
 def readable(*tensors: Tensor | None) -> bool:
     """Whether the values of ``tensors`` may be looked at: not under ``torch.compile`` or ``vmap``."""
     if torch.compiler.is_compiling():

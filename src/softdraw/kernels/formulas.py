@@ -12,6 +12,7 @@ from torch import Tensor
 __all__ = [
     "Scores",
     "allowed_classes",
+    "centred",
     "compute_dtype",
     "largest",
     "masked_log_softmax",
@@ -19,12 +20,18 @@ __all__ = [
     "one_hot",
     "relaxed",
     "scores",
+    "wide",
 ]
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """float64 for float64, float32 for every narrower type."""
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def wide(device: torch.device) -> torch.dtype:
+    """The dtype of log-space values, densities and log partitions: float64 wherever the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 #: a logit this far (in units of tau) below its row's maximum has probability exactly 0 in every dtype
@@ -96,6 +103,16 @@ def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
     allowed = allowed.expand(z.shape)
     bad = (bad | (torch.isnan(z.detach()) & allowed).any(-1, keepdim=True)).expand(*z.shape[:-1], 1)
     return Scores(torch.where(allowed & ~bad, z, 0.0), allowed, bad)
+
+
+def centred(values: Tensor, allowed: Tensor, dims: int = 1) -> Tensor:
+    """Values ``[*]`` less their largest allowed one over the last ``dims``: noise that is added then is not
+    rounded to the steps of large numbers. ``-inf`` stays, and nothing finite becomes it.
+    """
+    where = tuple(range(-dims, 0))
+    top = torch.where(allowed, values.detach(), -torch.inf).amax(where, keepdim=True)
+    lower = (values - torch.where(torch.isfinite(top), top, 0.0)).clamp(min=torch.finfo(values.dtype).min)
+    return torch.where(values.detach() == -torch.inf, -torch.inf, lower)
 
 
 def relaxed(drawn: Scores, tau: float | Tensor) -> Tensor:

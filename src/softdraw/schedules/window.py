@@ -6,6 +6,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from softdraw.kernels.formulas import wide
+
 __all__ = ["Measured", "Window"]
 
 
@@ -38,9 +40,9 @@ class Window:
         squares = rows.square().sum(-1)
         dead = keep & (squares.sqrt() < self.threshold)
         # float64 holds counts exactly and sums without drift; MPS has no float64.
-        wide = torch.float32 if grad.device.type == "mps" else torch.float64
-        counts = torch.stack([keep.sum(), dead.sum(), squares.sum(dtype=wide)]).to(wide)
-        update = torch.cat([counts, rows.sum(0, dtype=wide)])
+        dtype = wide(grad.device)
+        counts = torch.stack([keep.sum(), dead.sum(), squares.sum(dtype=dtype)]).to(dtype)
+        update = torch.cat([counts, rows.sum(0, dtype=dtype)])
         classes = grad.shape[-1]
         known = self.sums.get(classes)
         self.sums[classes] = update if known is None else known.to(update.device) + update

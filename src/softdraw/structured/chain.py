@@ -18,13 +18,13 @@ from softdraw.arguments import (
 )
 from softdraw.functional import straight_through
 from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.formulas import compute_dtype, one_hot
+from softdraw.kernels.formulas import compute_dtype, one_hot, wide
 from softdraw.kernels.structures import chains
 from softdraw.kernels.structures.chains import NOTHING
 from softdraw.random import Key
 from softdraw.structured.base import Structured
 from softdraw.structured.heated import heated
-from softdraw.structured.parameters import is_readable, read_allowed, validates, wide
+from softdraw.structured.parameters import is_readable, read_allowed, validates
 
 __all__ = ["Chain"]
 

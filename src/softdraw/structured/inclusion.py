@@ -4,9 +4,8 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import check_classes, wrong_value
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 from softdraw.kernels.structures import subsets
-from softdraw.structured.parameters import wide
 
 __all__ = ["logits_with_inclusion"]
 

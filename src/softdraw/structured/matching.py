@@ -11,12 +11,12 @@ from torch.distributions.kl import register_kl
 from softdraw.arguments import check_floating, read_sample_shape, wrong_value
 from softdraw.functional import gumbel_sinkhorn
 from softdraw.kernels import matching
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 from softdraw.kernels.structures import matchings
 from softdraw.kernels.structures.matchings import NOTHING
 from softdraw.random import Key
 from softdraw.structured.base import Structured
-from softdraw.structured.parameters import expected, is_readable, read_allowed, wide
+from softdraw.structured.parameters import expected, is_readable, read_allowed
 
 __all__ = ["Matching"]
 

@@ -20,10 +20,10 @@ from softdraw.functional import gumbel_top_k
 from softdraw.functional.order import best_first, ranked
 from softdraw.functional.structures.soft_sort import METHODS, relax_order
 from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.formulas import compute_dtype, scores
+from softdraw.kernels.formulas import compute_dtype, scores, wide
 from softdraw.random import Key
 from softdraw.structured.base import Structured
-from softdraw.structured.parameters import is_readable, read_allowed, wide
+from softdraw.structured.parameters import is_readable, read_allowed
 from softdraw.structured.plackett_luce import inclusion, order_log_prob, set_log_prob
 
 __all__ = ["OrderedSubset"]

@@ -10,12 +10,7 @@ from softdraw._torch import is_batched
 from softdraw.arguments import read_mask
 from softdraw.kernels.formulas import allowed_classes
 
-__all__ = ["expected", "is_readable", "read_allowed", "validates", "wide"]
-
-
-def wide(device: torch.device) -> torch.dtype:
-    """The dtype of log partitions: float64 wherever the device has it."""
-    return torch.float32 if device.type == "mps" else torch.float64
+__all__ = ["expected", "is_readable", "read_allowed", "validates"]
 
 
 def validates(validate_args: bool | None) -> bool:

@@ -17,12 +17,12 @@ from softdraw.arguments import (
 from softdraw.functional import gumbel_max, relaxed_top_k, topk
 from softdraw.functional.order import k_hot
 from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.formulas import compute_dtype, one_hot
+from softdraw.kernels.formulas import compute_dtype, one_hot, wide
 from softdraw.kernels.structures import subsets
 from softdraw.random import Key
 from softdraw.structured.base import Structured
 from softdraw.structured.inclusion import logits_with_inclusion
-from softdraw.structured.parameters import expected, is_readable, read_allowed, validates, wide
+from softdraw.structured.parameters import expected, is_readable, read_allowed, validates
 
 __all__ = ["Subset"]
 

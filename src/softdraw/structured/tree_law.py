@@ -10,12 +10,12 @@ from softdraw._torch import jit_traces
 from softdraw.arguments import check_classes, read_sample_shape, read_tau, wrong_value
 from softdraw.functional import straight_through
 from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 from softdraw.kernels.structures import trees
 from softdraw.random import Key
 from softdraw.structured.base import Structured
 from softdraw.structured.heated import heated
-from softdraw.structured.parameters import expected, is_readable, read_allowed, wide
+from softdraw.structured.parameters import expected, is_readable, read_allowed
 
 __all__ = ["TreeLaw", "divergence", "oriented_trees", "reaches"]
 

@@ -17,11 +17,10 @@ from softdraw.distributions.parameters import (
     choose,
     element_temperature,
     log_of,
-    wide,
 )
 from softdraw.distributions.relaxed.base import Relaxed
 from softdraw.distributions.relaxed.log_space_sample import carry
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 from softdraw.random import Key
 
 

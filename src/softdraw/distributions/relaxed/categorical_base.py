@@ -17,10 +17,9 @@ from softdraw.distributions.parameters import (
     choose,
     log_of,
     row_temperature,
-    wide,
 )
 from softdraw.distributions.relaxed.base import Relaxed
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 from softdraw.random import Key
 
 

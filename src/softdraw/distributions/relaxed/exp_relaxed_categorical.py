@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from softdraw.distributions.parameters import readable, wide
+from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 
 
 class ExpRelaxedCategorical(RelaxedCategorical):

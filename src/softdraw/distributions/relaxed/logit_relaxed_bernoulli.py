@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from softdraw.distributions.parameters import wide
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import compute_dtype, wide
 
 
 class LogitRelaxedBernoulli(RelaxedBinary):

@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
-from softdraw.distributions.parameters import log_of, readable, wide
+from softdraw.distributions.parameters import log_of, readable
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
 from softdraw.distributions.relaxed.log_space_sample import HOW_TO_KEEP
 from softdraw.functional import straight_through
+from softdraw.kernels.formulas import wide
 
 
 class RelaxedBernoulli(RelaxedBinary):

@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from softdraw.distributions.constraints import ClosedSimplex
-from softdraw.distributions.parameters import log_of, readable, wide
+from softdraw.distributions.parameters import log_of, readable
 from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
 from softdraw.distributions.relaxed.log_space_sample import HOW_TO_KEEP, carry
 from softdraw.functional import gumbel_softmax, straight_through
+from softdraw.kernels.formulas import wide
 from softdraw.random import Key
 
 

@@ -18,6 +18,7 @@ from softdraw.arguments import (
 from softdraw.functional.straight_through import straight_through
 from softdraw.kernels import matching
 from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.formulas import allowed_classes, centred, wide
 from softdraw.random import Key, source
 
 __all__ = ["gumbel_sinkhorn", "sinkhorn_limit"]
@@ -127,15 +128,12 @@ def gumbel_sinkhorn(
         source.one_source(key, generator, noise)
     eager = is_plain(scores)
     tau = read_tau(tau, scores.flatten(-2), eager=eager)
-    allowed = scores.detach() != -torch.inf
-    mask = read_mask(mask, scores)
-    if mask is not None:
-        allowed = allowed & mask
+    allowed = allowed_classes(scores.detach(), read_mask(mask, scores))
     if noise is None:
         noise = source.noise("gumbel", scores, 1, key, generator, eager)[0]
     else:
         noise = read_noise(noise, scores.shape, scores)
-    z = torch.where(allowed, scores.to(noise.dtype) + noise, 0.0)
+    z = torch.where(allowed, centred(scores.to(noise.dtype), allowed, 2) + noise, 0.0)
     best = None
     # (torch.jit.trace knows no full of a bool)
     cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), float(tau == 0), device=scores.device) > 0
@@ -169,30 +167,30 @@ def sinkhorn_limit(
         tolerance: where to stop.
         max_iterations: where to stop at the latest.
     """
-    wide = torch.float32 if z.device.type == "mps" else torch.float64
     if z.shape[-2] > z.shape[-1]:
         y, error = sinkhorn_limit(z.mT, allowed.mT, tau, tolerance, max_iterations)
         return y.mT, error
-    x = z.to(wide)
+    dtype = wide(z.device)
+    x = z.to(dtype)
     column = (
         tau.reshape(*tau.shape, 1, 1)
         if isinstance(tau, Tensor)
-        else torch.full((), tau, dtype=wide, device=x.device)
+        else torch.full((), tau, dtype=dtype, device=x.device)
     )
-    rate = column.to(x.device, wide).clamp(min=1e-30)
+    rate = column.to(x.device, dtype).clamp(min=1e-30)
     top = torch.where(allowed, x.detach(), -torch.inf).amax((-2, -1), keepdim=True)
     top = torch.where(torch.isfinite(top), top, 0.0)
     x = torch.maximum(x - top, -_FAR * rate.detach())
     x = torch.where(torch.isfinite(rate), x / torch.where(torch.isfinite(rate), rate, 1.0), 0.0)
     bad = (allowed & ~torch.isfinite(z.detach())).flatten(-2).any(-1)
     x = torch.where(allowed, x, -torch.inf)
-    rows, columns = allowed.any(-1).to(wide), allowed.any(-2)
+    rows, columns = allowed.any(-1).to(dtype), allowed.any(-2)
     # Columns that no row takes go to one more row, which stands for all that are missing.
-    missing = columns.sum(-1).to(wide) - rows.sum(-1)
+    missing = columns.sum(-1).to(dtype) - rows.sum(-1)
     few = missing < 0  # more rows than columns beneath a mask: every row has a share of what there is
-    share = torch.where(few, columns.sum(-1).to(wide) / rows.sum(-1).clamp(min=1.0), 1.0)
+    share = torch.where(few, columns.sum(-1).to(dtype) / rows.sum(-1).clamp(min=1.0), 1.0)
     masses = torch.cat((rows * share.unsqueeze(-1), missing.clamp(min=0.0).unsqueeze(-1)), -1)
-    rest = torch.where(columns, 0.0, -torch.inf).to(wide).unsqueeze(-2)
+    rest = torch.where(columns, 0.0, -torch.inf).to(dtype).unsqueeze(-2)
     y, error, _ = matching.sinkhorn(torch.cat((x, rest), -2), masses, max_iterations, tolerance)
     y = torch.where(bad[..., None, None], torch.nan, y[..., :-1, :])
     return y.to(z.dtype), torch.where(bad, torch.nan, error).to(z.dtype)

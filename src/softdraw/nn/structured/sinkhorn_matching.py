@@ -6,7 +6,7 @@ from torch import Tensor
 from softdraw.arguments import check_floating, read_count, read_mask, read_number, wrong_value
 from softdraw.functional import gumbel_sinkhorn
 from softdraw.kernels import matching
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import allowed_classes, centred, compute_dtype
 from softdraw.nn.structured.layer import Evaluation, StructuredLayer, check_sources, read_evaluation
 from softdraw.random import Key, source
 from softdraw.random.source import Group
@@ -148,10 +148,8 @@ class SinkhornMatching(StructuredLayer):
 
 def _best(scores: Tensor, mask: Tensor | None, noise: Tensor) -> Tensor:
     """The matching of the largest sum of scores and noise, NaN where an allowed pair is NaN or ``+inf``."""
-    allowed = scores != -torch.inf
-    if mask is not None:
-        allowed = allowed & mask
-    z = torch.where(allowed, scores.to(noise.dtype) + noise, -torch.inf)
+    allowed = allowed_classes(scores, mask)
+    z = torch.where(allowed, centred(scores.to(noise.dtype), allowed, 2) + noise, -torch.inf)
     bad = (torch.isnan(z) | (z == torch.inf)).flatten(-2).any(-1)[..., None, None]
     best = matching.assignment(torch.where(bad, 0.0, z))
     return torch.where(bad, torch.nan, best.to(scores.dtype)).contiguous()

@@ -8,7 +8,7 @@ from torch import Tensor
 from softdraw.arguments import check_classes, read_choice, read_mask
 from softdraw.functional import soft_sort
 from softdraw.functional.structures.soft_sort import METHODS
-from softdraw.kernels.formulas import compute_dtype
+from softdraw.kernels.formulas import allowed_classes, centred, compute_dtype
 from softdraw.nn.structured.layer import StructuredLayer, check_sources
 from softdraw.random import Key, source
 from softdraw.random.source import Group
@@ -132,7 +132,10 @@ class SoftRank(StructuredLayer):
         order = wide
         if self.noise:
             key, generator = self._sources(key, generator)
-            order = wide + source.noise("gumbel", wide.detach(), 1, key, generator)[0]
+            order = (
+                centred(wide, allowed_classes(wide.detach(), mask))
+                + source.noise("gumbel", wide.detach(), 1, key, generator)[0]
+            )
         permutation = soft_sort(order, self._now(), self.hard, method=self.method, mask=mask)
         return _summary(permutation, wide, mask, scores.dtype)
 
@@ -142,9 +145,7 @@ class SoftRank(StructuredLayer):
 
 
 def _summary(permutation: Tensor, scores: Tensor, mask: Tensor | None, dtype: torch.dtype) -> SoftRankOutput:
-    allowed = scores.detach() != -torch.inf
-    if mask is not None:
-        allowed = allowed & mask
+    allowed = allowed_classes(scores.detach(), mask)
     values = (permutation @ torch.where(allowed, scores, 0.0).unsqueeze(-1)).squeeze(-1)
     place = torch.arange(1, scores.shape[-1] + 1, device=scores.device, dtype=scores.dtype)
     # at least 1 / n for every item: the largest entry of some row is in its column

@@ -6,6 +6,7 @@ from torch import Tensor
 from softdraw.arguments import check_classes, read_count, read_mask, sizes_of
 from softdraw.functional import relaxed_top_k, topk
 from softdraw.functional.order import k_hot
+from softdraw.kernels.formulas import allowed_classes
 from softdraw.nn.structured.layer import Evaluation, StructuredLayer, check_sources, read_evaluation
 from softdraw.random import Key
 from softdraw.random.source import Group
@@ -119,8 +120,7 @@ class SubsetSelector(StructuredLayer):
         check_sources(key, generator)
         mask = read_mask(mask, logits)
         if not self.training and self.evaluation == "mode":
-            allowed = logits.detach() != -torch.inf
-            chosen = k_hot(logits, allowed if mask is None else allowed & mask, self.k)
+            chosen = k_hot(logits, allowed_classes(logits.detach(), mask), self.k)
             return chosen.to(logits.dtype)
         key, generator = self._sources(key, generator)
         if not self.training:
