@@ -68,16 +68,13 @@ _ROOMS = frozenset(
     }
 )
 
-# the functions that ``functional`` imports when they are first touched
-_FUNCTIONS = frozenset({"gumbel_sinkhorn", "gumbel_top_k", "relaxed_top_k", "soft_sort", "topk"})
-
 # hidden from type checkers, for which it would make every name that there is not a room of type Any
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name in _ROOMS:
             return importlib.import_module(f"softdraw.{name}")
-        if name in _FUNCTIONS:
+        if name in functional.__all__:  # one that ``functional`` imports when it is first touched
             found = getattr(functional, name)
             globals()[name] = found
             return found
@@ -85,4 +82,4 @@ if not TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | _ROOMS | _FUNCTIONS)
+    return sorted(set(globals()) | _ROOMS | set(functional.__all__))

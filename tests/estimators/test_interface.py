@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import softdraw as sd
 from softdraw.estimators import TensorEstimator
+from softdraw.estimators._core.draws import Draws
 
 NAMES = sd.estimators.names()
 TENSOR = [name for name in NAMES if sd.estimators.get(name).needs == "tensor"]
@@ -368,3 +369,13 @@ def test_any_shape_and_mask(data):
     assert bool(value.isfinite().all())
     assert bool(gradient.isfinite().all())
     assert bool((gradient[~mask] == 0).all())
+
+
+def test_a_key_that_a_single_relaxed_draw_took_is_not_asked_for_again():
+    draws = Draws(None, None, None)
+    draws.relaxed(torch.zeros(2, 3), 0.5, hard=False, mask=None)
+    with pytest.raises(RuntimeError, match="not kept"):
+        draws.key.fold_in(1)
+    kept = Draws(sd.Key(1), None, None)
+    kept.relaxed(torch.zeros(2, 3), 0.5, hard=False, mask=None)
+    assert kept.key == sd.Key(1)

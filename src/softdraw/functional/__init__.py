@@ -34,18 +34,14 @@ __all__ = [
     "topk",
 ]
 
-_STRUCTURES = frozenset({"gumbel_sinkhorn", "gumbel_top_k", "relaxed_top_k", "soft_sort"})
-
-# They are imported when first touched, so that a program without them starts sooner.
+# Those of ``structures`` are imported when first touched, so that a program without them starts sooner.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         if name == "topk":
             return importlib.import_module("softdraw.functional.topk")
-        if name in _STRUCTURES:
-            found = getattr(importlib.import_module("softdraw.functional.structures"), name)
-            globals()[name] = found
-            return found
+        if name in __all__:
+            return getattr(importlib.import_module("softdraw.functional.structures"), name)
         raise AttributeError(f"module 'softdraw.functional' has no attribute {name!r}")
 
 

@@ -42,8 +42,12 @@ class StraightThrough(TemperedEstimator):
     remark = "exact for linear f at tau 1"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
-        allowed = allowed_classes(logits, mask)
-        soft = probabilities(logits, allowed, column(tau)).to(logits.dtype)
-        index = draws.index(logits, mask)
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
-        return straight_through(hard, soft.expand(hard.shape))
+        return straight_through_sample(logits, mask, tau, draws)
+
+
+def straight_through_sample(logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
+    """One-hot rows ``[*draws.shape, *logits.shape]`` with the gradient of softmax(logits / tau)."""
+    soft = probabilities(logits, allowed_classes(logits, mask), column(tau)).to(logits.dtype)
+    index = draws.index(logits, mask)
+    hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
+    return straight_through(hard, soft.expand(hard.shape))

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from softdraw.estimators._core.base import Cost, TensorEstimator, call_cost
-from softdraw.estimators._core.categorical import allowed_classes, one_hot, probabilities
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.laws import draw, law_marginals
 from softdraw.estimators._core.registry import register
+from softdraw.estimators.straight_through.st import straight_through_sample
 from softdraw.functional import straight_through
 
 __all__ = ["Marginal"]
@@ -47,10 +47,7 @@ class Marginal(TensorEstimator):
     remark = "for distributions; exact for linear f; logits as `st` at tau 1"
 
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: None, draws: Draws) -> Tensor:
-        soft = probabilities(logits, allowed_classes(logits, mask)).to(logits.dtype)
-        index = draws.index(logits, mask)
-        hard = one_hot(index, logits.shape[-1], logits.dtype, poison=soft.detach()[..., 0] * 0)
-        return straight_through(hard, soft.expand(hard.shape))
+        return straight_through_sample(logits, mask, 1.0, draws)
 
     def _of_law(self, f: Cost, law: Any, draws: Draws, tau: Any = None) -> Tensor:
         z = draw(law, draws)
