@@ -1,18 +1,15 @@
 """``OrderedSubset``: k of n items in order, drawn one after the other without replacement."""
 
 import math
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
 from softdraw.arguments import (
-    check_classes,
     read_choice,
-    read_count,
     read_sample_shape,
     read_tau,
-    sizes_of,
     wrong_type,
     wrong_value,
 )
@@ -22,14 +19,14 @@ from softdraw.functional.structures.soft_sort import METHODS, relax_order
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, scores, wide
 from softdraw.random import Key
-from softdraw.structured.base import Structured
-from softdraw.structured.parameters import is_readable, read_allowed
+from softdraw.structured.item_law import ItemLaw
+from softdraw.structured.parameters import is_readable
 from softdraw.structured.plackett_luce import inclusion, order_log_prob, set_log_prob
 
 __all__ = ["OrderedSubset"]
 
 
-class OrderedSubset(Structured):
+class OrderedSubset(ItemLaw):
     """k of n items, best first, each drawn from softmax(logits) of what is left: Plackett and Luce's law.
 
     A draw is the k largest of logits + Gumbel noise, that of ``softdraw.gumbel_top_k`` at the same key, and
@@ -74,32 +71,14 @@ class OrderedSubset(Structured):
         variables by sampling without replacement", ICLR 2020, appendix B (the set).
     """
 
-    _tensors: ClassVar[dict[str, int]] = {"_logits": 1, "_allowed": 1}
-    _options: ClassVar[tuple[str, ...]] = ("k",)
     _called = "orders of distinct items"
-    k: int
-    _logits: Tensor
-    _allowed: Tensor
 
     def __init__(
         self, logits: Tensor, k: int, *, mask: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
-        check_classes("logits", logits, "[*batch, n]")
-        self.k = read_count("k", k, 0, sizes_of(logits)[-1])
-        self._logits = logits
-        self._allowed = read_allowed("logits", logits, mask, validate_args)
+        self._read(logits, k, mask, validate_args)
         empty = ~self._allowed.any(-1)
         self._initialise(logits.shape[:-1], (self.k,), logits.dtype, empty, validate_args)
-
-    @property
-    def logits(self) -> Tensor:
-        """The logits ``[*batch, n]``; ``-inf`` where an item is masked."""
-        return torch.where(self._allowed, self._logits, -torch.inf)
-
-    @property
-    def param_shape(self) -> torch.Size:
-        """The shape of the logits."""
-        return self._logits.shape
 
     def _x(self) -> Tensor:
         return self.logits.to(wide(self._logits.device))

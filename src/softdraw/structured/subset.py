@@ -1,18 +1,15 @@
 """``Subset``: k of n items, the exponential family of k-subsets."""
 
 import math
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
 from softdraw.arguments import (
-    check_classes,
-    read_count,
     read_sample_shape,
     read_tau,
-    sizes_of,
 )
 from softdraw.functional import gumbel_max, relaxed_top_k, topk
 from softdraw.functional.order import k_hot
@@ -20,14 +17,14 @@ from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, one_hot, wide
 from softdraw.kernels.structures import subsets
 from softdraw.random import Key
-from softdraw.structured.base import Structured
 from softdraw.structured.inclusion import logits_with_inclusion
-from softdraw.structured.parameters import expected, is_readable, read_allowed, validates
+from softdraw.structured.item_law import ItemLaw
+from softdraw.structured.parameters import expected, is_readable, validates
 
 __all__ = ["Subset"]
 
 
-class Subset(Structured):
+class Subset(ItemLaw):
     """k of n items, p(S) proportional to the product of exp(logit) over S: conditional Poisson sampling.
 
     Of all laws with the same marginals it has the largest entropy, and it is that of independent bits
@@ -75,19 +72,10 @@ class Subset(Structured):
         Ahmed, Zeng, Niepert, Van den Broeck, "SIMPLE: a gradient estimator for k-subset sampling", ICLR 2023.
     """
 
-    _tensors: ClassVar[dict[str, int]] = {"_logits": 1, "_allowed": 1}
-    _options: ClassVar[tuple[str, ...]] = ("k",)
-    k: int
-    _logits: Tensor
-    _allowed: Tensor
-
     def __init__(
         self, logits: Tensor, k: int, *, mask: Tensor | None = None, validate_args: bool | None = None
     ) -> None:
-        check_classes("logits", logits, "[*batch, n]")
-        self.k = read_count("k", k, 0, sizes_of(logits)[-1])
-        self._logits = logits
-        self._allowed = read_allowed("logits", logits, mask, validate_args)
+        self._read(logits, k, mask, validate_args)
         empty = ~self._allowed.any(-1)
         few = (self._allowed.sum(-1) < self.k) & ~empty
         if validates(validate_args) and is_readable(few) and bool(few.any()):
@@ -131,16 +119,6 @@ class Subset(Structured):
         new = super().expand(batch_shape, _instance)
         new._called = self._called
         return new
-
-    @property
-    def logits(self) -> Tensor:
-        """The logits ``[*batch, n]``; ``-inf`` where an item is masked."""
-        return torch.where(self._allowed, self._logits, -torch.inf)
-
-    @property
-    def param_shape(self) -> torch.Size:
-        """The shape of the logits."""
-        return self._logits.shape
 
     def _x(self) -> Tensor:
         # Not a logit of the masked ones, whose gradient is 0.
