@@ -122,8 +122,11 @@ def test_many_gradients_at_a_time(name, tau, masked, dtype):
     x = logits.requires_grad_()
     upstream = torch.randn(3, *x.shape, generator=torch.Generator().manual_seed(1)).to(dtype)
     (found,) = torch.autograd.grad(draw(x), x, upstream, is_grads_batched=True)
-    each = [torch.autograd.grad(draw(x), x, grad)[0] for grad in upstream]
-    torch.testing.assert_close(found, torch.stack(each), rtol=close, atol=close)
+    each = torch.stack([torch.autograd.grad(draw(x), x, grad)[0] for grad in upstream])
+    torch.testing.assert_close(found, each, rtol=close, atol=close)
+    drawn = draw(x)  # outside of the transform, by a kernel
+    found = torch.vmap(lambda grad: torch.autograd.grad(drawn, x, grad, retain_graph=True)[0])(upstream)
+    torch.testing.assert_close(found, each, rtol=close, atol=close)
 
 
 def test_the_adaptive_step_of_imle_counts_in_the_second_derivative():
