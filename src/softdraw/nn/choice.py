@@ -16,7 +16,8 @@ from softdraw.kernels.blocks import layout
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import allowed_classes, masked_softmax, one_hot
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key, one_source
+from softdraw.random.ranks import Group, Ranks
+from softdraw.random.source import layer_key, one_source
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Adaptive, Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
@@ -37,7 +38,8 @@ class Choice(nn.Module):
         evaluation: what eval mode returns: ``"argmax"`` the one-hot of the most probable class, ``"sample"``
             the one-hot of an exact draw, ``"mean"`` the probabilities.
         group: the ranks that draw apart under ``torch.distributed``: ``"world"`` is all of them, None lets
-            all draw alike; a process group where its ranks share out the data (beside tensor parallelism).
+            all draw alike; beside tensor parallelism, the ranks that share out the data: a process group, a
+            DeviceMesh, or a dimension of one, such as ``mesh["data"]`` or ``(mesh, 0)``.
         sizes: the sizes of the blocks that the last dim consists of, each a choice of its own, as in
             :func:`softdraw.gumbel_softmax`; None for one.
         device: taken and ignored, as ``dtype`` is: a choice has no parameters of its own. Layers with
@@ -45,9 +47,10 @@ class Choice(nn.Module):
         dtype: see ``device``.
 
     Raises:
-        TypeError: a temperature that is no number, tensor or schedule.
+        TypeError: a temperature that is no number, tensor or schedule, or a ``group`` of another type.
         ValueError: an estimator that needs a callable, a temperature for one without, or beside an estimator
-            object (which has its own), an unknown ``evaluation``, or a size below 1.
+            object (which has its own), an unknown ``evaluation``, a size below 1, or a ``group`` that
+            is a name alone, which does not say of which mesh.
 
     Shapes:
         logits ``[*batch, classes]`` to ``[*batch, classes]``, where the classes are those of all blocks.
@@ -91,10 +94,19 @@ class Choice(nn.Module):
             made.tau = tau
         self.estimator = made
         self.evaluation = evaluation
-        self.group = group
+        self.ranks = Ranks(group)
         self.sizes = None if sizes is None else read_sizes_alone(sizes)
         # A schedule stays here: the estimator may be shared with a layer that has another.
         self.temperature = Temperature("tau", tau if isinstance(tau, Schedule) else None)
+
+    @property
+    def group(self) -> Group:
+        """The ranks that draw apart under ``torch.distributed``; may be set."""
+        return self.ranks.group
+
+    @group.setter
+    def group(self, group: Group) -> None:
+        self.ranks = Ranks(group)
 
     @property
     def schedule(self) -> Schedule | None:
@@ -158,7 +170,7 @@ class Choice(nn.Module):
             and type(made) in _FUSED
             and not isinstance(self.schedule, Adaptive)
         ):
-            key, generator = layer_key(key, generator, self.group)
+            key, generator = layer_key(key, generator, self.ranks)
             held = self.temperature if self.temperature.schedule is not None else made.temperature
             tau = cast("float | Tensor", held.now())  # one of the two has a temperature
             hard = _FUSED[type(made)]
@@ -170,7 +182,7 @@ class Choice(nn.Module):
         self, logits: Tensor, mask: Tensor | None, key: Key | None, generator: torch.Generator | None
     ) -> Tensor:
         if self.training:
-            key, generator = layer_key(key, generator, self.group)
+            key, generator = layer_key(key, generator, self.ranks)
             tau = None
             # a look-up without nn.Module.__getattr__
             temperature: Temperature = self._modules["temperature"]  # type: ignore[assignment]
@@ -180,7 +192,7 @@ class Choice(nn.Module):
             return self.estimator(logits, tau=tau, mask=mask, key=key, generator=generator)  # type: ignore[no-any-return]
         mask = read_rows(logits, mask, key, generator)
         if self.evaluation == "sample":
-            key, generator = layer_key(key, generator, self.group)
+            key, generator = layer_key(key, generator, self.ranks)
             index = gumbel_max(logits, mask=mask, key=key, generator=generator)
             return one_hot(index, logits.shape[-1], logits.dtype)
         return probabilities(logits, mask) if self.evaluation == "mean" else one_hot_argmax(logits, mask)
@@ -203,7 +215,7 @@ class Choice(nn.Module):
         """
         check_floating("logits", logits)
         mask = read_mask(mask, logits)
-        key, generator = layer_key(key, generator, self.group)
+        key, generator = layer_key(key, generator, self.ranks)
         # A row of one class for each element: what Adaptive counts.
         rows = None if mask is None else mask.unsqueeze(-1)
         logits = self.temperature.watched(logits.unsqueeze(-1), rows).squeeze(-1)

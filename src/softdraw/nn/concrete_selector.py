@@ -8,7 +8,8 @@ from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, probabilities
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group, one_source
+from softdraw.random.ranks import Group
+from softdraw.random.source import one_source
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 

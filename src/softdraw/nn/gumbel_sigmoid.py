@@ -9,7 +9,8 @@ from softdraw.functional import gumbel_sigmoid
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key, one_source
+from softdraw.random.ranks import Group
+from softdraw.random.source import layer_key, one_source
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
@@ -109,7 +110,7 @@ class GumbelSigmoid(ChoiceLayer):
         if self.choice.evaluation == "mean":
             value = torch.sigmoid(logits)
         elif self.choice.evaluation == "sample":
-            key, generator = layer_key(key, generator, self.choice.group)
+            key, generator = layer_key(key, generator, self.choice.ranks)
             value = gumbel_sigmoid(logits, hard=True, key=key, generator=generator)
         else:
             value = (logits > 0).to(logits.dtype)

@@ -10,7 +10,7 @@ from softdraw.estimators import Estimator
 from softdraw.nn.choice import Choice, Evaluation
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 

@@ -13,7 +13,7 @@ from softdraw.nn.categorical_latent import group_perplexity
 from softdraw.nn.choice import Choice, Evaluation, one_hot_argmax, probabilities
 from softdraw.nn.layer import ChoiceLayer
 from softdraw.random import Key
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Multiplicative, Schedule
 

@@ -13,7 +13,8 @@ from softdraw.distributions.parameters import element_temperature
 from softdraw.estimators import Estimator
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key, one_source
+from softdraw.random.ranks import Group, Ranks
+from softdraw.random.source import layer_key, one_source
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature, moved_schedule
@@ -87,7 +88,7 @@ class HardConcreteGate(nn.Module):
         self.zeta = read_number("zeta", zeta, above=1.0, below=math.inf)
         self.initial = read_number("initial", initial, above=0.0, below=1.0)
         self.per_example = per_example
-        self.group = group
+        self.ranks = Ranks(group)
         self.logits = nn.Parameter(torch.empty(self.shape, device=device, dtype=dtype))
         self.binary: GumbelSigmoid | None = None
         if estimator == "hard-concrete":
@@ -97,6 +98,17 @@ class HardConcreteGate(nn.Module):
         else:
             self.binary = GumbelSigmoid(tau, estimator=estimator, group=group)
         self.reset_parameters()
+
+    @property
+    def group(self) -> Group:
+        """The ranks that draw apart under ``torch.distributed``; may be set."""
+        return self.ranks.group
+
+    @group.setter
+    def group(self, group: Group) -> None:
+        self.ranks = Ranks(group)
+        if self.binary is not None:
+            self.binary.group = group
 
     @property
     def tau(self) -> float | Tensor | None:
@@ -177,7 +189,7 @@ class HardConcreteGate(nn.Module):
     ) -> Tensor:
         if self.binary is not None:
             return self.binary(self.logits.expand((*batch, *self.shape)), key=key, generator=generator)  # type: ignore[no-any-return]
-        key, generator = layer_key(key, generator, self.group)
+        key, generator = layer_key(key, generator, self.ranks)
         # A row of one class for each gate: what Adaptive counts.
         logits = self.temperature.watched(self.logits.unsqueeze(-1)).squeeze(-1)
         return self._distribution(logits).rsample(batch, key=key, generator=generator)

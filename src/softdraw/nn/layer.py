@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from softdraw.nn.choice import Choice
+from softdraw.random.ranks import Group
 from softdraw.schedules import Schedule
 
 __all__ = ["ChoiceLayer"]
@@ -22,3 +23,12 @@ class ChoiceLayer(nn.Module):
     def schedule(self) -> Schedule | None:
         """The schedule that moves the temperature: the layer's, or that of its estimator, if one has any."""
         return self.choice.schedule
+
+    @property
+    def group(self) -> Group:
+        """The ranks that draw apart under ``torch.distributed``; may be set."""
+        return self.choice.group
+
+    @group.setter
+    def group(self, group: Group) -> None:
+        self.choice.group = group

@@ -12,7 +12,6 @@ Every room that draws hands the ``key=`` and ``generator=`` of its caller to thi
 """
 
 import math
-from typing import Literal, TypeAlias
 
 import torch
 import torch.distributed as dist
@@ -24,9 +23,9 @@ from softdraw.kernels import autograd, ops
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random.key import Key, key_from_numbers, key_from_state
+from softdraw.random.ranks import Ranks
 
 __all__ = [
-    "Group",
     "call_key",
     "fresh_key",
     "in_graph",
@@ -37,10 +36,6 @@ __all__ = [
     "one_source",
     "state",
 ]
-
-_World: TypeAlias = Literal["world"]
-#: the ranks among which the noise of a layer differs: all of them, those of a group, or none
-Group: TypeAlias = "dist.ProcessGroup | _World | None"
 
 
 def one_source(key: Key | None, generator: torch.Generator | None, noise: Tensor | None = None) -> None:
@@ -135,7 +130,7 @@ def fresh_key(generator: torch.Generator | None = None) -> Key:
 
 
 def layer_key(
-    key: Key | None, generator: torch.Generator | None, group: Group = "world"
+    key: Key | None, generator: torch.Generator | None, ranks: Ranks
 ) -> tuple[Key | None, torch.Generator | None]:
     """``key`` and ``generator`` as a layer hands them on: folded with the rank under ``torch.distributed``.
 
@@ -144,24 +139,20 @@ def layer_key(
     Args:
         key: the caller's.
         generator: the caller's.
-        group: the ranks that draw apart: ``"world"`` is all of them, None lets all draw alike. Where several
-            ranks hold parts of the same examples (tensor parallelism), it is the group over which the data
-            is spread.
+        ranks: those that draw apart. Where several ranks hold parts of the same examples (tensor
+            parallelism), they are the ranks over which the data is spread.
 
     Raises:
         TypeError: ``key`` is no ``Key`` or ``generator`` no ``torch.Generator``.
-        ValueError: both are given, or this process is not in ``group``.
+        ValueError: both are given, or this process is not among ``ranks``.
     """
     if key is not None or generator is not None:
         one_source(key, generator)
-    if group is None or not (dist.is_available() and dist.is_initialized()):
+    if ranks.group is None or not (dist.is_available() and dist.is_initialized()):
         return key, generator
     if key is None and generator is None and torch.onnx.is_in_onnx_export():
         return None, None  # the runtime draws
-    rank = dist.get_rank() if group == "world" else dist.get_rank(group)
-    if rank < 0:
-        raise ValueError(f"group: got one without rank {dist.get_rank()}, expected one that it is in")
-    return call_key(key, generator).fold_in(rank), None
+    return call_key(key, generator).fold_in(ranks.rank()), None
 
 
 def noise(

@@ -8,7 +8,7 @@ from torch import Tensor
 from softdraw.arguments import check_floating, read_choice, read_count, read_mask, wrong_value
 from softdraw.nn.structured.layer import StructuredLayer, check_sources
 from softdraw.random import Key
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 from softdraw.structured import Arborescence, SpanningTree

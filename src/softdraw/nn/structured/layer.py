@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from softdraw.arguments import check_temperatures, read_choice
 from softdraw.random import Key
-from softdraw.random.source import Group, layer_key, one_source
+from softdraw.random.ranks import Group, Ranks
+from softdraw.random.source import layer_key, one_source
 from softdraw.schedules import Learned, Schedule
 from softdraw.schedules.temperature import Temperature
 
@@ -28,7 +29,16 @@ class StructuredLayer(nn.Module):
     def __init__(self, tau: float | Tensor | Schedule, group: Group) -> None:
         super().__init__()
         self.temperature = Temperature("tau", tau)
-        self.group = group
+        self.ranks = Ranks(group)
+
+    @property
+    def group(self) -> Group:
+        """The ranks that draw apart under ``torch.distributed``; may be set."""
+        return self.ranks.group
+
+    @group.setter
+    def group(self, group: Group) -> None:
+        self.ranks = Ranks(group)
 
     @property
     def tau(self) -> float | Tensor | None:
@@ -49,7 +59,7 @@ class StructuredLayer(nn.Module):
         self, key: Key | None, generator: torch.Generator | None
     ) -> tuple[Key | None, torch.Generator | None]:
         """Key and generator of a draw, with the rank folded in."""
-        return layer_key(key, generator, self.group)
+        return layer_key(key, generator, self.ranks)
 
     def _now(self) -> Any:
         """The temperature of this draw."""

@@ -9,7 +9,7 @@ from softdraw.kernels import matching
 from softdraw.kernels.formulas import allowed_classes, centred, compute_dtype
 from softdraw.nn.structured.layer import Evaluation, StructuredLayer, check_sources, read_evaluation
 from softdraw.random import Key, source
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 

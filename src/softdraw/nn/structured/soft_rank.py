@@ -11,7 +11,7 @@ from softdraw.functional.structures.soft_sort import METHODS
 from softdraw.kernels.formulas import allowed_classes, centred, compute_dtype
 from softdraw.nn.structured.layer import StructuredLayer, check_sources
 from softdraw.random import Key, source
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 

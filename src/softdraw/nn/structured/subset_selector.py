@@ -9,7 +9,7 @@ from softdraw.functional.order import k_hot
 from softdraw.kernels.formulas import allowed_classes
 from softdraw.nn.structured.layer import Evaluation, StructuredLayer, check_sources, read_evaluation
 from softdraw.random import Key
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 

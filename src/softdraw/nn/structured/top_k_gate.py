@@ -21,7 +21,7 @@ from softdraw.kernels.formulas import Scores, one_hot, relaxed, scores
 from softdraw.nn.structured.layer import StructuredLayer, check_sources
 from softdraw.nn.structured.routing import balance, inclusion, spread, within_capacity
 from softdraw.random import Key, source
-from softdraw.random.source import Group
+from softdraw.random.ranks import Group
 from softdraw.recording import is_symbol, record_module
 from softdraw.schedules import Schedule
 
