@@ -42,7 +42,7 @@ def test_code_for_a_card(name, constants, dtype, monkeypatch):
     stored, computed = NUMBERS[dtype]
     constants = constants | {"DOUBLE": dtype == "float64", "BLOCK": 256}
     pointers = dict.fromkeys(["logits", "out", "grad", "y"], stored)
-    pointers |= {"tau": computed, "mask": "*u8", "indices": "*i64"} | WORDS
+    pointers |= {"tau": computed, "mask": "*u8", "indices": "*i64", "class_start": "i64"} | WORDS
     assert cubin(getattr(programs, name), constants, pointers, monkeypatch)
 
 

@@ -312,6 +312,7 @@ def noise(
     offset: int,
     dtype: torch.dtype,
     device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
-    return backend_for(device.type).noise(law, samples, rows, classes, seed, offset, dtype, device)
+    """Noise ``[samples, rows, classes]`` of ``law``; the first class is number ``class_start``."""
+    return backend_for(device.type).noise(law, samples, rows, classes, seed, offset, dtype, device, class_start)

@@ -29,8 +29,13 @@ class Backend(Protocol):
         offset: int,
         dtype: torch.dtype,
         device: torch.device,
+        class_start: int = 0,
     ) -> Tensor:
-        """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
+        """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform.
+
+        The classes are ``[class_start, class_start + classes)`` of longer rows: a shard draws what the whole
+        draws there.
+        """
 
     def index(self, logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: int) -> Tensor:
         """Gumbel-Max indices, int64 ``[samples, *logits.shape[:-1]]``; -1 where there is none."""

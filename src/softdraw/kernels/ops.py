@@ -20,10 +20,12 @@ __all__ = ["fresh_state", "noise", "noise_like", "random_seed", "random_state"]
 _library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
     "noise(Tensor state, str law, SymInt samples, SymInt rows, SymInt classes, ScalarType dtype, "
-    "Device device) -> Tensor"
+    "Device device, SymInt class_start=0) -> Tensor"
 )
 # For torch.jit.trace, which records neither devices nor, for an operation of Python, the sizes of a tensor.
-_library.define("noise_like(Tensor state, str law, int samples, Tensor like) -> Tensor")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    "noise_like(Tensor state, str law, int samples, Tensor like, int class_start=0) -> Tensor"
+)
 # The tag forbids a partitioner to call it a second time in the backward (pytorch#190758).
 _library.define(  # type: ignore[no-untyped-call]
     "fresh_state(Tensor like, SymInt[] count=[]) -> Tensor", tags=(torch.Tag.nondeterministic_seeded,)
@@ -31,16 +33,30 @@ _library.define(  # type: ignore[no-untyped-call]
 
 
 def _noise(
-    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+    state: Tensor,
+    law: str,
+    samples: int,
+    rows: int,
+    classes: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
     seed, offset = state.tolist()
     backend = dispatch.backend_for(device.type)
-    drawn: Tensor = backend.noise(law, samples, rows, classes, seed, offset, dtype, device)
+    drawn: Tensor = backend.noise(law, samples, rows, classes, seed, offset, dtype, device, class_start)
     return drawn
 
 
 def _noise_fake(
-    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+    state: Tensor,
+    law: str,
+    samples: int,
+    rows: int,
+    classes: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
     return state.new_empty((samples, rows, classes), dtype=dtype, device=device)
 
@@ -50,9 +66,9 @@ def _noise_vmap(info: Any, in_dims: tuple[int | None, ...], state: Tensor, *rest
     return torch.stack([torch.ops.softdraw.noise(one, *rest) for one in states.unbind(0)]), 0
 
 
-def _noise_like(state: Tensor, law: str, samples: int, like: Tensor) -> Tensor:
+def _noise_like(state: Tensor, law: str, samples: int, like: Tensor, class_start: int = 0) -> Tensor:
     size = samples, math.prod(like.shape[:-1]), like.shape[-1]
-    drawn = _noise(state, law, *size, compute_dtype(like.dtype), like.device)
+    drawn = _noise(state, law, *size, compute_dtype(like.dtype), like.device, class_start)
     return drawn.reshape(samples, *like.shape)
 
 
@@ -117,16 +133,23 @@ torch.library.register_vmap("softdraw::fresh_state", _fresh_state_vmap, lib=_lib
 
 
 def noise(
-    state: Tensor, law: str, samples: int, rows: int, classes: int, dtype: torch.dtype, device: torch.device
+    state: Tensor,
+    law: str,
+    samples: int,
+    rows: int,
+    classes: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[samples, rows, classes]`` for a key that is a tensor."""
-    drawn: Tensor = torch.ops.softdraw.noise(state, law, samples, rows, classes, dtype, device)
+    """Noise ``[samples, rows, classes]`` for a key that is a tensor; the first class is ``class_start``."""
+    drawn: Tensor = torch.ops.softdraw.noise(state, law, samples, rows, classes, dtype, device, class_start)
     return drawn
 
 
-def noise_like(state: Tensor, law: str, samples: int, like: Tensor) -> Tensor:
+def noise_like(state: Tensor, law: str, samples: int, like: Tensor, class_start: int = 0) -> Tensor:
     """Noise ``[samples, *like.shape]``, classes last, as ``torch.jit.trace`` can record it."""
-    drawn: Tensor = torch.ops.softdraw.noise_like(state, law, samples, like)
+    drawn: Tensor = torch.ops.softdraw.noise_like(state, law, samples, like, class_start)
     return drawn
 
 

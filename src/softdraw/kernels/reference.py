@@ -35,15 +35,15 @@ def name() -> str:
 
 
 def _words(
-    seed: int, offset: int, samples: int, rows: int, classes: int, flag: int, device: torch.device
+    seed: int, offset: int, samples: int, rows: int, classes: int, flag: int, device: torch.device, start: int
 ) -> Tensor:
     """One 32-bit word for each element, ``[samples, rows, classes]`` int64, as ``layout`` says."""
-    block = torch.arange(-(-classes // 4), device=device) | flag
+    block = torch.arange(start // 4, -(-(start + classes) // 4), device=device) | flag
     # int64 addition wraps, which is the offset's arithmetic modulo 2^64
     row = (torch.arange(rows, device=device) + offset).unsqueeze(1)
     sample = torch.arange(samples, device=device).view(-1, 1, 1)
     words = philox((block, row & _WORD, (row >> 32) & _WORD, sample), (seed & _WORD, (seed >> 32) & _WORD))
-    return torch.stack(words, -1).flatten(-2)[..., :classes]
+    return torch.stack(words, -1).flatten(-2)[..., start % 4 :][..., :classes]
 
 
 def noise(
@@ -55,16 +55,17 @@ def noise(
     offset: int,
     dtype: torch.dtype,
     device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
-    high = _words(seed, offset, samples, rows, classes, 0, device)
+    """Noise ``[samples, rows, classes]`` of ``law``; the first class is number ``class_start``."""
+    high = _words(seed, offset, samples, rows, classes, 0, device, class_start)
     upper = high >= 1 << 31
     m = torch.where(upper, high ^ _WORD, high)
     p = (m.to(dtype) + 0.5) * 2.0**-32
     refined = m < REFINED_BELOW if dtype == torch.float32 else torch.ones_like(upper)
     # Off the CPU, asking whether there is such an element would wait for the device.
     if dtype != torch.float32 or device.type != "cpu" or bool(refined.any()):
-        low = _words(seed, offset, samples, rows, classes, LOW_WORD_FLAG, device)
+        low = _words(seed, offset, samples, rows, classes, LOW_WORD_FLAG, device, class_start)
         low = torch.where(upper, low ^ _WORD, low)
         fine = m.to(dtype) * 2.0**-32 + (low.to(dtype) + 0.5) * 2.0**-64
         p = torch.where(refined, fine, p)

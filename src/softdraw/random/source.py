@@ -162,21 +162,23 @@ def noise(
     key: Key | None = None,
     generator: torch.Generator | None = None,
     plain: bool | None = None,
+    class_start: int = 0,
 ) -> Tensor:
     """Noise ``[samples, *like.shape]``, classes last; under ``torch.func``, in the shape of one example.
 
-    ``plain`` is what ``is_plain(like)`` says, from a caller who has asked already.
+    ``plain`` is what ``is_plain(like)`` says, from a caller who has asked already. ``class_start`` is the
+    number of the first class, where ``like`` is a shard of longer rows: it gets what they would get there.
     """
     if plain is not True and torch.onnx.is_in_onnx_export():
         return _onnx_noise(law, like.detach(), samples, key, generator)
     if jit_traces():
-        return ops.noise_like(state(key, generator), law, samples, like.detach())
+        return ops.noise_like(state(key, generator), law, samples, like.detach(), class_start)
     shape, dtype = like.shape, compute_dtype(like.dtype)
     size = samples, math.prod(shape[:-1]), shape[-1]
     if is_plain(like) if plain is None else plain:
-        drawn = autograd.noise(law, *size, *numbers(key, generator, like), dtype, like.device)
+        drawn = autograd.noise(law, *size, *numbers(key, generator, like), dtype, like.device, class_start)
     else:
-        drawn = ops.noise(state(key, generator), law, *size, dtype, like.device)
+        drawn = ops.noise(state(key, generator), law, *size, dtype, like.device, class_start)
     return drawn.reshape(samples, *shape)
 
 
@@ -188,19 +190,20 @@ def noise_of_shape(
     generator: torch.Generator | None,
     dtype: torch.dtype,
     device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[*sample_shape, *shape]`` beside no other tensor."""
+    """Noise ``[*sample_shape, *shape]`` beside no other tensor; the first class is ``class_start``."""
     if jit_traces():
         like = torch.empty(shape or (1,), dtype=dtype, device=device)
-        drawn = ops.noise_like(state(key, generator), law, math.prod(sample_shape), like)
+        drawn = ops.noise_like(state(key, generator), law, math.prod(sample_shape), like, class_start)
         return drawn.reshape((*sample_shape, *shape)).to(dtype)
     size = math.prod(sample_shape), math.prod(shape[:-1]), shape[-1] if shape else 1
     key, wide = call_key(key, generator), compute_dtype(dtype)
     if in_graph() or device.type == "meta":
         # Under torch.func a new tensor is wrapped, and a kernel cannot write to it: the operation unwraps it.
-        drawn = ops.noise(key.state, law, *size, wide, device)
+        drawn = ops.noise(key.state, law, *size, wide, device, class_start)
     else:
-        drawn = autograd.noise(law, *size, *key._numbers(), wide, device)
+        drawn = autograd.noise(law, *size, *key._numbers(), wide, device, class_start)
     return drawn.reshape((*sample_shape, *shape)).to(dtype)
 
 

@@ -69,12 +69,13 @@ def noise(
     offset: int,
     dtype: torch.dtype,
     device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
+    """Noise ``[samples, rows, classes]`` of ``law``; the first class is number ``class_start``."""
     out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
     _run(
         _NOISE, DTYPES[dtype], samples, rows, classes, _threads(),
-        out=out, seed=seed, offset=offset, law=_LAWS[law],
+        out=out, seed=seed, offset=offset, law=_LAWS[law], class_start=class_start,
     )  # fmt: skip
     return out
 

@@ -74,15 +74,18 @@ def noise(
     offset: int,
     dtype: torch.dtype,
     device: torch.device,
+    class_start: int = 0,
 ) -> Tensor:
-    """Noise ``[samples, rows, classes]`` of ``law``: gumbel, logistic, exponential or uniform."""
+    """Noise ``[samples, rows, classes]`` of ``law``; the first class is number ``class_start``."""
     out = torch.empty((samples, rows, classes), dtype=dtype, device=device)
     if out.numel():
-        block = _block(classes)
-        grid = (samples * rows, -(-classes // block))
+        # words come in blocks of four classes, so the first program begins at a multiple of four
+        skipped = class_start % 4
+        block = _block(skipped + classes)
+        grid = (samples * rows, -(-(skipped + classes) // block))
         with card(out.device):
             programs.noise[grid](
-                out, rows, classes, *key_words(seed, offset),
+                out, rows, classes, class_start, *key_words(seed, offset),
                 LAW=_LAWS[law], DOUBLE=dtype == torch.float64, BLOCK=block, **FUSED,
             )  # fmt: skip
     return out

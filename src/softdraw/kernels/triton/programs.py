@@ -88,11 +88,12 @@ def _noise(
     return result
 
 
-@triton.jit(do_not_specialize=WORDS)
+@triton.jit(do_not_specialize=[*WORDS, "class_start"])
 def noise(
     out,
     rows,
     classes,
+    class_start: tl.int64,
     k0: tl.uint32,
     k1: tl.uint32,
     offset_low: tl.uint32,
@@ -101,12 +102,12 @@ def noise(
     DOUBLE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """One piece of one row of noise."""
+    """One piece of one row of noise, whose first class is number ``class_start``."""
     place = tl.program_id(0).to(tl.int64)
-    start = tl.program_id(1).to(tl.int64) * BLOCK
-    c = start + tl.arange(0, BLOCK)
+    start = class_start // 4 * 4 + tl.program_id(1).to(tl.int64) * BLOCK
+    c = start - class_start + tl.arange(0, BLOCK)
     drawn = _noise(start, place % rows, place // rows, k0, k1, offset_low, offset_high, LAW, DOUBLE, BLOCK)
-    tl.store(out + place * classes + c, drawn, mask=c < classes)
+    tl.store(out + place * classes + c, drawn, mask=(c >= 0) & (c < classes))
 
 
 @triton.jit

@@ -32,6 +32,7 @@ struct job {
     const uint8_t *mask;  /* one byte an element */
     int64_t mask_stride;  /* bytes from row to row: classes, or 0 for one mask of all rows */
     int64_t samples, rows, classes;
+    int64_t class_start;  /* of OP_NOISE: the number of the first class; 0 elsewhere */
     int64_t stride;       /* elements of out, grad and logits from row to row */
     int64_t step;         /* numbers of row_tau and index, and counts of the key, from row to row */
     double tau;

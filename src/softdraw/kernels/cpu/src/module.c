@@ -57,9 +57,10 @@ static PyObject *use_team(PyObject *module, PyObject *address) {
 
 /* The arguments of `run`: these in order, and the others by name, which is cheaper here than in Python. */
 enum { OPERATION, DTYPE, SAMPLES, ROWS, CLASSES, THREADS, IN_ORDER };
-enum { OUT, INDEX, GRAD, VALUES, MASK, MASK_STRIDE, TAU, SEED, OFFSET, LAW, DRAWS, GROUP, SIZES, BY_NAME };
+enum { OUT, INDEX, GRAD, VALUES, MASK, MASK_STRIDE, TAU, SEED, OFFSET, LAW, DRAWS, GROUP, SIZES,
+       CLASS_START, BY_NAME };
 static const char *const spelled[BY_NAME] = {"out", "index", "grad", "values", "mask", "mask_stride", "tau",
-                                             "seed", "offset", "law", "draws", "group", "sizes"};
+                                             "seed", "offset", "law", "draws", "group", "sizes", "class_start"};
 static PyObject *names[BY_NAME], *data_ptr, *contiguous;
 
 static int intern_names(void) {
@@ -160,6 +161,7 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count, 
     job.law = (int64_t)integer(given[LAW], 0);
     job.draws = (int64_t)integer(given[DRAWS], 1);
     job.group = (int64_t)integer(given[GROUP], 1);
+    job.class_start = (int64_t)integer(given[CLASS_START], 0);
     job.tau = 1.0;
     job.stride = job.classes;
     job.step = 1;
@@ -213,7 +215,7 @@ static PyObject *run_structure(PyObject *module, PyObject *const *args, Py_ssize
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
      "run(operation, dtype, samples, rows, classes, threads, *, out, index, grad, values, mask, mask_stride, tau, seed, "
-     "offset, law, draws, group, sizes): one operation on contiguous tensors; see job.h. With sizes, a row is blocks of "
+     "offset, law, draws, group, sizes, class_start): one operation on contiguous tensors; see job.h. With sizes, a row is blocks of "
      "these sizes."},
     {"run_structure", (PyCFunction)(void (*)(void))run_structure, METH_FASTCALL,
      "run_structure(operation, rows, items, size, samples, most, tolerance, logits, other, value, out, more, piece, helpers, "

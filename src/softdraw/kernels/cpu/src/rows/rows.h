@@ -71,15 +71,17 @@ static int F(draw_rows)(const struct job *job, int64_t begin, int64_t end) {
 
 /* Noise alone, which comes in float32 and float64 only. */
 static void F(noise_rows)(const struct job *job, int64_t begin, int64_t end) {
-    const int64_t classes = job->classes, group = F(rows_in_tile)(classes);
+    /* Words come in blocks of four classes, so the first tile begins at a multiple of four. */
+    const int64_t classes = job->classes, first = job->class_start, skipped = first & 3, last = first + classes;
+    const int64_t group = F(rows_in_tile)(skipped + classes);
     struct F(scratch) s;
     set_key(&s.tile, job->seed);
     while (begin < end) {
         int64_t sample = begin / job->rows, row = begin % job->rows;
         int64_t rows = end - begin < job->rows - row ? end - begin : job->rows - row;
         rows = rows < group ? rows : group;
-        for (int64_t from = 0; from < classes; from += TILE) {
-            int64_t to = from + TILE < classes ? from + TILE : classes;
+        for (int64_t from = first - skipped; from < last; from += TILE) {
+            int64_t to = from + TILE < last ? from + TILE : last, begun = from < first ? first : from;
             F(fill_tile)(&s.tile, job, sample, row, rows, from, to);
             switch (job->law) {
             case LAW_GUMBEL: F(make_noise)(&s.tile, s.noise, LAW_GUMBEL); break;
@@ -88,8 +90,8 @@ static void F(noise_rows)(const struct job *job, int64_t begin, int64_t end) {
             default: F(make_noise)(&s.tile, s.noise, LAW_UNIFORM);
             }
             for (int64_t r = 0; r < rows; r++)
-                memcpy((REAL *)job->out + (begin + r) * classes + from, s.noise + r * 4 * s.tile.across,
-                       (size_t)(to - from) * sizeof(REAL));
+                memcpy((REAL *)job->out + (begin + r) * classes + begun - first,
+                       s.noise + r * 4 * s.tile.across + begun - from, (size_t)(to - begun) * sizeof(REAL));
         }
         begin += rows;
     }
