@@ -1,5 +1,7 @@
 """Noise of a shard of the classes: bit for bit what the whole vocabulary draws there."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -24,7 +26,7 @@ def test_pieces_are_the_whole(name, dtype, law):
         whole = module.noise(law, 2, 7, CUTS[-1], SEED, OFFSET, dtype, device)
         parts = [
             module.noise(law, 2, 7, end - start, SEED, OFFSET, dtype, device, start)
-            for start, end in zip(CUTS, CUTS[1:], strict=False)
+            for start, end in itertools.pairwise(CUTS)
         ]
     assert torch.equal(torch.cat(parts, -1), whole)
 
@@ -32,10 +34,11 @@ def test_pieces_are_the_whole(name, dtype, law):
 @pytest.mark.parametrize("name", ["reference", *BACKENDS])
 @pytest.mark.parametrize("classes", [1, 2, 3, 5, 9, 40])
 def test_many_short_rows_share_a_tile(name, classes):
+    rows = 6 if name == "triton" else 300  # Triton's interpreter is slow
     with backend(name) as (module, device):
-        whole = module.noise("uniform", 2, 300, 50, SEED, OFFSET, torch.float32, device)
+        whole = module.noise("uniform", 2, rows, 50, SEED, OFFSET, torch.float32, device)
         for start in range(8):
-            part = module.noise("uniform", 2, 300, classes, SEED, OFFSET, torch.float32, device, start)
+            part = module.noise("uniform", 2, rows, classes, SEED, OFFSET, torch.float32, device, start)
             assert torch.equal(part, whole[..., start : start + classes])
 
 
