@@ -315,4 +315,6 @@ def noise(
     class_start: int = 0,
 ) -> Tensor:
     """Noise ``[samples, rows, classes]`` of ``law``; the first class is number ``class_start``."""
-    return backend_for(device.type).noise(law, samples, rows, classes, seed, offset, dtype, device, class_start)
+    return backend_for(device.type).noise(
+        law, samples, rows, classes, seed, offset, dtype, device, class_start
+    )
