@@ -22,6 +22,7 @@ def run(
     draws: int = 1,
     group: int = 1,
     sizes: tuple[int, ...] = ...,
+    class_start: int = ...,
 ) -> None: ...
 def run_structure(
     operation: int,
