@@ -15,6 +15,7 @@ import softdraw as sd
 
 from .distributions.examples import DISCRETE
 from .distributions.examples import EXAMPLES as DISTRIBUTIONS
+from .filters.examples import EXAMPLES as FILTERS
 from .functional.examples import EXAMPLES as FUNCTIONS
 from .functional.examples import INDICES
 from .nn.examples import EXAMPLES as LAYERS
@@ -159,6 +160,10 @@ READERS: dict[str, Reader] = {
     "topk.entropic": _scores(sd.topk.entropic, "mask", k=2),
     "topk.successive": _scores(sd.topk.successive, "mask", k=2),
     "topk.sparse": _scores(sd.topk.sparse, "mask", k=2),
+    **{
+        f"filters.{name}": Reader(partial(partial, filter_), takes=frozenset({"mask"}))
+        for name, filter_ in FILTERS.items()
+    },
     "gumbel_sinkhorn": _scores(sd.gumbel_sinkhorn, "mask", "noise", "key", "generator", dims=2),
     **{name: _distribution(name) for name in DISTRIBUTIONS},
     **{f"{name} expectation": _estimator(name, "expectation") for name in sd.estimators.names()},

@@ -17,6 +17,7 @@ SECTIONS = {"Args", "Attributes", "Example", "Raises", "Reference", "Returns", "
 ROOMS = (
     "distributions",
     "estimators",
+    "filters",
     "functional",
     "kernels",
     "nn",

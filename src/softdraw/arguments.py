@@ -298,7 +298,8 @@ def read_number(
     said = " and ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound not in (None, *_INFINITE))
     finite = above == -math.inf or below == math.inf
     expected = f"a {'finite ' if finite else ''}number {said}".strip()
-    if getattr(value, "size", None) == 1 and hasattr(value, "item"):
+    # torch.compile asks no float that is an argument of the graph for its attributes
+    if not isinstance(value, float) and getattr(value, "size", None) == 1 and hasattr(value, "item"):
         value = value.item()  # NumPy's scalars and arrays of one element
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise wrong_type(name, value, expected)
