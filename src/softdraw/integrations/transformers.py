@@ -1,18 +1,29 @@
-"""A temperature that falls, is logged and is checkpointed by a Hugging Face ``Trainer``."""
+"""Hugging Face Transformers: a temperature that falls, is logged and is checkpointed by a ``Trainer``, and
+tokens of ``generate`` that are drawn with a key for each request.
+"""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from softdraw.arguments import wrong_type
+import torch
+from torch import Tensor
+
+from softdraw import filters as rows_to_masks
+from softdraw.arguments import read_number, wrong_type, wrong_value
+from softdraw.filters.rows import per_row
+from softdraw.functional import gumbel_max
+from softdraw.random import Key
 from softdraw.schedules import Resumable, Schedule
 
 try:
-    from transformers import TrainerCallback
+    from transformers import LogitsProcessor, TrainerCallback
     from transformers.trainer_callback import ExportableState
 except ImportError as error:
     message = "softdraw.integrations.transformers needs transformers: pip install transformers accelerate"
     raise ImportError(message) from error
 
-__all__ = ["TemperatureCallback"]
+__all__ = ["KeyedSampler", "TemperatureCallback"]
 
 
 class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
@@ -75,3 +86,114 @@ class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[mis
         logs[self.name] = self.schedule.value
         if state.log_history:
             state.log_history[-1][self.name] = self.schedule.value
+
+
+class KeyedSampler(LogitsProcessor):  # type: ignore[misc]
+    """Draws the tokens of ``generate``, each sequence with a key of its own.
+
+    The same key gives the same text, alone or in any batch, at any place in it and behind any padding, as far
+    as the model's logits are the same: the n-th new token of a sequence is
+    ``gumbel_max(logits / tau, mask=..., key=key.rows(n))`` of its own logits. Of a batch of another size a
+    model's logits differ by rounding, which moves a token only where two are that close to a tie.
+
+    It leaves the drawn token alone at 0 and all others at ``-inf``, so it comes last in
+    ``logits_processor=``, and ``do_sample=False`` takes what it drew. So does ``do_sample=True``, which
+    ``num_return_sequences`` needs; but Transformers then puts ``temperature``, ``top_k`` and the like behind
+    it, where they change nothing: give them here, or their config to ``of_config``.
+
+    Args:
+        keys: one for each sequence of the batch: with ``num_return_sequences`` they follow one another,
+            those of the first prompt first. For requests of one run, fold their number into one key.
+        tau: the temperature, above 0; or a tensor with one a sequence.
+        filters: functions that take logits and ``mask=`` and return a mask, such as those of
+            ``softdraw.filters``, each within what those before have left.
+
+    Raises:
+        TypeError: ``keys`` are no sequence of keys, ``tau`` no number, or a filter cannot be called.
+        ValueError: no keys, or ``tau`` is not above 0. In ``generate``: a batch of another size, beam or
+            assisted search, a second use, or logits without a token to draw.
+
+    Example:
+        >>> from functools import partial
+        >>> import softdraw as sd
+        >>> from softdraw.integrations.transformers import KeyedSampler
+        >>> keys = [sd.Key(0).fold_in(request) for request in (17, 4)]
+        >>> sampler = KeyedSampler(keys, tau=0.8, filters=[partial(sd.filters.top_p, p=0.9)])
+        >>> model.generate(**inputs, do_sample=False, logits_processor=[sampler])  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        *,
+        tau: float | Tensor = 1.0,
+        filters: Sequence[Callable[..., Tensor]] = (),
+    ) -> None:
+        if not isinstance(keys, Sequence) or not all(isinstance(key, Key) for key in keys):
+            raise wrong_type("keys", keys, "a sequence of softdraw.Key, one for each sequence of the batch")
+        if not keys:
+            raise wrong_value("keys", tuple(keys), "one for each sequence of the batch")
+        if not isinstance(filters, Sequence) or not all(callable(one) for one in filters):
+            raise wrong_type("filters", filters, "a sequence of functions, such as softdraw.filters.top_k")
+        self.keys = tuple(keys)
+        self.filters = tuple(filters)
+        self.tau = tau
+        per_row("tau", tau, torch.empty(len(keys), 1), _above_zero)
+        self._start = 0
+        self._seen: Tensor | None = None
+
+    @classmethod
+    def of_config(cls, keys: Sequence[Key], config: Any) -> "KeyedSampler":
+        """With the temperature, top_k, top_p, min_p and typical_p of a ``GenerationConfig``, in that order.
+
+        Example:
+            >>> import softdraw as sd, transformers
+            >>> from softdraw.integrations.transformers import KeyedSampler
+            >>> config = transformers.GenerationConfig(do_sample=True, temperature=0.7, top_k=50)
+            >>> KeyedSampler.of_config([sd.Key(0)], config).tau
+            0.7
+        """
+        chosen: list[Callable[..., Tensor]] = []
+        if config.top_k:
+            chosen.append(partial(rows_to_masks.top_k, k=config.top_k))
+        if config.top_p is not None and config.top_p < 1:
+            chosen.append(partial(rows_to_masks.top_p, p=config.top_p))
+        if config.min_p is not None:
+            chosen.append(partial(rows_to_masks.min_p, p=config.min_p))
+        if config.typical_p is not None and config.typical_p < 1:
+            chosen.append(partial(rows_to_masks.typical, mass=config.typical_p))
+        return cls(keys, tau=1.0 if config.temperature is None else config.temperature, filters=chosen)
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Scores ``[sequences, tokens]`` that leave the drawn token alone."""
+        step = self._step(input_ids)
+        if len(scores) != len(self.keys):
+            expected = f"{len(scores)}, one for each sequence (prompts times num_return_sequences, no beams)"
+            raise wrong_value("keys", len(self.keys), expected)
+        tau = per_row("tau", self.tau, scores, _above_zero)
+        logits = scores / (tau.to(scores.dtype) if isinstance(tau, Tensor) else tau)
+        mask = logits != -torch.inf  # NaN stays, and is found by the draw
+        for one in self.filters:
+            mask = one(logits, mask=mask)
+        pairs = zip(self.keys, logits, mask, strict=True)
+        drawn = torch.stack([gumbel_max(x, mask=m, key=key.rows(step)) for key, x, m in pairs])
+        if bool((drawn < 0).any()):
+            row = int((drawn < 0).nonzero()[0])
+            raise ValueError(f"scores: got NaN, +inf or no token in row {row}, expected one token to draw")
+        return torch.full_like(scores, -torch.inf).scatter(-1, drawn.unsqueeze(-1), 0.0)
+
+    def _step(self, input_ids: Tensor) -> int:
+        """How many tokens have been drawn, whatever the length of the prompt with its padding."""
+        if self._seen is None:
+            self._start = input_ids.shape[-1]
+        elif not torch.equal(input_ids[..., :-1], self._seen):
+            raise ValueError(
+                "input_ids: got other sequences than those of the step before and one token more, expected "
+                "a new KeyedSampler for each call of generate, and neither beams nor an assistant"
+            )
+        self._seen = input_ids
+        return int(input_ids.shape[-1]) - self._start
+
+
+def _above_zero(name: str, value: object) -> float:
+    return read_number(name, value, above=0.0)
