@@ -13,7 +13,7 @@ from torch import Tensor
 
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
-from softdraw.kernels.cpu import blocks
+from softdraw.kernels.cpu import blocks, mixture
 from softdraw.kernels.cpu.tensors import DTYPES, dense
 from softdraw.kernels.formulas import compute_dtype, scores
 
@@ -23,6 +23,7 @@ __all__ = [
     "hard_backward",
     "hard_with_index",
     "index",
+    "mixture",
     "name",
     "noise",
     "rao_backward",

@@ -42,6 +42,29 @@ def run_structure(
     threads: int,
     /,
 ) -> None: ...
+def run_mixture(
+    operation: int,
+    flags: int,
+    rows: int,
+    classes: int,
+    class_start: int,
+    values: int,
+    other: int,
+    bias: int,
+    mask: int,
+    mask_stride: int,
+    tau: int,
+    state: int,
+    index: int,
+    factor: int,
+    means: int,
+    tau_grad: int,
+    seed: int,
+    offset: int,
+    piece: int,
+    threads: int,
+    /,
+) -> None: ...
 def instructions() -> str: ...
 def use_instructions(name: str, /) -> bool: ...
 def use_team(address: int, /) -> None: ...

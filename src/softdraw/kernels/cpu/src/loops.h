@@ -1,5 +1,6 @@
 /* One instruction set's loops: included once by each loops_*.c after its vectors. */
 #include "job.h"
+#include "vocabulary/mixture.h"
 
 #include "vectors/elementary.h"
 #include "noise/words.h"
@@ -22,6 +23,11 @@ int NAME(softdraw_loops)(const void *argument, int64_t begin, int64_t end) {
     case DT_BFLOAT16: return run_bf16(job, begin, end);
     default: return run_f16(job, begin, end);
     }
+}
+
+int NAME(softdraw_mixture)(const void *argument, int64_t begin, int64_t end) {
+    const struct mixture *m = argument;
+    return m->flags & MX_DOUBLE ? mixture_rows_f64(m, begin, end) : mixture_rows_f32(m, begin, end);
 }
 
 #include "structures/loops.h"

@@ -7,8 +7,9 @@
 #include "job.h"
 #include "pages.h"
 #include "structures/structures.h"
+#include "vocabulary/mixture.h"
 
-static softdraw_work chosen, chosen_structures;
+static softdraw_work chosen, chosen_structures, chosen_mixture;
 static const char *chosen_name;
 
 static int choose(const char *wanted) {
@@ -18,16 +19,19 @@ static int choose(const char *wanted) {
     int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (!wanted || !strcmp(wanted, "avx512"))) {
-        chosen = softdraw_loops_avx512, chosen_structures = softdraw_structures_avx512, chosen_name = "avx512";
+        chosen = softdraw_loops_avx512, chosen_structures = softdraw_structures_avx512;
+        chosen_mixture = softdraw_mixture_avx512, chosen_name = "avx512";
         return 1;
     }
     if (avx2 && (!wanted || !strcmp(wanted, "avx2"))) {
-        chosen = softdraw_loops_avx2, chosen_structures = softdraw_structures_avx2, chosen_name = "avx2";
+        chosen = softdraw_loops_avx2, chosen_structures = softdraw_structures_avx2;
+        chosen_mixture = softdraw_mixture_avx2, chosen_name = "avx2";
         return 1;
     }
 #endif
     if (!wanted || !strcmp(wanted, "generic")) {
-        chosen = softdraw_loops_generic, chosen_structures = softdraw_structures_generic, chosen_name = "generic";
+        chosen = softdraw_loops_generic, chosen_structures = softdraw_structures_generic;
+        chosen_mixture = softdraw_mixture_generic, chosen_name = "generic";
         return 1;
     }
     return 0;
@@ -212,6 +216,34 @@ static PyObject *run_structure(PyObject *module, PyObject *const *args, Py_ssize
     Py_RETURN_NONE;
 }
 
+#define MIXTURE_ARGUMENTS 20
+
+static PyObject *run_mixture(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    uint64_t n[MIXTURE_ARGUMENTS];
+    (void)module;
+    if (count != MIXTURE_ARGUMENTS) {
+        PyErr_Format(PyExc_TypeError, "run_mixture takes %d arguments, got %zd", MIXTURE_ARGUMENTS, count);
+        return NULL;
+    }
+    for (int i = 0; i < MIXTURE_ARGUMENTS; i++) n[i] = PyLong_AsUnsignedLongLongMask(args[i]);
+    if (PyErr_Occurred()) return NULL;
+    const struct mixture m = {
+        .operation = (int64_t)n[0], .flags = (int64_t)n[1], .rows = (int64_t)n[2], .classes = (int64_t)n[3],
+        .class_start = (int64_t)n[4], .values = (char *)(uintptr_t)n[5], .other = (char *)(uintptr_t)n[6],
+        .bias = (const char *)(uintptr_t)n[7], .mask = (const uint8_t *)(uintptr_t)n[8], .mask_stride = (int64_t)n[9],
+        .tau = (const double *)(uintptr_t)n[10], .state = (double *)(uintptr_t)n[11], .index = (int64_t *)(uintptr_t)n[12],
+        .factor = (char *)(uintptr_t)n[13], .means = (const double *)(uintptr_t)n[14],
+        .tau_grad = (double *)(uintptr_t)n[15], .seed = n[16], .offset = n[17],
+    };
+    if (m.rows > 0 && m.classes > 0) {
+        Py_BEGIN_ALLOW_THREADS
+        softdraw_divide(chosen_mixture, &m, m.rows, (int64_t)n[18],
+                        m.rows / ((int64_t)n[18] > 0 ? (int64_t)n[18] : 1), (int64_t)n[19]);
+        Py_END_ALLOW_THREADS
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
      "run(operation, dtype, samples, rows, classes, threads, *, out, index, grad, values, mask, mask_stride, tau, seed, "
@@ -220,6 +252,9 @@ static PyMethodDef methods[] = {
     {"run_structure", (PyCFunction)(void (*)(void))run_structure, METH_FASTCALL,
      "run_structure(operation, rows, items, size, samples, most, tolerance, logits, other, value, out, more, piece, helpers, "
      "threads): one operation on contiguous float64 memory; see structures/structures.h."},
+    {"run_mixture", (PyCFunction)(void (*)(void))run_mixture, METH_FASTCALL,
+     "run_mixture(operation, flags, rows, classes, class_start, values, other, bias, mask, mask_stride, tau, state, index, "
+     "factor, means, tau_grad, seed, offset, piece, threads): one tile of a vocabulary's logits; see vocabulary/mixture.h."},
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},

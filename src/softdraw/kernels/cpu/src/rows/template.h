@@ -8,3 +8,6 @@
 #include "../gradients/reinmax.h"
 #include "../gradients/rao.h"
 #include "rows.h"
+#if !defined(HALF)
+#include "../vocabulary/mixture_rows.h"
+#endif

@@ -1,0 +1,190 @@
+"""The mixture as operations that graphs carry: ``softdraw::vocabulary_mixture`` and its backward.
+
+Eager mode calls them too: beside a vocabulary's products their own cost is nothing, and compiled graphs, ``vmap`` and
+``torch.func.grad`` then see what eager mode does.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softdraw._torch import register_fake
+from softdraw.kernels.vocabulary import mixture
+from softdraw.kernels.vocabulary.mixture_formulas import STATES
+
+__all__ = ["mix"]
+
+_library = torch.library.Library("softdraw", "FRAGMENT")  # type: ignore[no-untyped-call]
+_INPUTS = (
+    "Tensor hidden, Tensor weight, Tensor? embedding, Tensor? bias, Tensor? mask, Tensor? row_tau, float tau, "
+    "Tensor state, str estimator, bool hard, bool centred, SymInt class_start"
+)
+_library.define(f"vocabulary_mixture({_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    f"vocabulary_mixture_backward(Tensor grad, Tensor index, Tensor centre, Tensor known, {_INPUTS}, bool[] needs) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+)
+#: places of hidden, weight, embedding, bias and row_tau among the inputs
+_LEARNED = (0, 1, 2, 3, 5)
+
+
+def _draw(row_tau: Tensor | None, tau: float, state: Tensor, estimator: str, hard: bool, start: int) -> mixture.Draw:
+    seed, offset = state.tolist()
+    return mixture.Draw(estimator, hard, tau, row_tau, (seed, offset), start)
+
+
+def _forward(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    row_tau: Tensor | None,
+    tau: float,
+    state: Tensor,
+    estimator: str,
+    hard: bool,
+    centred: bool,
+    class_start: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    draw = _draw(row_tau, tau, state, estimator, hard, class_start)
+    return mixture.forward(hidden, weight, embedding, bias, mask, draw, centred)
+
+
+def _forward_fake(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    row_tau: Tensor | None,
+    tau: float,
+    state: Tensor,
+    estimator: str,
+    hard: bool,
+    centred: bool,
+    class_start: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    rows, width = hidden.shape[0], (weight if embedding is None else embedding).shape[1]
+    draw = mixture.Draw(estimator, hard, tau, row_tau, (0, 0), class_start)
+    dtype = mixture.computed(hidden, weight, embedding)
+    shape = (1 + (draw.second and centred), rows, width) if centred or not draw.picks else (0,)
+    return (
+        hidden.new_empty((rows, width)),
+        hidden.new_empty((rows,), dtype=torch.int64),
+        hidden.new_empty(shape, dtype=dtype),
+        hidden.new_empty((rows, STATES), dtype=mixture.wide(hidden.device)),
+    )
+
+
+def _backward(
+    grad: Tensor, index: Tensor, centre: Tensor, known: Tensor, *rest: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    *inputs, row_tau, tau, state, estimator, hard, _, class_start, needs = rest
+    draw = _draw(row_tau, tau, state, estimator, hard, class_start)
+    found = mixture.backward(grad, *inputs, draw, index, centre, known, tuple(needs))
+    a, b, c, d, e = (grad.new_empty(0) if one is None else one for one in found)
+    return a, b, c, d, e
+
+
+def _backward_fake(
+    grad: Tensor, index: Tensor, centre: Tensor, known: Tensor, *rest: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    needs = rest[-1]
+    likes = [rest[place] for place in _LEARNED]
+    a, b, c, d, e = (
+        torch.empty_like(like, memory_format=torch.contiguous_format) if need and like is not None else grad.new_empty(0)
+        for need, like in zip(needs, likes, strict=True)
+    )
+    return a, b, c, d, e
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, index, centre, known = output
+    ctx.mark_non_differentiable(index, centre, known)
+    ctx.set_materialize_grads(False)
+    tensors = [one if isinstance(one, Tensor) else None for one in inputs]
+    ctx.others = [None if isinstance(one, Tensor) else one for one in inputs]
+    ctx.save_for_backward(index, centre, known, *tensors)
+
+
+def _gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * len(ctx.others)
+    index, centre, known, *tensors = ctx.saved_tensors
+    inputs = [other if one is None else one for one, other in zip(tensors, ctx.others, strict=True)]
+    needs = [bool(ctx.needs_input_grad[place]) for place in _LEARNED]
+    if inputs[8] == "reinmax":
+        needs[-1] = False  # its temperature gets no gradient
+    found = torch.ops.softdraw.vocabulary_mixture_backward(grad, index, centre, known, *inputs, needs)
+    result: list[Tensor | None] = [None] * len(inputs)
+    for place, need, one in zip(_LEARNED, needs, found, strict=True):
+        result[place] = one if need else None
+    return tuple(result)
+
+
+def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.count = len(inputs)
+
+
+def _second(ctx: Any, *_: Any) -> tuple[None, ...]:
+    raise RuntimeError(
+        "softdraw.vocabulary.gumbel_softmax: its gradient was differentiated again, which its tiles do not do; for "
+        "second derivatives take softdraw.gumbel_softmax(hidden @ weight.T) @ embedding, which makes the logits"
+    )
+
+
+def _vmap(name: str) -> Callable[..., Any]:
+    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        operation = getattr(torch.ops.softdraw, name)
+        found = []
+        for number in range(info.batch_size):
+            picked = [
+                one if dim is None else one.select(dim, number) for one, dim in zip(args, _flat(in_dims), strict=True)
+            ]
+            found.append(operation(*picked))
+        outs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
+        return outs, (0,) * len(outs)
+
+    return rule
+
+
+def _flat(in_dims: Sequence[Any]) -> list[int | None]:
+    # a list among the arguments has a list of dims
+    return [dim if isinstance(dim, int) else None for dim in in_dims]
+
+
+_key = "CompositeExplicitAutograd"
+_library.impl("vocabulary_mixture", _forward, _key)  # type: ignore[no-untyped-call]
+_library.impl("vocabulary_mixture_backward", _backward, _key)  # type: ignore[no-untyped-call]
+register_fake(_library, "vocabulary_mixture", _forward_fake)
+register_fake(_library, "vocabulary_mixture_backward", _backward_fake)
+_name = "softdraw::vocabulary_mixture"
+torch.library.register_autograd(_name, _gradient, setup_context=_setup, lib=_library)
+torch.library.register_autograd(f"{_name}_backward", _second, setup_context=_setup_second, lib=_library)
+torch.library.register_vmap(_name, _vmap("vocabulary_mixture"), lib=_library)
+torch.library.register_vmap(f"{_name}_backward", _vmap("vocabulary_mixture_backward"), lib=_library)
+
+
+def mix(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor | None,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    state: Tensor,
+    estimator: str,
+    hard: bool,
+    centred: bool,
+) -> tuple[Tensor, Tensor]:
+    """The mixtures ``[rows, e]`` and the winners ``[rows]``; see ``mixture.forward``.
+
+    ``tau`` is a float or ``[rows]``, ``state`` the key as a tensor.
+    """
+    row_tau, fixed = (tau, 1.0) if isinstance(tau, Tensor) else (None, tau)
+    rest = (mask, row_tau, fixed, state, estimator, hard, centred, 0)
+    value, index, _, _ = torch.ops.softdraw.vocabulary_mixture(hidden, weight, embedding, bias, *rest)
+    return value, index

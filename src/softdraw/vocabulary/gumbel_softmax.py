@@ -1,0 +1,205 @@
+"""Gumbel-Softmax over a vocabulary, straight to the mixture of its embeddings."""
+
+from typing import Literal, NamedTuple, get_args, overload
+
+import torch
+from torch import Tensor
+
+from softdraw.arguments import (
+    check_classes,
+    check_floating,
+    read_choice,
+    read_mask,
+    read_tau,
+    wrong_type,
+    wrong_value,
+)
+from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.vocabulary.mixture_op import mix
+from softdraw.random import Key, source
+
+__all__ = ["MixtureEstimator", "Mixture", "gumbel_softmax"]
+
+#: whose gradient a hard mixture has
+MixtureEstimator = Literal["st-gumbel-softmax", "st", "reinmax", "entropy-weighted"]
+
+
+class Mixture(NamedTuple):
+    """What ``gumbel_softmax(..., return_index=True)`` returns.
+
+    Attributes:
+        value: ``[*batch, e]``: the mixtures of embeddings.
+        index: int64 ``[*batch]``: the winners, those of ``softdraw.gumbel_max`` at the same key; -1 for a row without
+            an allowed class, or with NaN.
+    """
+
+    value: Tensor
+    index: Tensor
+
+
+@overload
+def gumbel_softmax(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    *,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    estimator: MixtureEstimator = "st-gumbel-softmax",
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    return_index: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def gumbel_softmax(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    *,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    estimator: MixtureEstimator = "st-gumbel-softmax",
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    return_index: Literal[True],
+) -> Mixture: ...
+def gumbel_softmax(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor,
+    tau: float | Tensor = 1.0,
+    hard: bool = False,
+    *,
+    bias: Tensor | None = None,
+    mask: Tensor | None = None,
+    estimator: MixtureEstimator = "st-gumbel-softmax",
+    key: Key | None = None,
+    generator: torch.Generator | None = None,
+    return_index: bool = False,
+) -> Tensor | Mixture:
+    """Mix the embeddings of a vocabulary by Gumbel-Softmax: softmax((h W^T + b + G) / tau) E.
+
+    Equal, gradients included and up to rounding, to ``softdraw.gumbel_softmax(hidden @ weight.T + bias, tau, hard,
+    key=key) @ embedding``, but no tensor of rows x classes is ever made: logits come tile by tile, with an online
+    softmax forward, and once more in the backward. Memory beside inputs, result and gradients is some rows of the
+    result and a few MiB. With ``hard=True`` the result is the winner's embedding, and the gradient of the embedding goes
+    to the rows that were drawn.
+
+    Logits, noise and sums are float32 whatever the dtypes (float64 where hidden, weight or embedding is), also under
+    autocast, and the result is rounded once. The gradient can not be differentiated again.
+
+    Args:
+        hidden: h, ``[*batch, d]``.
+        weight: W, ``[V, d]``, of the head that gives the logits.
+        embedding: E, ``[V, e]``. The same tensor as ``weight`` may be given (tied weights): it then gets one gradient,
+            the sum of both, in the memory of one.
+        tau: temperature >= 0; a float, a tensor scalar, or a tensor with one value per row, ``[*batch]`` or
+            ``[*batch, 1]``, or what broadcasts to these. Gradients reach it (not with ReinMax).
+        hard: return the embedding of one class, with the gradient that ``estimator`` says.
+        bias: b, ``[V]``.
+        mask: boolean, broadcastable to ``[*batch, V]``, True where a class is allowed.
+        estimator: the gradient of ``hard=True``. ``"st-gumbel-softmax"``: that of the soft mixture at the same noise.
+            ``"st"``: that of softmax((h W^T + b) / tau) E, without noise, for an exact draw. ``"reinmax"``: ReinMax's,
+            as ``softdraw.estimators.ReinMax`` at tau. ``"entropy-weighted"``: EntRGi's, whose result is
+            s + w (E[index] - s) with s = q E, q = softmax((h W^T + b) / tau) and w = H(q) / ln K for K allowed classes,
+            so that a sure row is soft and an unsure one hard; the index is an exact draw, and the gradient is that of
+            s.
+        key: the noise, that of ``softdraw.gumbel_max(hidden @ weight.T, key=key)``.
+        generator: where to take a fresh key from; torch's default generator without either.
+        return_index: return the winners, too.
+
+    Returns:
+        ``[*batch, e]`` in the dtype of ``hidden``, or a ``Mixture`` of it and the winners. A row without an allowed
+        class is 0, with gradient 0; one with a logit of NaN or +inf is NaN, with gradient 0.
+
+    Raises:
+        TypeError: tensors that are no dense ones of float16, bfloat16, float32 or float64, a mask that is none of bool,
+            or ``key`` or ``generator`` of another type.
+        ValueError: shapes that do not fit, a tensor on another device, a negative temperature, an unknown estimator,
+            one beside ``hard=False``, or both ``key`` and ``generator``.
+        RuntimeError: in the backward of the backward.
+
+    Shapes:
+        hidden ``[*batch, d]``, weight ``[V, d]``, embedding ``[V, e]`` to ``[*batch, e]``.
+
+    Example:
+        >>> import torch, softdraw as sd
+        >>> hidden, table = torch.randn(4, 8, requires_grad=True), torch.randn(1000, 8)
+        >>> token = sd.vocabulary.gumbel_softmax(hidden, table, table, hard=True, key=sd.Key(0), return_index=True)
+        >>> torch.equal(token.value, table[token.index])
+        True
+        >>> torch.equal(token.index, sd.gumbel_max(hidden @ table.T, key=sd.Key(0)))
+        True
+        >>> token.value.sum().backward(); hidden.grad.shape
+        torch.Size([4, 8])
+
+    Reference:
+        Jang, Gu, Poole, "Categorical reparameterization with Gumbel-Softmax", ICLR 2017.
+        Milakov, Gimelshein, "Online normalizer calculation for softmax", 2018.
+        Tejaswi et al., "EntRGi: Entropy aware Reward Guidance for Diffusion Language Models", 2026.
+    """
+    batch = _check_shapes(hidden, weight, embedding, bias)
+    read_choice("estimator", estimator, get_args(MixtureEstimator))
+    if estimator != "st-gumbel-softmax" and not hard:
+        raise wrong_value("estimator", estimator, "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows")
+    source.one_source(key, generator)
+    classes, eager = weight.shape[0], is_plain(hidden)
+    # a tensor in the shape of the logits that takes no memory
+    logits = hidden.detach().new_empty(()).expand(*batch, classes)
+    if embedding.dtype == torch.float64 or weight.dtype == torch.float64:
+        logits = logits.double()
+    tau = read_tau(tau, logits, eager=eager)
+    if isinstance(tau, Tensor):
+        # a copy in full: a schedule may step before the backward
+        tau = tau.expand(batch).clone(memory_format=torch.contiguous_format).reshape(-1)
+    learned = [hidden, weight, *(one for one in (bias, tau) if isinstance(one, Tensor))]
+    centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
+    value, index = mix(
+        hidden.reshape(-1, hidden.shape[-1]),
+        weight,
+        None if embedding is weight else embedding,
+        bias,
+        _rows_of(read_mask(mask, logits), mask),
+        tau,
+        source.state(key, generator),
+        estimator,
+        bool(hard),
+        centred,
+    )
+    value = value.reshape(*batch, embedding.shape[1])
+    return Mixture(value, index.reshape(batch)) if return_index else value
+
+
+def _check_shapes(hidden: Tensor, weight: Tensor, embedding: Tensor, bias: Tensor | None) -> torch.Size:
+    """The batch shape, after a look at the tensors' types, shapes and devices."""
+    check_floating("hidden", hidden)
+    if hidden.dim() == 0:
+        raise wrong_value("hidden", hidden, "shape [*batch, d]")
+    check_floating("weight", weight)
+    if weight.dim() != 2 or weight.shape[1] != hidden.shape[-1]:
+        raise wrong_value("weight", weight, f"shape [V, {hidden.shape[-1]}], for hidden of {tuple(hidden.shape)}")
+    check_classes("weight", weight.detach().mT, "[d, V]")
+    check_floating("embedding", embedding)
+    if embedding.dim() != 2 or embedding.shape[0] != weight.shape[0]:
+        raise wrong_value("embedding", embedding, f"shape [{weight.shape[0]}, e], a row for each row of weight")
+    if bias is not None:
+        check_floating("bias", bias)
+        if bias.shape != weight.shape[:1]:
+            raise wrong_value("bias", bias, f"shape [{weight.shape[0]}]")
+    for name, one in (("weight", weight), ("embedding", embedding), ("bias", bias)):
+        if one is not None and one.device != hidden.device:
+            raise ValueError(f"{name}: got a tensor on {one.device}, expected one on {hidden.device}, as hidden")
+    return hidden.shape[:-1]
+
+
+def _rows_of(mask: Tensor | None, given: Tensor | None) -> Tensor | None:
+    """The mask ``[rows, V]``, or ``[1, V]`` where it is the same for all rows."""
+    if mask is None or given is None:
+        return None
+    if all(size == 1 for size in given.shape[:-1]):
+        return given.reshape(1, -1).expand(1, mask.shape[-1]).contiguous()
+    return mask.reshape(-1, mask.shape[-1]).contiguous()
