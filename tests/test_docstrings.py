@@ -24,6 +24,7 @@ ROOMS = (
     "random",
     "schedules",
     "structured",
+    "vocabulary",
     "diagnostics",
     "molecules",
 )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         nn,
         schedules,
         structured,
+        vocabulary,
     )
     from softdraw.functional import gumbel_sinkhorn, gumbel_top_k, relaxed_top_k, soft_sort, topk
 
@@ -54,6 +55,7 @@ __all__ = [
     "straight_through",
     "structured",
     "topk",
+    "vocabulary",
 ]
 
 # a room that is not imported above is named here, in the import for type checkers, and in __all__
@@ -68,6 +70,7 @@ _ROOMS = frozenset(
         "nn",
         "schedules",
         "structured",
+        "vocabulary",
     }
 )
 

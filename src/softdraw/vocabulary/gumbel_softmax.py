@@ -145,7 +145,9 @@ def gumbel_softmax(
     batch = _check_shapes(hidden, weight, embedding, bias)
     read_choice("estimator", estimator, get_args(MixtureEstimator))
     if estimator != "st-gumbel-softmax" and not hard:
-        raise wrong_value("estimator", estimator, "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows")
+        raise wrong_value(
+            "estimator", estimator, "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows"
+        )
     source.one_source(key, generator)
     classes, eager = weight.shape[0], is_plain(hidden)
     # a tensor in the shape of the logits that takes no memory
@@ -181,18 +183,24 @@ def _check_shapes(hidden: Tensor, weight: Tensor, embedding: Tensor, bias: Tenso
         raise wrong_value("hidden", hidden, "shape [*batch, d]")
     check_floating("weight", weight)
     if weight.dim() != 2 or weight.shape[1] != hidden.shape[-1]:
-        raise wrong_value("weight", weight, f"shape [V, {hidden.shape[-1]}], for hidden of {tuple(hidden.shape)}")
+        raise wrong_value(
+            "weight", weight, f"shape [V, {hidden.shape[-1]}], for hidden of {tuple(hidden.shape)}"
+        )
     check_classes("weight", weight.detach().mT, "[d, V]")
     check_floating("embedding", embedding)
     if embedding.dim() != 2 or embedding.shape[0] != weight.shape[0]:
-        raise wrong_value("embedding", embedding, f"shape [{weight.shape[0]}, e], a row for each row of weight")
+        raise wrong_value(
+            "embedding", embedding, f"shape [{weight.shape[0]}, e], a row for each row of weight"
+        )
     if bias is not None:
         check_floating("bias", bias)
         if bias.shape != weight.shape[:1]:
             raise wrong_value("bias", bias, f"shape [{weight.shape[0]}]")
     for name, one in (("weight", weight), ("embedding", embedding), ("bias", bias)):
         if one is not None and one.device != hidden.device:
-            raise ValueError(f"{name}: got a tensor on {one.device}, expected one on {hidden.device}, as hidden")
+            raise ValueError(
+                f"{name}: got a tensor on {one.device}, expected one on {hidden.device}, as hidden"
+            )
     return hidden.shape[:-1]
 
 

@@ -14,10 +14,12 @@ _DOUBLE, _NOISY, _FIRST, _ENTROPY, _REINMAX, _SECOND, _WEIGHTS = (1 << bit for b
 _PIECE = 8192
 
 
-def _run(operation: int, flags: int, values: Tensor, class_start: int, key: tuple[int, int], **rest: Tensor | None) -> None:
+def _run(
+    operation: int, flags: int, values: Tensor, class_start: int, key: tuple[int, int], **rest: Tensor | None
+) -> None:
     rows, classes = values.shape
     mask = rest["mask"]
-    if mask is not None and mask.stride(1) != 1:
+    if mask is not None and mask.numel() and classes > 1 and mask.stride(1) != 1:
         raise ValueError("mask: got one whose classes do not lie side by side, expected a dense one")
     for tensor in (values, *(one for name, one in rest.items() if name != "mask")):
         if tensor is not None and not (tensor.is_contiguous() and tensor.device.type == "cpu"):

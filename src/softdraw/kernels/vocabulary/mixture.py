@@ -18,7 +18,7 @@ from softdraw.kernels.vocabulary.mixture_formulas import BAD, COUNT, TOTAL, TOTA
 __all__ = ["Draw", "backward", "computed", "forward", "wide"]
 
 #: bytes of a tile of weights and embeddings, of which every product reads all: they stay in the third-level cache
-_CLASS_BYTES = 8 << 20
+_CLASS_BYTES = 4 << 20
 #: bytes of a tile of logits (and of its gradient), which stay in the second-level cache or near it
 _TILE_BYTES = 1 << 20
 _MOST_ROWS = 512
@@ -74,7 +74,12 @@ class _Tiles:
     """Tiles of a vocabulary in the dtype that is computed in, and buffers that all of them share."""
 
     def __init__(
-        self, hidden: Tensor, weight: Tensor, embedding: Tensor | None, bias: Tensor | None, mask: Tensor | None
+        self,
+        hidden: Tensor,
+        weight: Tensor,
+        embedding: Tensor | None,
+        bias: Tensor | None,
+        mask: Tensor | None,
     ) -> None:
         self.rows, self.classes = hidden.shape[0], weight.shape[0]
         self.dtype, self.device = computed(hidden, weight, embedding), hidden.device
@@ -82,7 +87,9 @@ class _Tiles:
         self.wide = wide(self.device)
         size = self.dtype.itemsize
         width = hidden.shape[1] + (0 if embedding is None else embedding.shape[1])
-        most = min(_CLASS_BYTES // (size * max(1, width)), _TILE_BYTES // (size * max(1, min(self.rows, _MOST_ROWS))))
+        most = min(
+            _CLASS_BYTES // (size * max(1, width)), _TILE_BYTES // (size * max(1, min(self.rows, _MOST_ROWS)))
+        )
         self.step = max(256, most // 64 * 64)
         self.block = max(1, min(self.rows, _MOST_ROWS))
         self.module = getattr(backend_of(hidden), "mixture", formulas)
@@ -90,7 +97,9 @@ class _Tiles:
 
     def classes_of(self) -> Iterator[slice]:
         """The tiles' classes."""
-        return (slice(start, min(start + self.step, self.classes)) for start in range(0, self.classes, self.step))
+        return (
+            slice(start, min(start + self.step, self.classes)) for start in range(0, self.classes, self.step)
+        )
 
     def rows_of(self) -> Iterator[slice]:
         """The tiles' rows."""
@@ -178,7 +187,9 @@ def forward(
                 first=classes.start == 0, noisy=draw.noisy, entropy=draw.estimator == "entropy-weighted",
             )  # fmt: skip
             if mixes:
-                for part, weights, column in zip(centre, (logits, other), factor[rows].split(1, 1), strict=False):
+                for part, weights, column in zip(
+                    centre, (logits, other), factor[rows].split(1, 1), strict=False
+                ):
                     part[rows].mul_(column).addmm_(weights, values)
     index.masked_fill_(state[:, BAD] != 0, -1)
     winner = table[(index - draw.class_start).clamp_min(0)].to(tiles.dtype)
@@ -269,11 +280,16 @@ def backward(
     learns = need_hidden or need_weight or need_bias or need_tau
     need_table = need_weight if tied else need_embedding
     lost = (index < 0).unsqueeze(1)
-    h, upstream = hidden.to(tiles.dtype), grad.to(tiles.dtype).masked_fill(lost, 0.0)
+    # what is lost has gradient 0, and no part in those of the others: a product would make NaN of 0 times NaN
+    h, upstream = (one.to(tiles.dtype).masked_fill(lost, 0.0) for one in (hidden, grad))
     # one product of both with a tile of the table that is weight and embedding
     both = torch.cat([part[rows] for rows in tiles.rows_of() for part in (h, upstream)]) if tied else None
     tau = draw.taus(tiles.rows, tiles.wide, tiles.device)
-    means = _means(upstream, table, index - draw.class_start, centre, reinmax, tiles) if learns else state.new_zeros(tiles.rows, 3)
+    means = (
+        _means(upstream, table, index - draw.class_start, centre, reinmax, tiles)
+        if learns
+        else state.new_zeros(tiles.rows, 3)
+    )
     result = h.new_zeros(h.shape) if need_hidden else None
     tau_grad = state.new_zeros(tiles.rows) if need_tau else None
     of_weight = _Sums(weight, need_weight, tiles, "weight")
@@ -334,7 +350,11 @@ def _means(
     upstream: Tensor, table: Tensor, places: Tensor, centre: Tensor, reinmax: bool, tiles: _Tiles
 ) -> Tensor:
     """The means of g under the softmax at tau and at 1, and the winner's g: ``[rows, 3]``."""
-    own = (upstream * table[places.clamp_min(0)].to(tiles.dtype)).sum(1) if reinmax else upstream.new_zeros(tiles.rows)
+    own = (
+        (upstream * table[places.clamp_min(0)].to(tiles.dtype)).sum(1)
+        if reinmax
+        else upstream.new_zeros(tiles.rows)
+    )
     first, last = (upstream * centre[0]).sum(1), (upstream * centre[-1]).sum(1)
     return torch.stack((first, last, own), 1).to(tiles.wide)
 

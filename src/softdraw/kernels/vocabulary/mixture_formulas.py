@@ -41,9 +41,7 @@ def new_state(rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return state
 
 
-def _logits(
-    values: Tensor, bias: Tensor | None, mask: Tensor | None, base: Tensor | float
-) -> Tensor:
+def _logits(values: Tensor, bias: Tensor | None, mask: Tensor | None, base: Tensor | float) -> Tensor:
     """Logit and bias less the base; what is finite stays so, ``-inf`` where a class is not allowed."""
     x = values if bias is None else values + bias
     if mask is not None:
@@ -193,12 +191,16 @@ def backward_tile(
     if reinmax:
         other = p
         if second:
-            other = _fallen(x, top, 1.0).exp() * torch.where(lost, 0.0, 1.0 / state[:, TOTAL_AT_ONE].unsqueeze(1)).to(dtype)
+            other = _fallen(x, top, 1.0).exp() * torch.where(
+                lost, 0.0, 1.0 / state[:, TOTAL_AT_ONE].unsqueeze(1)
+            ).to(dtype)
         relative, middle = grad - own, 0.5 * (mean - own)
         values.copy_(p * (relative - middle) - 0.5 * other * (relative - (mean_at_one - own)) - won * middle)
     else:
         # Halved, because the difference of two gradients may overflow where the result does not.
-        twice = (2.0 / tau).clamp(max=torch.finfo(dtype).max).masked_fill(tau == 0, 0.0).to(dtype).unsqueeze(1)
+        twice = (
+            (2.0 / tau).clamp(max=torch.finfo(dtype).max).masked_fill(tau == 0, 0.0).to(dtype).unsqueeze(1)
+        )
         values.copy_(p * (0.5 * grad - 0.5 * mean) * twice)
         if tau_grad is not None:
             below = (x - top).clamp(min=-torch.finfo(dtype).max)

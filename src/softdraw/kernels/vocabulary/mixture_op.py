@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw._torch import register_fake
+from softdraw._torch import innermost_transform, register_fake
 from softdraw.kernels.vocabulary import mixture
 from softdraw.kernels.vocabulary.mixture_formulas import STATES
 
@@ -30,7 +30,9 @@ _library.define(  # type: ignore[no-untyped-call]
 _LEARNED = (0, 1, 2, 3, 5)
 
 
-def _draw(row_tau: Tensor | None, tau: float, state: Tensor, estimator: str, hard: bool, start: int) -> mixture.Draw:
+def _draw(
+    row_tau: Tensor | None, tau: float, state: Tensor, estimator: str, hard: bool, start: int
+) -> mixture.Draw:
     seed, offset = state.tolist()
     return mixture.Draw(estimator, hard, tau, row_tau, (seed, offset), start)
 
@@ -95,7 +97,9 @@ def _backward_fake(
     needs = rest[-1]
     likes = [rest[place] for place in _LEARNED]
     a, b, c, d, e = (
-        torch.empty_like(like, memory_format=torch.contiguous_format) if need and like is not None else grad.new_empty(0)
+        torch.empty_like(like, memory_format=torch.contiguous_format)
+        if need and like is not None
+        else grad.new_empty(0)
         for need, like in zip(needs, likes, strict=True)
     )
     return a, b, c, d, e
@@ -118,7 +122,8 @@ def _gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ..
     needs = [bool(ctx.needs_input_grad[place]) for place in _LEARNED]
     if inputs[8] == "reinmax":
         needs[-1] = False  # its temperature gets no gradient
-    found = torch.ops.softdraw.vocabulary_mixture_backward(grad, index, centre, known, *inputs, needs)
+    call = _TransformedBackward.apply if _transformed() else torch.ops.softdraw.vocabulary_mixture_backward
+    found = call(grad, index, centre, known, *inputs, needs)
     result: list[Tensor | None] = [None] * len(inputs)
     for place, need, one in zip(_LEARNED, needs, found, strict=True):
         result[place] = one if need else None
@@ -136,13 +141,44 @@ def _second(ctx: Any, *_: Any) -> tuple[None, ...]:
     )
 
 
+def _transformed() -> bool:
+    return not torch.compiler.is_compiling() and innermost_transform() is not None
+
+
+class _Transformed(torch.autograd.Function):
+    """The operation under ``torch.func``, which does not look into what is registered for autograd."""
+
+    generate_vmap_rule = True
+    setup_context = staticmethod(_setup)
+    backward = staticmethod(_gradient)
+
+    @staticmethod
+    def forward(*inputs: Any) -> Any:
+        return torch.ops.softdraw.vocabulary_mixture(*inputs)
+
+
+class _TransformedBackward(torch.autograd.Function):
+    """The same of its backward."""
+
+    generate_vmap_rule = True
+    setup_context = staticmethod(_setup_second)
+    backward = staticmethod(_second)
+
+    @staticmethod
+    def forward(*inputs: Any) -> Any:
+        return torch.ops.softdraw.vocabulary_mixture_backward(*inputs)
+
+
 def _vmap(name: str) -> Callable[..., Any]:
-    def rule(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    def rule(
+        info: Any, in_dims: tuple[int | None, ...], *args: Any
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
         operation = getattr(torch.ops.softdraw, name)
         found = []
         for number in range(info.batch_size):
             picked = [
-                one if dim is None else one.select(dim, number) for one, dim in zip(args, _flat(in_dims), strict=True)
+                one if dim is None else one.select(dim, number)
+                for one, dim in zip(args, _flat(in_dims), strict=True)
             ]
             found.append(operation(*picked))
         outs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
@@ -186,5 +222,6 @@ def mix(
     """
     row_tau, fixed = (tau, 1.0) if isinstance(tau, Tensor) else (None, tau)
     rest = (mask, row_tau, fixed, state, estimator, hard, centred, 0)
-    value, index, _, _ = torch.ops.softdraw.vocabulary_mixture(hidden, weight, embedding, bias, *rest)
+    call = _Transformed.apply if _transformed() else torch.ops.softdraw.vocabulary_mixture
+    value, index, _, _ = call(hidden, weight, embedding, bias, *rest)
     return value, index
