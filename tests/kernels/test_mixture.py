@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softdraw.kernels.vocabulary import mixture, mixture_formulas
+from softdraw.kernels import reference
+from softdraw.kernels.vocabulary import mixture, mixture_backward, mixture_formulas, tiles
 
 from .backends import INSTRUCTIONS, instructions
 
@@ -157,8 +158,8 @@ def test_any_tiles(name, rows, parts, double, kind, bias, mask, special, start):
     dtype = torch.float64 if double else torch.float32
     tau = torch.linspace(0.5, 1.5, rows, dtype=torch.float64)
     assert_agree(
-        name, rows, dtype, parts, tolerance=1e-4, estimator=kind[0], tau=tau, bias=bias, mask=mask, special=special,
-        start=start,
+        name, rows, dtype, parts, tolerance=1e-4, estimator=kind[0], tau=tau, bias=bias, mask=mask,
+        special=special, start=start,
     )  # fmt: skip
 
 
@@ -186,8 +187,8 @@ def test_memory_that_a_loop_would_misread_is_refused():
         factor, index, tau = torch.empty(3, 2), torch.full((3,), -1), torch.ones(3, dtype=torch.float64)
         with pytest.raises(ValueError, match="contiguous tensors on the CPU"):
             module.mixture.forward_tile(x.mT, None, None, None, tau, state, index, factor, KEY, 0, **rest)
+        mask = torch.ones(8, 3, dtype=torch.bool).mT
         with pytest.raises(ValueError, match="mask: got one whose classes do not lie side by side"):
-            mask = torch.ones(8, 3, dtype=torch.bool).mT
             module.mixture.forward_tile(x, None, None, mask, tau, state, index, factor, KEY, 0, **rest)
 
 
@@ -195,17 +196,15 @@ def test_memory_that_a_loop_would_misread_is_refused():
 def test_the_loops_over_tiles_are_the_same_without_c(estimator, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     hidden, weight = (torch.randn(n, 6, generator=generator, dtype=torch.float64) for n in (7, 400))
-    draw = mixture.Draw(estimator, estimator != "st-gumbel-softmax", 0.6, None, (1, 2), 0)
+    draw = tiles.Draw(estimator, estimator != "st-gumbel-softmax", 0.6, None, (1, 2), 0)
     found = []
     for _ in range(2):
         value, index, centre, state = mixture.forward(hidden, weight, None, None, None, draw, True)
         needs = (True, True, False, False, False)
-        grads = mixture.backward(
+        grads = mixture_backward.backward(
             torch.ones_like(value), hidden, weight, None, None, None, draw, index, centre, state, needs
         )
         found.append((value, index, grads[0], grads[1]))
-        from softdraw.kernels import reference
-
-        monkeypatch.setattr(mixture, "backend_of", lambda tensor: reference)
+        monkeypatch.setattr(tiles, "backend_of", lambda tensor: reference)
     for one, two in zip(*found, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-11, atol=1e-11)

@@ -1,4 +1,5 @@
-"""sd.vocabulary.gumbel_softmax is the plain form without its logits: values, gradients, and what is not a number."""
+"""sd.vocabulary.gumbel_softmax is the plain form without its logits: values, gradients, and what is not a
+number."""
 
 import math
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.kernels.vocabulary import mixture as tiles
+from softdraw.kernels.vocabulary import tiles
 
 from .plain import ESTIMATORS, KINDS, mixture, problem
 

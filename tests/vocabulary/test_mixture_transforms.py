@@ -1,4 +1,5 @@
-"""Compiled graphs, vmap, torch.func.grad, fake tensors, autocast: the mixture does in each what it does in eager mode."""
+"""Compiled graphs, vmap, torch.func.grad, fake tensors, autocast: the mixture does in each what it does in
+eager mode."""
 
 import pytest
 import torch

@@ -1,7 +1,8 @@
 """Draws over a vocabulary, from hidden states and the weights of its head, without its logits in memory.
 
-What lives here: the stateless functions, which equal those of ``softdraw.functional`` on ``hidden @ weight.T`` at the
-same key. May import: ``softdraw.random``, ``softdraw.arguments``, ``softdraw.kernels``, torch.
+What lives here: the stateless functions, which equal those of ``softdraw.functional`` on ``hidden @
+weight.T`` at the same key. May import: ``softdraw.random``, ``softdraw.arguments``, ``softdraw.kernels``,
+torch.
 """
 
 from softdraw.vocabulary.gumbel_softmax import Mixture, gumbel_softmax

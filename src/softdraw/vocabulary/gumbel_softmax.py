@@ -11,14 +11,13 @@ from softdraw.arguments import (
     read_choice,
     read_mask,
     read_tau,
-    wrong_type,
     wrong_value,
 )
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.vocabulary.mixture_op import mix
 from softdraw.random import Key, source
 
-__all__ = ["MixtureEstimator", "Mixture", "gumbel_softmax"]
+__all__ = ["Mixture", "MixtureEstimator", "gumbel_softmax"]
 
 #: whose gradient a hard mixture has
 MixtureEstimator = Literal["st-gumbel-softmax", "st", "reinmax", "entropy-weighted"]
@@ -29,12 +28,12 @@ class Mixture(NamedTuple):
 
     Attributes:
         value: ``[*batch, e]``: the mixtures of embeddings.
-        index: int64 ``[*batch]``: the winners, those of ``softdraw.gumbel_max`` at the same key; -1 for a row without
-            an allowed class, or with NaN.
+        index: int64 ``[*batch]``: the winners, those of ``softdraw.gumbel_max`` at the same key; -1 for a row
+            without an allowed class, or with NaN.
     """
 
     value: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment] # a tuple has a method of this name
 
 
 @overload
@@ -83,44 +82,44 @@ def gumbel_softmax(
 ) -> Tensor | Mixture:
     """Mix the embeddings of a vocabulary by Gumbel-Softmax: softmax((h W^T + b + G) / tau) E.
 
-    Equal, gradients included and up to rounding, to ``softdraw.gumbel_softmax(hidden @ weight.T + bias, tau, hard,
-    key=key) @ embedding``, but no tensor of rows x classes is ever made: logits come tile by tile, with an online
-    softmax forward, and once more in the backward. Memory beside inputs, result and gradients is some rows of the
-    result and a few MiB. With ``hard=True`` the result is the winner's embedding, and the gradient of the embedding goes
-    to the rows that were drawn.
+    Equal, gradients included and up to rounding, to ``softdraw.gumbel_softmax(hidden @ weight.T + bias, tau,
+    hard, key=key) @ embedding``, but no tensor of rows x classes is ever made: logits come tile by tile, with
+    an online softmax forward, and once more in the backward. Memory beside inputs, result and gradients is
+    some rows of the result and a few MiB. With ``hard=True`` the result is the winner's embedding, and the
+    gradient of the embedding goes to the rows that were drawn.
 
-    Logits, noise and sums are float32 whatever the dtypes (float64 where hidden, weight or embedding is), also under
-    autocast, and the result is rounded once. The gradient can not be differentiated again.
+    Logits, noise and sums are float32 whatever the dtypes (float64 where hidden, weight or embedding is),
+    also under autocast, and the result is rounded once. The gradient can not be differentiated again.
 
     Args:
         hidden: h, ``[*batch, d]``.
         weight: W, ``[V, d]``, of the head that gives the logits.
-        embedding: E, ``[V, e]``. The same tensor as ``weight`` may be given (tied weights): it then gets one gradient,
-            the sum of both, in the memory of one.
+        embedding: E, ``[V, e]``. The same tensor as ``weight`` may be given (tied weights): it then gets one
+            gradient, the sum of both, in the memory of one.
         tau: temperature >= 0; a float, a tensor scalar, or a tensor with one value per row, ``[*batch]`` or
             ``[*batch, 1]``, or what broadcasts to these. Gradients reach it (not with ReinMax).
         hard: return the embedding of one class, with the gradient that ``estimator`` says.
         bias: b, ``[V]``.
         mask: boolean, broadcastable to ``[*batch, V]``, True where a class is allowed.
-        estimator: the gradient of ``hard=True``. ``"st-gumbel-softmax"``: that of the soft mixture at the same noise.
-            ``"st"``: that of softmax((h W^T + b) / tau) E, without noise, for an exact draw. ``"reinmax"``: ReinMax's,
-            as ``softdraw.estimators.ReinMax`` at tau. ``"entropy-weighted"``: EntRGi's, whose result is
-            s + w (E[index] - s) with s = q E, q = softmax((h W^T + b) / tau) and w = H(q) / ln K for K allowed classes,
-            so that a sure row is soft and an unsure one hard; the index is an exact draw, and the gradient is that of
-            s.
+        estimator: the gradient of ``hard=True``. ``"st-gumbel-softmax"``: that of the soft mixture at the
+            same noise. ``"st"``: that of softmax((h W^T + b) / tau) E, without noise, for an exact draw.
+            ``"reinmax"``: ReinMax's, as ``softdraw.estimators.ReinMax`` at tau. ``"entropy-weighted"``:
+            EntRGi's, whose result is s + w (E[index] - s) with s = q E, q = softmax((h W^T + b) / tau) and w
+            = H(q) / ln K for K allowed classes, so that a sure row is soft and an unsure one hard; the index
+            is an exact draw, and the gradient is that of s.
         key: the noise, that of ``softdraw.gumbel_max(hidden @ weight.T, key=key)``.
         generator: where to take a fresh key from; torch's default generator without either.
         return_index: return the winners, too.
 
     Returns:
-        ``[*batch, e]`` in the dtype of ``hidden``, or a ``Mixture`` of it and the winners. A row without an allowed
-        class is 0, with gradient 0; one with a logit of NaN or +inf is NaN, with gradient 0.
+        ``[*batch, e]`` in the dtype of ``hidden``, or a ``Mixture`` of it and the winners. A row without an
+        allowed class is 0, with gradient 0; one with a logit of NaN or +inf is NaN, with gradient 0.
 
     Raises:
-        TypeError: tensors that are no dense ones of float16, bfloat16, float32 or float64, a mask that is none of bool,
-            or ``key`` or ``generator`` of another type.
-        ValueError: shapes that do not fit, a tensor on another device, a negative temperature, an unknown estimator,
-            one beside ``hard=False``, or both ``key`` and ``generator``.
+        TypeError: tensors that are no dense ones of float16, bfloat16, float32 or float64, a mask that is
+            none of bool, or ``key`` or ``generator`` of another type.
+        ValueError: shapes that do not fit, a tensor on another device, a negative temperature, an unknown
+            estimator, one beside ``hard=False``, or both ``key`` and ``generator``.
         RuntimeError: in the backward of the backward.
 
     Shapes:
@@ -129,8 +128,8 @@ def gumbel_softmax(
     Example:
         >>> import torch, softdraw as sd
         >>> hidden, table = torch.randn(4, 8, requires_grad=True), torch.randn(1000, 8)
-        >>> token = sd.vocabulary.gumbel_softmax(hidden, table, table, hard=True, key=sd.Key(0), return_index=True)
-        >>> torch.equal(token.value, table[token.index])
+        >>> token = sd.vocabulary.gumbel_softmax(hidden, table, table, hard=True, key=sd.Key(0),
+        return_index=True) >>> torch.equal(token.value, table[token.index])
         True
         >>> torch.equal(token.index, sd.gumbel_max(hidden @ table.T, key=sd.Key(0)))
         True

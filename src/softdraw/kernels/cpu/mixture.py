@@ -33,8 +33,8 @@ def _run(
     seed, offset = key
     piece = max(1, _PIECE // max(1, classes))
     _native.run_mixture(
-        operation, flags, rows, classes, class_start, values.data_ptr(), other, bias, dense, stride, tau, state, index,
-        factor, means, tau_grad, seed, offset, piece, torch.get_num_threads(),
+        operation, flags, rows, classes, class_start, values.data_ptr(), other, bias, dense, stride, tau,
+        state, index, factor, means, tau_grad, seed, offset, piece, torch.get_num_threads(),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """What a tile of logits becomes, in plain PyTorch: weights on the way forward, gradients on the way back.
 
-A tile is ``[rows, classes]`` in the dtype that is computed in, and is worked on in place. x is the logit and its bias
-less the row's base, for noisy weights with the Gumbel noise of its class and row; ``top`` is the largest x so far.
+A tile is ``[rows, classes]`` in the dtype that is computed in, and is worked on in place. x is the logit and
+its bias less the row's base, for noisy weights with the Gumbel noise of its class and row; ``top`` is the
+largest x so far.
 """
 
 import torch
@@ -25,12 +26,12 @@ __all__ = [
     "new_state",
 ]
 
-#: what is known of a row, as ``enum mixture_state`` in ``cpu/src/vocabulary/mixture.h`` has it: its base, the winner's
-#: perturbed logit, the top, the sum of exp((x - top) / tau) and of exp(x - top), the sum of the former times
-#: (x - top) / tau, the number of allowed classes, and 1 for a row with NaN or +inf
+#: what is known of a row, as ``enum mixture_state`` in ``cpu/src/vocabulary/mixture.h`` has it: its base, the
+#: winner's perturbed logit, the top, the sum of exp((x - top) / tau) and of exp(x - top), the sum of the
+#: former times (x - top) / tau, the number of allowed classes, and 1 for a row with NaN or +inf
 BASE, BEST, TOP, TOTAL, TOTAL_AT_ONE, WEIGHTED, COUNT, BAD, STATES = range(9)
-#: the base is the largest allowed logit of about this many first classes: noise is not rounded to the steps of large
-#: numbers when a constant is added to a row
+#: the base is the largest allowed logit of about this many first classes: noise is not rounded to the steps
+#: of large numbers when a constant is added to a row
 _BASE_CLASSES = 256
 
 
@@ -52,9 +53,10 @@ def _logits(values: Tensor, bias: Tensor | None, mask: Tensor | None, base: Tens
 
 def _noise(values: Tensor, key: tuple[int, int], class_start: int) -> Tensor:
     seed, offset = key
-    size = 1, *values.shape, signed(seed), signed(offset)
-    backend = backend_for(values.device.type)
-    return backend.noise("gumbel", *size, values.dtype, values.device, class_start)[0]
+    rows, classes = values.shape
+    draw = backend_for(values.device.type).noise
+    rest = signed(seed), signed(offset), values.dtype, values.device, class_start
+    return draw("gumbel", 1, rows, classes, *rest)[0]
 
 
 def _rate(tau: Tensor, dtype: torch.dtype) -> Tensor:
@@ -94,8 +96,8 @@ def forward_tile(
         tau: ``[rows]``.
         state: ``[rows, STATES]``.
         index: int64 ``[rows]``, the winner so far.
-        factor: ``[rows, 2]``, filled with what sums over earlier tiles, of weights and of those of ``second``, are to
-            be multiplied by.
+        factor: ``[rows, 2]``, filled with what sums over earlier tiles, of weights and of those of
+            ``second``, are to be multiplied by.
         key: seed and offset of the first row.
         class_start: the number of the first class.
         first: whether no tile came before.

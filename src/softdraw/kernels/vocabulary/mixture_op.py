@@ -1,7 +1,7 @@
 """The mixture as operations that graphs carry: ``softdraw::vocabulary_mixture`` and its backward.
 
-Eager mode calls them too: beside a vocabulary's products their own cost is nothing, and compiled graphs, ``vmap`` and
-``torch.func.grad`` then see what eager mode does.
+Eager mode calls them too: beside a vocabulary's products their own cost is nothing, and compiled graphs,
+``vmap`` and ``torch.func.grad`` then see what eager mode does.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,30 +11,30 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import innermost_transform, register_fake
-from softdraw.kernels.vocabulary import mixture
+from softdraw.kernels.formulas import wide
+from softdraw.kernels.vocabulary import mixture, mixture_backward
 from softdraw.kernels.vocabulary.mixture_formulas import STATES
+from softdraw.kernels.vocabulary.tiles import Draw, computed
 
 __all__ = ["mix"]
 
 _library = torch.library.Library("softdraw", "FRAGMENT")  # type: ignore[no-untyped-call]
 _INPUTS = (
-    "Tensor hidden, Tensor weight, Tensor? embedding, Tensor? bias, Tensor? mask, Tensor? row_tau, float tau, "
-    "Tensor state, str estimator, bool hard, bool centred, SymInt class_start"
+    "Tensor hidden, Tensor weight, Tensor? embedding, Tensor? bias, Tensor? mask, Tensor? row_tau, "
+    "float tau, Tensor state, str estimator, bool hard, bool centred, SymInt class_start"
 )
 _library.define(f"vocabulary_mixture({_INPUTS}) -> (Tensor, Tensor, Tensor, Tensor)")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
-    f"vocabulary_mixture_backward(Tensor grad, Tensor index, Tensor centre, Tensor known, {_INPUTS}, bool[] needs) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor)"
+    "vocabulary_mixture_backward(Tensor grad, Tensor index, Tensor centre, Tensor known, "
+    f"{_INPUTS}, bool[] needs) -> (Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 #: places of hidden, weight, embedding, bias and row_tau among the inputs
 _LEARNED = (0, 1, 2, 3, 5)
 
 
-def _draw(
-    row_tau: Tensor | None, tau: float, state: Tensor, estimator: str, hard: bool, start: int
-) -> mixture.Draw:
+def _draw(row_tau: Tensor | None, tau: float, state: Tensor, estimator: str, hard: bool, start: int) -> Draw:
     seed, offset = state.tolist()
-    return mixture.Draw(estimator, hard, tau, row_tau, (seed, offset), start)
+    return Draw(estimator, hard, tau, row_tau, (seed, offset), start)
 
 
 def _forward(
@@ -70,14 +70,14 @@ def _forward_fake(
     class_start: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     rows, width = hidden.shape[0], (weight if embedding is None else embedding).shape[1]
-    draw = mixture.Draw(estimator, hard, tau, row_tau, (0, 0), class_start)
-    dtype = mixture.computed(hidden, weight, embedding)
+    draw = Draw(estimator, hard, tau, row_tau, (0, 0), class_start)
+    dtype = computed(hidden, weight, embedding)
     shape = (1 + (draw.second and centred), rows, width) if centred or not draw.picks else (0,)
     return (
         hidden.new_empty((rows, width)),
         hidden.new_empty((rows,), dtype=torch.int64),
         hidden.new_empty(shape, dtype=dtype),
-        hidden.new_empty((rows, STATES), dtype=mixture.wide(hidden.device)),
+        hidden.new_empty((rows, STATES), dtype=wide(hidden.device)),
     )
 
 
@@ -86,7 +86,9 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     *inputs, row_tau, tau, state, estimator, hard, _, class_start, needs = rest
     draw = _draw(row_tau, tau, state, estimator, hard, class_start)
-    found = mixture.backward(grad, *inputs, draw, index, centre, known, tuple(needs))
+    hidden, weight, embedding, bias, mask = inputs
+    of_draw = (draw, index, centre, known, tuple(needs))
+    found = mixture_backward.backward(grad, hidden, weight, embedding, bias, mask, *of_draw)
     a, b, c, d, e = (grad.new_empty(0) if one is None else one for one in found)
     return a, b, c, d, e
 
@@ -123,7 +125,7 @@ def _gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ..
     if inputs[8] == "reinmax":
         needs[-1] = False  # its temperature gets no gradient
     call = _TransformedBackward.apply if _transformed() else torch.ops.softdraw.vocabulary_mixture_backward
-    found = call(grad, index, centre, known, *inputs, needs)
+    found = call(grad, index, centre, known, *inputs, needs)  # type: ignore[no-untyped-call]
     result: list[Tensor | None] = [None] * len(inputs)
     for place, need, one in zip(_LEARNED, needs, found, strict=True):
         result[place] = one if need else None
@@ -136,8 +138,9 @@ def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...])
 
 def _second(ctx: Any, *_: Any) -> tuple[None, ...]:
     raise RuntimeError(
-        "softdraw.vocabulary.gumbel_softmax: its gradient was differentiated again, which its tiles do not do; for "
-        "second derivatives take softdraw.gumbel_softmax(hidden @ weight.T) @ embedding, which makes the logits"
+        "softdraw.vocabulary.gumbel_softmax: its gradient was differentiated again, which its tiles do not "
+        "do; for second derivatives take softdraw.gumbel_softmax(hidden @ weight.T) @ embedding, which makes "
+        "the logits"
     )
 
 
@@ -223,5 +226,5 @@ def mix(
     row_tau, fixed = (tau, 1.0) if isinstance(tau, Tensor) else (None, tau)
     rest = (mask, row_tau, fixed, state, estimator, hard, centred, 0)
     call = _Transformed.apply if _transformed() else torch.ops.softdraw.vocabulary_mixture
-    value, index, _, _ = call(hidden, weight, embedding, bias, *rest)
+    value, index, _, _ = call(hidden, weight, embedding, bias, *rest)  # type: ignore[no-untyped-call]
     return value, index

@@ -1,0 +1,134 @@
+"""Tiles of a vocabulary's classes and of the rows that draw from it, and what a mixture is asked to be."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from softdraw.kernels.dispatch import backend_of
+from softdraw.kernels.formulas import compute_dtype, wide
+from softdraw.kernels.vocabulary import mixture_formulas
+
+__all__ = ["Draw", "Tiles", "computed"]
+
+#: bytes of a tile of weights and embeddings, of which every product reads all: they stay in the third-level
+#: cache
+_CLASS_BYTES = 4 << 20
+#: bytes of a tile of logits (and of its gradient), which stay in the second-level cache or near it
+_TILE_BYTES = 1 << 20
+_MOST_ROWS = 512
+
+
+class Draw(NamedTuple):
+    """What both directions have in common.
+
+    Attributes:
+        estimator: ``"st-gumbel-softmax"`` (soft samples are its relaxation), ``"st"``, ``"reinmax"`` or
+            ``"entropy-weighted"``.
+        hard: whether the result is the winner's embedding (with ``"entropy-weighted"`` partly).
+        tau: the temperature of every row, for all rows without ``row_tau``.
+        row_tau: ``[rows]`` or None.
+        key: seed and offset.
+        class_start: the number of the first class.
+    """
+
+    estimator: str
+    hard: bool
+    tau: float
+    row_tau: Tensor | None
+    key: tuple[int, int]
+    class_start: int
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the weights are those of the perturbed logits."""
+        return self.estimator == "st-gumbel-softmax"
+
+    @property
+    def second(self) -> bool:
+        """Whether the gradient needs a softmax at temperature 1 beside the one at tau."""
+        return self.estimator == "reinmax" and (self.row_tau is not None or self.tau != 1.0)
+
+    @property
+    def picks(self) -> bool:
+        """Whether the result is the winner's embedding alone."""
+        return self.hard and self.estimator != "entropy-weighted"
+
+    def taus(self, rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """The temperatures ``[rows]``."""
+        if self.row_tau is None:
+            return torch.full((rows,), self.tau, dtype=dtype, device=device)
+        return self.row_tau.to(dtype).contiguous()
+
+    def key_at(self, row: int) -> tuple[int, int]:
+        """The key whose first row is ``row``."""
+        return self.key[0], self.key[1] + row
+
+
+class Tiles:
+    """Tiles of a vocabulary in the dtype that is computed in, and buffers that all of them share."""
+
+    def __init__(
+        self,
+        hidden: Tensor,
+        weight: Tensor,
+        embedding: Tensor | None,
+        bias: Tensor | None,
+        mask: Tensor | None,
+    ) -> None:
+        self.rows, self.classes = hidden.shape[0], weight.shape[0]
+        self.dtype, self.device = computed(hidden, weight, embedding), hidden.device
+        self.weight, self.embedding, self.bias, self.mask = weight, embedding, bias, mask
+        self.wide = wide(self.device)
+        size = self.dtype.itemsize
+        width = hidden.shape[1] + (0 if embedding is None else embedding.shape[1])
+        most = min(
+            _CLASS_BYTES // (size * max(1, width)), _TILE_BYTES // (size * max(1, min(self.rows, _MOST_ROWS)))
+        )
+        self.step = max(256, most // 64 * 64)
+        self.block = max(1, min(self.rows, _MOST_ROWS))
+        self.module = getattr(backend_of(hidden), "mixture", mixture_formulas)
+        self._buffers: dict[str, Tensor] = {}
+
+    def classes_of(self) -> Iterator[slice]:
+        """The tiles' classes."""
+        return (
+            slice(start, min(start + self.step, self.classes)) for start in range(0, self.classes, self.step)
+        )
+
+    def rows_of(self) -> Iterator[slice]:
+        """The tiles' rows."""
+        return (slice(start, min(start + self.block, self.rows)) for start in range(0, self.rows, self.block))
+
+    def part(self, name: str, classes: slice) -> Tensor | None:
+        """Some classes of ``"bias"``, if there is one."""
+        return None if getattr(self, name) is None else self.table(name, classes)
+
+    def table(self, name: str, classes: slice) -> Tensor:
+        """Some classes of ``"weight"``, ``"embedding"`` or ``"bias"``, to be read before the next tile."""
+        some: Tensor = getattr(self, name)[classes]
+        if some.dtype == self.dtype and some.is_contiguous():
+            return some
+        shape = (some.shape[0], 1) if some.dim() == 1 else some.shape
+        return self.buffer(f"part of {name}", *shape).view(some.shape).copy_(some)
+
+    def mask_of(self, rows: slice, classes: slice) -> Tensor | None:
+        """The mask of a tile, ``[rows, classes]`` or ``[1, classes]``."""
+        if self.mask is None:
+            return None
+        return self.mask[:, classes] if self.mask.shape[0] == 1 else self.mask[rows, classes]
+
+    def buffer(self, name: str, *shape: int) -> Tensor:
+        """Memory of that shape, the same for all tiles."""
+        size = shape[0] * shape[1]
+        held = self._buffers.get(name)
+        if held is None or held.numel() < size:
+            held = self._buffers[name] = torch.zeros(size, dtype=self.dtype, device=self.device)
+        return held[:size].view(shape)
+
+
+def computed(hidden: Tensor, weight: Tensor, embedding: Tensor | None) -> torch.dtype:
+    """The dtype that is computed in: float64 where any of the three is, else float32."""
+    dtypes = {hidden.dtype, weight.dtype, hidden.dtype if embedding is None else embedding.dtype}
+    return torch.float64 if torch.float64 in dtypes else compute_dtype(hidden.dtype)
