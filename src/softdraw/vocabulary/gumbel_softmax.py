@@ -128,8 +128,9 @@ def gumbel_softmax(
     Example:
         >>> import torch, softdraw as sd
         >>> hidden, table = torch.randn(4, 8, requires_grad=True), torch.randn(1000, 8)
-        >>> token = sd.vocabulary.gumbel_softmax(hidden, table, table, hard=True, key=sd.Key(0),
-        return_index=True) >>> torch.equal(token.value, table[token.index])
+        >>> drawn = {"key": sd.Key(0), "return_index": True}
+        >>> token = sd.vocabulary.gumbel_softmax(hidden, table, table, hard=True, **drawn)
+        >>> torch.equal(token.value, table[token.index])
         True
         >>> torch.equal(token.index, sd.gumbel_max(hidden @ table.T, key=sd.Key(0)))
         True
