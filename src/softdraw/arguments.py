@@ -93,8 +93,8 @@ def is_usual(logits: Tensor) -> bool:
         logits.dtype in DTYPES
         and logits.layout is torch.strided
         and not logits.is_nested
-        and logits.dim() > 0
-        and 0 < logits.shape[-1] <= MAX_CLASSES
+        and bool(shape := logits.shape)
+        and 0 < shape[-1] <= MAX_CLASSES
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import softdraw as sd
-from softdraw.kernels import dispatch, matching, reference
-from softdraw.kernels.structures import subset_recursion
+from softdraw.kernels import dispatch, reference
+from softdraw.kernels.structures import matching_operations, subset_recursion
 
 from .backends import backend
 
@@ -122,8 +122,11 @@ def test_sinkhorn(triton, plain, dtype, n, m):
         masses[2, :-1] = m / (n - 1)
     x[3, 0, 0] = math.nan
     for most, tolerance in ((20, -1.0), (60, 1e-3)):
-        found = [one.cpu() for one in matching._iterated_on(x.to(device), masses.to(device), most, tolerance)]
-        expected = plain(matching._iterated_on, x, masses, most, tolerance)
+        found = [
+            one.cpu()
+            for one in matching_operations._iterated_on(x.to(device), masses.to(device), most, tolerance)
+        ]
+        expected = plain(matching_operations._iterated_on, x, masses, most, tolerance)
         for one, other in zip(found[:2], expected[:2], strict=True):
             torch.testing.assert_close(
                 one, other, rtol=CLOSE[dtype] * 20, atol=CLOSE[dtype] * 20, equal_nan=True

@@ -12,7 +12,7 @@ from softdraw.kernels.formulas import Scores, relaxed, scores
 from softdraw.random import Key, source
 from softdraw.recording import is_symbol, record
 
-__all__ = ["gumbel_softmax"]
+__all__ = ["gumbel_softmax", "sample_plain"]
 
 
 def gumbel_softmax(
@@ -93,25 +93,21 @@ def gumbel_softmax(
         from softdraw.functional import blocks  # here, so that a program without them starts sooner
 
         return blocks.sample(gumbel_softmax, sizes, logits, tau, hard, dim, mask, key, generator, noise)
-    dim = logits.dim() - 1 if eager and dim == -1 and is_usual(logits) else class_dim(logits, dim)
+    last = eager and dim == -1 and is_usual(logits)
+    if not last:
+        dim = class_dim(logits, dim)
+        last = dim == logits.dim() - 1
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
     if type(tau) is not float or not tau >= 0.0:
         tau = read_tau(tau, logits, dim, eager=eager)
     if mask is not None:
         mask = read_mask(mask, logits)
-    last = dim == logits.dim() - 1
     x = logits if last else logits.movedim(dim, -1)
     if mask is not None and not last:
         mask = mask.movedim(dim, -1)
-    learned_tau = isinstance(tau, Tensor) and tau.requires_grad
-    if eager and noise is None and not learned_tau:
-        seed, offset = source.numbers(key, generator, logits)
-        if isinstance(tau, Tensor):
-            # A copy in full: a schedule may step before the backward.
-            tau = tau.expand(x.shape[:-1]).clone(memory_format=torch.contiguous_format)
-        draw = autograd.hard if hard else autograd.soft
-        y = draw(x.contiguous(), mask, tau, seed, offset)
+    if eager and noise is None and not (isinstance(tau, Tensor) and tau.requires_grad):
+        y = sample_plain(x, mask, tau, hard, key, generator)
         return y if last else y.movedim(-1, dim).contiguous()
     if noise is None:
         noise = source.noise("gumbel", x, 1, key, generator, eager)[0]
@@ -120,6 +116,23 @@ def gumbel_softmax(
         noise = noise if last else noise.movedim(dim, -1)
     y = _relax(scores(x, mask, noise), tau, hard, logits.dtype)
     return (y if last else y.movedim(-1, dim)).contiguous()
+
+
+def sample_plain(
+    logits: Tensor,
+    mask: Tensor | None,
+    tau: float | Tensor,
+    hard: bool,
+    key: Key | None,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """The same for arguments that were read: logits that ``is_plain`` allows, with their classes last."""
+    seed, offset = source.numbers(key, generator, logits)
+    if isinstance(tau, Tensor):
+        # A copy in full: a schedule may step before the backward.
+        tau = tau.expand(logits.shape[:-1]).clone(memory_format=torch.contiguous_format)
+    draw = autograd.hard if hard else autograd.soft
+    return draw(logits, mask, tau, seed, offset)
 
 
 def _relax(drawn: Scores, tau: float | Tensor, hard: bool, dtype: torch.dtype) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from softdraw._torch import jit_traces, plain_apply, untraced
 from softdraw.kernels import ops, reference
 from softdraw.kernels.dispatch import backend_of
-from softdraw.kernels.fast_path import is_plain_gradient, kernel_serves
+from softdraw.kernels.fast_path import REFUSED, is_plain_gradient, loops_for
 from softdraw.kernels.formulas import compute_dtype, relaxed, scores
 from softdraw.kernels.saved import check_saved, saved
 
@@ -111,9 +111,12 @@ class SoftBlocks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (y,) = ctx.saved_tensors
+        if loops_for(grad):
+            try:
+                return _native(grad).soft_backward(grad, y, ctx.tau, ctx.sizes), None
+            except REFUSED:
+                pass
         check_saved(y, grad.dtype, grad.shape, grad.device)
-        if kernel_serves(grad):
-            return _native(y).soft_backward(grad, y, ctx.tau, ctx.sizes), None
         return _padded_backward(grad, y, ctx.tau, ctx.sizes), None
 
 
@@ -132,11 +135,14 @@ class HardBlocks(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         logits, mask = saved(ctx)
         tau, seed, offset, sizes = ctx.rest
+        if loops_for(grad):
+            try:
+                return _native(grad).hard_backward(grad, logits, mask, tau, seed, offset, sizes), None
+            except REFUSED:
+                pass
         check_saved(logits, grad.dtype, grad.shape, grad.device)
         if mask is not None:
             check_saved(mask, torch.bool, grad.shape, grad.device)
-        if kernel_serves(grad):
-            return _native(logits).hard_backward(grad, logits, mask, tau, seed, offset, sizes), None
         if is_plain_gradient(grad):
             y = soft(logits, mask, tau, seed, offset, sizes)
         else:

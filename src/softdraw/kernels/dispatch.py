@@ -9,7 +9,7 @@ from torch import Tensor
 from softdraw.kernels import reference
 from softdraw.kernels.backend import Backend
 
-__all__ = ["backend", "backend_for", "backend_of", "programs_of"]
+__all__ = ["backend", "backend_for", "backend_of", "loops", "programs_of"]
 
 #: what an import may raise where a package is there and does not work
 _BROKEN = (ImportError, OSError, RuntimeError, AttributeError)
@@ -60,6 +60,13 @@ def backend_for(device_type: str) -> Backend:
         stacklevel=4,
     )
     return reference
+
+
+@cache
+def loops() -> Backend | None:
+    """The loops in C for the CPU, None where there are none."""
+    found = _native()
+    return None if isinstance(found, str) else found
 
 
 def backend_of(tensor: Tensor) -> Backend:

@@ -15,7 +15,7 @@ from softdraw._torch import activation_memory_budget, register_fake
 from softdraw.kernels import dispatch
 from softdraw.kernels.formulas import compute_dtype
 
-__all__ = ["fresh_state", "noise", "noise_like", "random_seed", "random_state"]
+__all__ = ["fresh_state", "noise", "noise_beside", "noise_like", "random_seed", "random_state"]
 
 _library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
@@ -159,3 +159,11 @@ def fresh_state(like: Tensor) -> Tensor:
     """
     state: Tensor = torch.ops.softdraw.fresh_state(like)
     return state
+
+
+def noise_beside(state: Tensor, law: str, samples: int, logits: Tensor) -> Tensor:
+    """Noise ``[samples, rows, classes]`` for such logits, by the operation of graphs."""
+    *rows, classes = logits.shape
+    dtype = compute_dtype(logits.dtype)
+    drawn: Tensor = noise(state, law, samples, math.prod(rows), classes, dtype, logits.device)
+    return drawn

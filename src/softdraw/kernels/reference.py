@@ -102,7 +102,7 @@ def top_k(logits: Tensor, mask: Tensor | None, seed: int, offset: int, samples: 
 
 def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, offset: int) -> Tensor:
     """Gumbel-Softmax samples in the logits' dtype."""
-    drawn = scores(logits, mask, _noise_for(logits, seed, offset, 1)[0])
+    drawn = scores(logits.contiguous(), mask, _noise_for(logits, seed, offset, 1)[0])
     return relaxed(drawn, _column(tau)).to(logits.dtype)
 
 
@@ -121,7 +121,7 @@ def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
 
 def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int) -> Tensor:
     """One-hot samples in the logits' dtype."""
-    drawn = scores(logits, mask, _noise_for(logits, seed, offset, 1)[0])
+    drawn = scores(logits.contiguous(), mask, _noise_for(logits, seed, offset, 1)[0])
     return drawn.hot().to(logits.dtype)
 
 

@@ -10,9 +10,8 @@ from torch.distributions.kl import register_kl
 
 from softdraw.arguments import check_floating, read_sample_shape, wrong_value
 from softdraw.functional import gumbel_sinkhorn
-from softdraw.kernels import matching
 from softdraw.kernels.formulas import compute_dtype, wide
-from softdraw.kernels.structures import matchings
+from softdraw.kernels.structures import matching_operations, matchings
 from softdraw.kernels.structures.matchings import NOTHING
 from softdraw.random import Key
 from softdraw.structured.base import Structured
@@ -98,7 +97,7 @@ class Matching(Structured):
     def mode(self) -> Tensor:
         """A matching of the largest sum of scores, ``[*batch, n, m]``, of any size (linear assignment)."""
         values = self.scores.detach().to(compute_dtype(self._dtype))
-        best = matching.assignment(torch.where(self._allowed, values, -math.inf))
+        best = matching_operations.assignment(torch.where(self._allowed, values, -math.inf))
         # one that leaves somebody out is none
         whole = best.sum((-2, -1)) == self._pairs()
         return torch.where(whole[..., None, None] | torch.isnan(best), best, 0.0).to(self._dtype)

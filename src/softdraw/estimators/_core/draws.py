@@ -7,6 +7,7 @@ from torch import Tensor
 
 from softdraw.estimators._core.categorical import allowed_classes, one_hot, row_tau
 from softdraw.functional import gumbel_max, gumbel_sigmoid, gumbel_softmax
+from softdraw.functional.gumbel_softmax import sample_plain
 from softdraw.kernels.fast_path import is_plain
 from softdraw.random import Key, source
 from softdraw.random.key import key_from_numbers
@@ -127,6 +128,8 @@ class Draws:
         """Gumbel-Softmax samples ``[*shape, *logits.shape]`` of stream 0; a single one is the last draw."""
         if self.samples is None:
             self._spent = True
+            if self._plain and mask is None and type(tau) is float:
+                return sample_plain(logits, None, tau, hard, self._key, self._generator)
             return gumbel_softmax(logits, tau, hard, mask=mask, key=self._key, generator=self._generator)
         noise = self.gumbel(logits)
         return gumbel_softmax(logits.expand(noise.shape), tau, hard, mask=mask, noise=noise)

@@ -10,7 +10,7 @@ from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
-from softdraw.kernels import autograd
+from softdraw.kernels import estimator_draws
 from softdraw.schedules.base import Schedule
 
 __all__ = ["GumbelRao"]
@@ -62,11 +62,11 @@ class GumbelRao(TemperedEstimator):
         fused = draws.fused(logits, mask, tau)
         if fused is not None:
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
-            return autograd.rao(*fused, first, draws.samples, later, self.draws, reinmax=False)
+            return estimator_draws.rao(*fused, first, draws.samples, later, self.draws, reinmax=False)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
         tau, state = row_tau(tau, logits), draws.key.fold_in(1).state
-        return autograd.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=False)
+        return estimator_draws.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=False)
 
     def _options(self) -> dict[str, object]:
         return {"tau": self.temperature.held, "draws": self.draws, "samples": self.samples}

@@ -8,7 +8,7 @@ from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators._core.tempered import TemperedEstimator
-from softdraw.kernels import autograd
+from softdraw.kernels import estimator_draws
 
 __all__ = ["ReinMax"]
 
@@ -48,7 +48,7 @@ class ReinMax(TemperedEstimator):
     def _sample(self, logits: Tensor, mask: Tensor | None, tau: float | Tensor, draws: Draws) -> Tensor:
         fused = draws.fused(logits, mask, tau)
         if fused is not None:
-            return autograd.reinmax(*fused, *draws.numbers(logits), draws.samples)
+            return estimator_draws.reinmax(*fused, *draws.numbers(logits), draws.samples)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
-        return autograd.reinmax_given(drawn, index, logits, mask, row_tau(tau, logits))
+        return estimator_draws.reinmax_given(drawn, index, logits, mask, row_tau(tau, logits))

@@ -8,7 +8,7 @@ from softdraw.estimators._core.categorical import row_tau
 from softdraw.estimators._core.draws import Draws
 from softdraw.estimators._core.registry import register
 from softdraw.estimators.straight_through.gumbel_rao import GumbelRao
-from softdraw.kernels import autograd
+from softdraw.kernels import estimator_draws
 
 __all__ = ["ReinMaxRao"]
 
@@ -49,8 +49,8 @@ class ReinMaxRao(GumbelRao):
         fused = draws.fused(logits, mask, tau)
         if fused is not None:
             first, later = draws.numbers(logits), draws.numbers(logits, 1)
-            return autograd.rao(*fused, first, draws.samples, later, self.draws, reinmax=True)
+            return estimator_draws.rao(*fused, first, draws.samples, later, self.draws, reinmax=True)
         drawn, index = draws.hard(logits, mask)
         mask = None if mask is None else mask.expand(logits.shape)
         tau, state = row_tau(tau, logits), draws.key.fold_in(1).state
-        return autograd.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=True)
+        return estimator_draws.rao_given(drawn, index, logits, mask, tau, state, self.draws, reinmax=True)

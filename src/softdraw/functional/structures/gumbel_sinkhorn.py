@@ -16,9 +16,9 @@ from softdraw.arguments import (
     wrong_value,
 )
 from softdraw.functional.straight_through import straight_through
-from softdraw.kernels import matching
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import allowed_classes, centred, wide
+from softdraw.kernels.structures import matching_operations
 from softdraw.random import Key, source
 
 __all__ = ["gumbel_sinkhorn", "sinkhorn_limit"]
@@ -139,7 +139,7 @@ def gumbel_sinkhorn(
     cold = tau == 0 if isinstance(tau, Tensor) else torch.full((), float(tau == 0), device=scores.device) > 0
     # Outside eager mode temperatures are not read, and one that is a tensor is taken to be positive.
     if hard or (eager and bool(cold.any())) or (not isinstance(tau, Tensor) and tau == 0):
-        best = matching.assignment(torch.where(allowed, z.detach(), -torch.inf))
+        best = matching_operations.assignment(torch.where(allowed, z.detach(), -torch.inf))
     y, error = sinkhorn_limit(z, allowed, tau, tolerance, max_iterations)
     if best is not None:
         y = torch.where(cold[..., None, None], best, y)
@@ -191,6 +191,6 @@ def sinkhorn_limit(
     share = torch.where(few, columns.sum(-1).to(dtype) / rows.sum(-1).clamp(min=1.0), 1.0)
     masses = torch.cat((rows * share.unsqueeze(-1), missing.clamp(min=0.0).unsqueeze(-1)), -1)
     rest = torch.where(columns, 0.0, -torch.inf).to(dtype).unsqueeze(-2)
-    y, error, _ = matching.sinkhorn(torch.cat((x, rest), -2), masses, max_iterations, tolerance)
+    y, error, _ = matching_operations.sinkhorn(torch.cat((x, rest), -2), masses, max_iterations, tolerance)
     y = torch.where(bad[..., None, None], torch.nan, y[..., :-1, :])
     return y.to(z.dtype), torch.where(bad, torch.nan, error).to(z.dtype)

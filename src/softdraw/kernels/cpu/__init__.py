@@ -54,6 +54,7 @@ def _team() -> int:
 
 
 _native.use_team(_team())
+_native.use_dtypes((*DTYPES, torch.int64, torch.bool))
 
 
 def name() -> str:
@@ -128,10 +129,10 @@ def soft(logits: Tensor, mask: Tensor | None, tau: float | Tensor, seed: int, of
 def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor) -> Tensor:
     """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
     y, grad = y.contiguous(), grad.contiguous()
-    classes = y.shape[-1]
-    out = torch.empty_like(y)
+    classes = grad.shape[-1]
+    out = torch.empty_like(grad)
     _run(
-        _SOFT_BACKWARD, DTYPES[y.dtype], 1, y.numel() // classes, classes, _threads(),
+        _SOFT_BACKWARD, DTYPES[grad.dtype], 1, grad.numel() // classes, classes, _threads(),
         out=out, grad=grad, values=y, tau=tau,
     )  # fmt: skip
     return out
@@ -175,11 +176,11 @@ def hard_backward(
 ) -> Tensor:
     """Gradient of the soft sample at the same key, whose noise is made again."""
     logits, grad = logits.contiguous(), grad.contiguous()
-    classes = logits.shape[-1]
-    out = torch.empty_like(logits)
+    classes = grad.shape[-1]
+    out = torch.empty_like(grad)
     mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _HARD_BACKWARD, DTYPES[logits.dtype], 1, logits.numel() // classes, classes, _threads(),
+        _HARD_BACKWARD, DTYPES[grad.dtype], 1, grad.numel() // classes, classes, _threads(),
         out=out, grad=grad, values=logits, mask=mask, mask_stride=stride, tau=tau, seed=seed, offset=offset,
     )  # fmt: skip
     return out
@@ -190,12 +191,13 @@ def reinmax_backward(
 ) -> Tensor:
     """ReinMax's gradient ``[samples, *logits.shape]`` for the winners ``index``; tau is positive."""
     logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
-    classes = logits.shape[-1]
+    classes = grad.shape[-1]
+    samples = 1 if grad.dim() == logits.dim() else grad.shape[0]
     out = torch.empty_like(grad)
     mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _REINMAX_BACKWARD, DTYPES[logits.dtype], grad.numel() // logits.numel(),
-        logits.numel() // classes, classes, _threads(),
+        _REINMAX_BACKWARD, DTYPES[grad.dtype], samples,
+        grad.numel() // (samples * classes), classes, _threads(),
         out=out, index=index, grad=grad, values=logits, mask=mask, mask_stride=stride, tau=tau,
     )  # fmt: skip
     return out
@@ -215,12 +217,13 @@ def rao_backward(
 ) -> Tensor:
     """Gumbel-Rao's gradient ``[samples, *logits.shape]``, or ReinMax-Rao's, for the winners ``index``."""
     logits, grad, index = logits.contiguous(), grad.contiguous(), index.contiguous()
-    classes = logits.shape[-1]
+    classes = grad.shape[-1]
+    samples = 1 if grad.dim() == logits.dim() else grad.shape[0]
     out = torch.empty_like(grad)
     mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _run(
-        _RAO_BACKWARD, DTYPES[logits.dtype], grad.numel() // logits.numel(),
-        logits.numel() // classes, classes, _threads(),
+        _RAO_BACKWARD, DTYPES[grad.dtype], samples,
+        grad.numel() // (samples * classes), classes, _threads(),
         out=out, index=index, grad=grad, values=logits,
         mask=mask, mask_stride=stride, tau=tau, seed=seed, offset=offset,
         law=int(reinmax), draws=draws, group=group,

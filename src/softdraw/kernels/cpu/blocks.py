@@ -30,10 +30,12 @@ def _run(
     offset: int = 0,
     samples: int = 1,
 ) -> None:
-    classes = values.shape[-1]
+    # what the saved values are to be, in a backward
+    like = values if grad is None else grad
+    classes = like.shape[-1]
     mask, stride = (None, 0) if mask is None else dense(mask, classes)
     _native.run(
-        operation, DTYPES[values.dtype], samples, values.numel() // classes, classes,
+        operation, DTYPES[like.dtype], samples, like.numel() // classes, classes,
         torch.get_num_threads(),
         out=out, index=index, grad=grad, values=values, mask=mask, mask_stride=stride, tau=tau, seed=seed,
         offset=offset, sizes=sizes,
@@ -76,7 +78,7 @@ def hard(logits: Tensor, mask: Tensor | None, seed: int, offset: int, sizes: tup
 def soft_backward(grad: Tensor, y: Tensor, tau: float | Tensor, sizes: tuple[int, ...]) -> Tensor:
     """Gradient of the logits for the upstream gradient ``grad`` of the soft sample ``y``."""
     y, grad = y.contiguous(), grad.contiguous()
-    out = torch.empty_like(y)
+    out = torch.empty_like(grad)
     _run(_SOFT_BACKWARD, sizes, y, out=out, grad=grad, tau=tau)
     return out
 
@@ -92,6 +94,6 @@ def hard_backward(
 ) -> Tensor:
     """Gradient of the soft sample at the same key, whose noise is made again."""
     logits, grad = logits.contiguous(), grad.contiguous()
-    out = torch.empty_like(logits)
+    out = torch.empty_like(grad)
     _run(_HARD_BACKWARD, sizes, logits, out=out, grad=grad, mask=mask, tau=tau, seed=seed, offset=offset)
     return out

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from softdraw.arguments import check_floating, read_count, read_mask, read_number, wrong_value
 from softdraw.functional import gumbel_sinkhorn
-from softdraw.kernels import matching
 from softdraw.kernels.formulas import allowed_classes, centred, compute_dtype
+from softdraw.kernels.structures import matching_operations
 from softdraw.nn.structured.layer import Evaluation, StructuredLayer, check_sources, read_evaluation
 from softdraw.random import Key, source
 from softdraw.random.ranks import Group
@@ -151,5 +151,5 @@ def _best(scores: Tensor, mask: Tensor | None, noise: Tensor) -> Tensor:
     allowed = allowed_classes(scores, mask)
     z = torch.where(allowed, centred(scores.to(noise.dtype), allowed, 2) + noise, -torch.inf)
     bad = (torch.isnan(z) | (z == torch.inf)).flatten(-2).any(-1)[..., None, None]
-    best = matching.assignment(torch.where(bad, 0.0, z))
+    best = matching_operations.assignment(torch.where(bad, 0.0, z))
     return torch.where(bad, torch.nan, best.to(scores.dtype)).contiguous()

@@ -7,6 +7,7 @@
 #include "job.h"
 #include "pages.h"
 #include "structures/structures.h"
+#include "tensors.h"
 #include "vocabulary/mixture.h"
 
 static softdraw_work chosen, chosen_structures, chosen_mixture;
@@ -65,14 +66,12 @@ enum { OUT, INDEX, GRAD, VALUES, MASK, MASK_STRIDE, TAU, SEED, OFFSET, LAW, DRAW
        CLASS_START, BY_NAME };
 static const char *const spelled[BY_NAME] = {"out", "index", "grad", "values", "mask", "mask_stride", "tau",
                                              "seed", "offset", "law", "draws", "group", "sizes", "class_start"};
-static PyObject *names[BY_NAME], *data_ptr, *contiguous;
+static PyObject *names[BY_NAME];
 
 static int intern_names(void) {
     for (int i = 0; i < BY_NAME; i++)
         if (!(names[i] = PyUnicode_InternFromString(spelled[i]))) return -1;
-    data_ptr = PyUnicode_InternFromString("data_ptr");
-    contiguous = PyUnicode_InternFromString("contiguous");
-    return data_ptr && contiguous ? 0 : -1;
+    return intern_tensor_names();
 }
 
 static int number_of(PyObject *name) {
@@ -82,20 +81,6 @@ static int number_of(PyObject *name) {
         if (PyUnicode_Compare(name, names[i]) == 0) return i;
     PyErr_Format(PyExc_TypeError, "run: got an argument %R, which it does not have", name);
     return -1;
-}
-
-/* Where a tensor's memory is, 0 for None and for what is not given; check PyErr_Occurred. */
-static uintptr_t address(PyObject *tensor) {
-    if (!tensor || tensor == Py_None) return 0;
-    PyObject *number = PyObject_CallMethodObjArgs(tensor, data_ptr, NULL);
-    if (!number) return 0;
-    const uintptr_t place = (uintptr_t)PyLong_AsUnsignedLongLongMask(number);
-    Py_DECREF(number);
-    return place;
-}
-
-static uint64_t integer(PyObject *number, uint64_t otherwise) {
-    return number ? PyLong_AsUnsignedLongLongMask(number) : otherwise;
 }
 
 static int work(struct job *job, const int64_t *sizes, Py_ssize_t blocks, int64_t threads) {
@@ -166,6 +151,12 @@ static PyObject *run(PyObject *module, PyObject *const *args, Py_ssize_t count, 
     job.draws = (int64_t)integer(given[DRAWS], 1);
     job.group = (int64_t)integer(given[GROUP], 1);
     job.class_start = (int64_t)integer(given[CLASS_START], 0);
+    if (given[GRAD] && given[GRAD] != Py_None && job.dtype >= 0 && job.dtype < INDICES) {
+        const int64_t elements = job.rows * job.classes;
+        fits(given[VALUES], "values", (int)job.dtype, elements);
+        fits(given[INDEX], "index", INDICES, job.samples * job.rows);
+        fits(given[MASK], "mask", BOOLEANS, elements);
+    }
     job.tau = 1.0;
     job.stride = job.classes;
     job.step = 1;
@@ -258,6 +249,8 @@ static PyMethodDef methods[] = {
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},
+    {"use_dtypes", use_dtypes, METH_O,
+     "use_dtypes(dtypes): torch's float32, float64, bfloat16, float16, int64 and bool, by which `run` knows what it is given."},
     {"use_team", use_team, METH_O,
      "use_team(address): work with the threads of GOMP_parallel at this address; 0 for threads of our own."},
     {NULL, NULL, 0, NULL},

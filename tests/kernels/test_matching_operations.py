@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from softdraw.kernels import matching
+from softdraw.kernels.structures import matching_operations
 
 WIDE = torch.float64
 
@@ -22,10 +22,10 @@ def test_plain_pytorch_and_the_kernel_agree(dtype, monkeypatch):
     masses = torch.tensor([1.0, 1.0, 1.0, 2.0], dtype=dtype).repeat(6, 1)
     masses[1, 3] = 0.0
     for most, tolerance in ((7, 1e-12), (500, 1e-3)):
-        fused = matching.sinkhorn(x, masses, most, tolerance)
+        fused = matching_operations.sinkhorn(x, masses, most, tolerance)
         with monkeypatch.context() as patch:
-            patch.setattr(matching, "_native", lambda: None)
-            plain = matching.sinkhorn(x, masses, most, tolerance)
+            patch.setattr(matching_operations, "_native", lambda: None)
+            plain = matching_operations.sinkhorn(x, masses, most, tolerance)
         for one, two in zip(fused[:2], plain[:2], strict=True):
             torch.testing.assert_close(
                 one, two, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12, equal_nan=True
@@ -41,5 +41,9 @@ def test_operators_keep_the_rules_of_torch():
 def test_assignment_takes_as_many_allowed_pairs_as_there_are():
     nothing = -math.inf
     scores = torch.tensor([[5.0, 4.0, nothing], [5.0, nothing, nothing], [nothing, nothing, nothing]])
-    assert matching.assignment(scores).tolist() == [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
-    assert matching.assignment(torch.full((2, 2), nothing)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert matching_operations.assignment(scores).tolist() == [
+        [0.0, 1.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [0.0, 0.0, 0.0],
+    ]
+    assert matching_operations.assignment(torch.full((2, 2), nothing)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
