@@ -13,7 +13,7 @@ from torch import Tensor
 
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
-from softdraw.kernels.cpu import blocks, mixture
+from softdraw.kernels.cpu import blocks, mixture, vocabulary
 from softdraw.kernels.cpu.tensors import DTYPES, dense
 from softdraw.kernels.formulas import compute_dtype, scores
 
@@ -31,6 +31,7 @@ __all__ = [
     "soft",
     "soft_backward",
     "top_k",
+    "vocabulary",
 ]
 
 #: as ``enum operation`` and ``enum law`` in ``src/job.h`` have them

@@ -65,6 +65,36 @@ def run_mixture(
     threads: int,
     /,
 ) -> None: ...
+def run_index(
+    operation: int,
+    wide: int,
+    rows: int,
+    classes: int,
+    samples: int,
+    all_rows: int,
+    class_start: int,
+    seed: int,
+    offset: int,
+    tile: int,
+    bias: int,
+    mask: int,
+    mask_stride: int,
+    rate: int,
+    top: int,
+    best: int,
+    chosen: int,
+    index: int,
+    sums: int,
+    log_total: int,
+    mean: int,
+    total: int,
+    spread: int,
+    picked: int,
+    tau_grad: int,
+    piece: int,
+    threads: int,
+    /,
+) -> None: ...
 def instructions() -> str: ...
 def use_instructions(name: str, /) -> bool: ...
 def use_dtypes(dtypes: tuple[dtype, ...], /) -> None: ...

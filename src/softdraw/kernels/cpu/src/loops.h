@@ -1,5 +1,6 @@
 /* One instruction set's loops: included once by each loops_*.c after its vectors. */
 #include "job.h"
+#include "vocabulary/index.h"
 #include "vocabulary/mixture.h"
 
 #include "vectors/elementary.h"
@@ -23,6 +24,11 @@ int NAME(softdraw_loops)(const void *argument, int64_t begin, int64_t end) {
     case DT_BFLOAT16: return run_bf16(job, begin, end);
     default: return run_f16(job, begin, end);
     }
+}
+
+int NAME(softdraw_index)(const void *argument, int64_t begin, int64_t end) {
+    const struct vocabulary_index *v = argument;
+    return v->wide ? index_rows_f64(v, begin, end) : index_rows_f32(v, begin, end);
 }
 
 int NAME(softdraw_mixture)(const void *argument, int64_t begin, int64_t end) {

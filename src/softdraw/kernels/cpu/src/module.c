@@ -8,9 +8,10 @@
 #include "pages.h"
 #include "structures/structures.h"
 #include "tensors.h"
+#include "vocabulary/index.h"
 #include "vocabulary/mixture.h"
 
-static softdraw_work chosen, chosen_structures, chosen_mixture;
+static softdraw_work chosen, chosen_structures, chosen_index, chosen_mixture;
 static const char *chosen_name;
 
 static int choose(const char *wanted) {
@@ -21,18 +22,18 @@ static int choose(const char *wanted) {
                  __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (avx512 && (!wanted || !strcmp(wanted, "avx512"))) {
         chosen = softdraw_loops_avx512, chosen_structures = softdraw_structures_avx512;
-        chosen_mixture = softdraw_mixture_avx512, chosen_name = "avx512";
+        chosen_index = softdraw_index_avx512, chosen_mixture = softdraw_mixture_avx512, chosen_name = "avx512";
         return 1;
     }
     if (avx2 && (!wanted || !strcmp(wanted, "avx2"))) {
         chosen = softdraw_loops_avx2, chosen_structures = softdraw_structures_avx2;
-        chosen_mixture = softdraw_mixture_avx2, chosen_name = "avx2";
+        chosen_index = softdraw_index_avx2, chosen_mixture = softdraw_mixture_avx2, chosen_name = "avx2";
         return 1;
     }
 #endif
     if (!wanted || !strcmp(wanted, "generic")) {
         chosen = softdraw_loops_generic, chosen_structures = softdraw_structures_generic;
-        chosen_mixture = softdraw_mixture_generic, chosen_name = "generic";
+        chosen_index = softdraw_index_generic, chosen_mixture = softdraw_mixture_generic, chosen_name = "generic";
         return 1;
     }
     return 0;
@@ -235,6 +236,8 @@ static PyObject *run_mixture(PyObject *module, PyObject *const *args, Py_ssize_t
     Py_RETURN_NONE;
 }
 
+#include "vocabulary/index_call.h"
+
 static PyMethodDef methods[] = {
     {"run", (PyCFunction)(void (*)(void))run, METH_FASTCALL | METH_KEYWORDS,
      "run(operation, dtype, samples, rows, classes, threads, *, out, index, grad, values, mask, mask_stride, tau, seed, "
@@ -246,6 +249,10 @@ static PyMethodDef methods[] = {
     {"run_mixture", (PyCFunction)(void (*)(void))run_mixture, METH_FASTCALL,
      "run_mixture(operation, flags, rows, classes, class_start, values, other, bias, mask, mask_stride, tau, state, index, "
      "factor, means, tau_grad, seed, offset, piece, threads): one tile of a vocabulary's logits; see vocabulary/mixture.h."},
+    {"run_index", (PyCFunction)(void (*)(void))run_index, METH_FASTCALL,
+     "run_index(operation, wide, rows, classes, samples, all_rows, class_start, seed, offset, tile, bias, mask, mask_stride, "
+     "rate, top, best, chosen, index, sums, log_total, mean, total, spread, picked, tau_grad, piece, threads): one tile of a "
+     "vocabulary's logits; see vocabulary/index.h."},
     {"instructions", instructions, METH_NOARGS, "instructions(): avx512, avx2 or generic."},
     {"use_instructions", use_instructions, METH_O,
      "use_instructions(name): choose an instruction set; False, and no change, where the processor lacks it."},

@@ -9,5 +9,6 @@
 #include "../gradients/rao.h"
 #include "rows.h"
 #if !defined(HALF)
+#include "../vocabulary/index_rows.h"
 #include "../vocabulary/mixture_rows.h"
 #endif
