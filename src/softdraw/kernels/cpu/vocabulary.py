@@ -65,17 +65,16 @@ def _run(
     elif mask is not None:
         mask = mask.contiguous()
     size = tile.element_size()
-    given: tuple[Tensor | None, ...]
-    if upstream is None:
-        given = None, None, None, None, None, None
-    else:
-        given = drawn.log_total, drawn.mean, upstream.total, upstream.spread, upstream.picked, upstream.along
+    known = (
+        (None,) * 5 if upstream is None else (drawn.log_total, drawn.mean, *upstream[1:3], upstream.picked)
+    )
+    log_total, mean, total, spread, picked = (_place(one, row * size) for one in known)
     _native.run_index(
-        operation, tile.dtype == torch.float64, rows, classes, samples, all_rows, class_start, seed, offset +
-        row, tile.data_ptr(), _place(bias, 0), _place(mask, 0), stride, _place(rate, row * size),
+        operation, tile.dtype == torch.float64, rows, classes, samples, all_rows, class_start, seed, offset + row,
+        tile.data_ptr(), _place(bias, 0), _place(mask, 0), stride, _place(rate, row * size),
         _place(drawn.top, row * size), _place(drawn.best, row * size), _place(drawn.chosen, row * size),
-        _place(drawn.index, row * 8), _place(drawn.sums, row * 16),
-        *(_place(one, row * (8 if one is given[5] else size)) for one in given),
+        _place(drawn.index, row * 8), _place(drawn.sums, row * 16), log_total, mean, total, spread, picked,
+        _place(None if upstream is None else upstream.along, row * 8),
         max(1, _PIECE // classes), torch.get_num_threads(),
     )  # fmt: skip
 
