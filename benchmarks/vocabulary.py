@@ -1,4 +1,4 @@
-"""`python -m benchmarks.vocabulary`: draws over a vocabulary beside the head's matrix product and plain PyTorch.
+"""`python -m benchmarks.vocabulary`: draws over a vocabulary beside the head's product and plain PyTorch.
 
 All of a table is taken in turns in one run; memory is measured in a process for each.
 """

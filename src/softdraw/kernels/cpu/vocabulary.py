@@ -70,7 +70,8 @@ def _run(
     )
     log_total, mean, total, spread, picked = (_place(one, row * size) for one in known)
     _native.run_index(
-        operation, tile.dtype == torch.float64, rows, classes, samples, all_rows, class_start, seed, offset + row,
+        operation, tile.dtype == torch.float64, rows, classes, samples, all_rows, class_start,
+        seed, offset + row,
         tile.data_ptr(), _place(bias, 0), _place(mask, 0), stride, _place(rate, row * size),
         _place(drawn.top, row * size), _place(drawn.best, row * size), _place(drawn.chosen, row * size),
         _place(drawn.index, row * 8), _place(drawn.sums, row * 16), log_total, mean, total, spread, picked,
