@@ -27,6 +27,7 @@ def adaptive():
     return est
 
 
+WEIGHT = torch.randn(6, 4, generator=torch.Generator().manual_seed(2))
 ROW_TAU = torch.tensor([[0.5, 0.8], [1.0, 1.3], [0.7, 2.0]])
 
 
@@ -62,6 +63,15 @@ EXAMPLES |= {
     for hard in (False, True)
 }
 EXAMPLES |= {
+    "vocabulary.gumbel_max": lambda x, mask: (
+        sd.vocabulary.gumbel_max(
+            x,
+            WEIGHT[:, : x.shape[-1]],
+            mask=None if mask is None else mask[..., :1],
+            key=KEY,
+            return_log_prob=True,
+        ).log_prob
+    ),
     "gumbel_sinkhorn": lambda x, mask: sd.gumbel_sinkhorn(x, 0.7, mask=mask, key=KEY),
     "topk.entropic": lambda x, mask: sd.topk.entropic(x, 2, 0.7, mask=mask),
     "Subset.log_partition": lambda x, mask: sd.structured.Subset(x, 2, mask=mask).log_partition,
@@ -179,4 +189,5 @@ def test_every_function_of_ours_is_in_an_example():
     twins = {name for name in own_functions() if name.endswith("ForwardBackward")}
     # and these stand under transforms only, which take no hooks
     transformed = {"ReinMaxBackward", "RaoBackward", "_LimitBackward"}
-    assert seen == own_functions() - {"_UnknownBackward"} - twins - transformed
+    transformed |= {"_TransformedBackward", "_TransformedBackwardBackward"}
+    assert seen == own_functions() - {"_UnknownBackward", "_GradientBackward"} - twins - transformed

@@ -175,7 +175,11 @@ class _Draw(torch.autograd.Function):
         ctx: Any, _: Any, log_prob_grad: Tensor, entropy_grad: Tensor, *__: Any
     ) -> tuple[Tensor | None, ...]:
         needs = [bool(ctx.needs_input_grad[place]) for place in _LEARNED]
-        found = _Gradient.apply(log_prob_grad, entropy_grad, *kept(ctx), needs)  # type: ignore[no-untyped-call]
+        inputs = (log_prob_grad, entropy_grad, *kept(ctx), needs)
+        if torch.compiler.is_compiling():  # no graph is differentiated twice, and dynamo cannot nest these
+            found = torch.ops.softdraw.vocabulary_index_backward(*inputs)
+        else:
+            found = _Gradient.apply(*inputs)  # type: ignore[no-untyped-call]
         result: list[Tensor | None] = [None] * 7
         for place, need, one in zip(_LEARNED, needs, found, strict=True):
             result[place] = one if need else None
