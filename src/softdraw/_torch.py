@@ -22,6 +22,7 @@ __all__ = [
     "is_batch_of_gradients",
     "is_batched",
     "is_checkpointed",
+    "is_readable",
     "is_tracing",
     "jit_traces",
     "move_averages",
@@ -65,6 +66,16 @@ def is_batched(value: Tensor) -> bool:
             return True
         value = functorch.get_unwrapped(value)
     return False
+
+
+def is_readable(*values: Tensor | None) -> bool:
+    """Whether values may be looked at, to refuse wrong ones: not under ``torch.compile`` or ``vmap``, nor
+    where there are none (meta). On a card that waits, as in torch's distributions, which do it where
+    ``validate_args`` says so.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    return not any(value is not None and (value.is_meta or is_batched(value)) for value in values)
 
 
 @contextmanager

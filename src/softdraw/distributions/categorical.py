@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
+from softdraw._torch import is_readable
 from softdraw.arguments import wrong_type
 from softdraw.distributions.parameters import (
     allowed_classes,
@@ -15,7 +16,6 @@ from softdraw.distributions.parameters import (
     check_values,
     choose,
     log_of,
-    readable,
 )
 from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import masked_log_softmax
@@ -147,7 +147,7 @@ class Categorical(TorchCategorical):
 
     def _check_index(self, value: Tensor) -> None:
         broadcast(value.shape, self.batch_shape)
-        if not readable(value, self._scores):
+        if not is_readable(value, self._scores):
             return
         known = (value == value.round() if value.is_floating_point() else True) & (value < self._num_events)
         known = known & torch.where(self._allowed.any(-1), value >= 0, value == -1)

@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.distributions.kl import register_kl
 from torch.nn.functional import logsigmoid
 
+from softdraw._torch import is_readable
 from softdraw.distributions.categorical import Categorical
 from softdraw.distributions.hard_concrete import HardConcrete
 from softdraw.distributions.one_hot_categorical import OneHotCategorical
-from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.base import Relaxed
 from softdraw.kernels.formulas import compute_dtype, wide
 
@@ -60,7 +60,7 @@ def kl_hard_concrete(p: HardConcrete, q: HardConcrete) -> Tensor:
             ``kl_divergence(p.gate, q.gate)`` for whether the gates are open.
     """
     same = (p.gamma, p.zeta) == (q.gamma, q.zeta)
-    if same and readable(p.temperature, q.temperature):
+    if same and is_readable(p.temperature, q.temperature):
         same = bool((p.temperature == q.temperature).all())
     if not same:
         raise NotImplementedError(

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.distributions import OneHotCategorical as TorchOneHotCategorical
 
+from softdraw._torch import is_readable
 from softdraw.arguments import read_sample_shape, wrong_type, wrong_value
 from softdraw.distributions.categorical import Categorical
-from softdraw.distributions.parameters import readable
 from softdraw.functional import gumbel_softmax
 from softdraw.kernels.formulas import one_hot
 from softdraw.random import Key, source
@@ -140,7 +140,7 @@ class OneHotCategorical(TorchOneHotCategorical):
         event = self.event_shape
         if value.shape[-1:] != event:
             raise wrong_value("value", value, f"the event shape {tuple(event)} in its last dim")
-        if not readable(value, self._categorical._scores):
+        if not is_readable(value, self._categorical._scores):
             return
         some = self._categorical._allowed.any(-1)
         right = ((value == 0) | (value == 1)).all(-1) & (value.sum(-1) == some.to(value.dtype))

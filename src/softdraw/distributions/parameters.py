@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw._torch import is_batched
+from softdraw._torch import is_readable
 from softdraw.arguments import (
     check_classes,
     check_floating,
@@ -17,13 +17,6 @@ from softdraw.arguments import (
 )
 from softdraw.kernels import formulas
 from softdraw.kernels.formulas import compute_dtype
-
-
-def readable(*tensors: Tensor | None) -> bool:
-    """Whether the values of ``tensors`` may be looked at: not under ``torch.compile`` or ``vmap``."""
-    if torch.compiler.is_compiling():
-        return False
-    return not any(t is not None and is_batched(t) for t in tensors)
 
 
 def broadcast(*shapes: torch.Size) -> torch.Size:
@@ -59,7 +52,7 @@ def check_values(name: str, value: Tensor, right: Tensor, expected: str) -> None
     Raises:
         ValueError: with the first of the wrong values.
     """
-    if readable(value, right) and not right.all():
+    if is_readable(value, right) and not right.all():
         wrong = value.detach()[~right.expand(value.shape)].flatten()[:3].tolist()
         raise ValueError(f"{name}: got values such as {wrong}, expected all {expected}")
 

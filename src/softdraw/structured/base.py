@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from softdraw._torch import is_readable
 from softdraw.arguments import check_samples, read_sample_shape, wrong_type, wrong_value
 from softdraw.functional import straight_through
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key, source
-from softdraw.structured.parameters import is_readable
+from softdraw.structured.support import Support
 
 __all__ = ["MOST_STRUCTURES", "Structured"]
 
@@ -261,7 +262,7 @@ class Structured(Distribution):
     @property
     def support(self) -> constraints.Constraint:
         """What ``log_prob`` takes."""
-        return _Support(self)
+        return Support(self)
 
     def _draw(self, samples: int, key: Key | None, generator: torch.Generator | None) -> Tensor:
         raise NotImplementedError
@@ -300,18 +301,3 @@ class Structured(Distribution):
 
     def _absent(self, what: str) -> NotImplementedError:
         return NotImplementedError(f"{type(self).__name__} has no closed form for its {what}")
-
-
-class _Support(constraints.Constraint):
-    """The structures of one law."""
-
-    is_discrete = True
-
-    def __init__(self, law: Structured) -> None:
-        self._law = law
-        self.event_dim = len(law.event_shape)
-        super().__init__()
-
-    def check(self, value: Tensor) -> Tensor:
-        """Boolean ``[*batch]``."""
-        return self._law._is_structure(value)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
+from softdraw._torch import is_readable
 from softdraw.arguments import (
     check_broadcasts,
     check_classes,
@@ -24,7 +25,7 @@ from softdraw.kernels.structures.chains import NOTHING
 from softdraw.random import Key
 from softdraw.structured.base import Structured
 from softdraw.structured.heated import heated
-from softdraw.structured.parameters import is_readable, read_allowed, validates
+from softdraw.structured.parameters import read_allowed, validates
 
 __all__ = ["Chain"]
 
@@ -265,7 +266,11 @@ class Chain(Structured):
 
     def _lengths_there(self) -> list[int]:
         steps = self.event_shape[0]
-        return sorted(set(self.lengths.flatten().tolist())) if is_readable(self.lengths) else [steps]
+        return (
+            sorted(set(self.lengths.flatten().tolist()))
+            if self.lengths.is_cpu and is_readable(self.lengths)
+            else [steps]
+        )
 
     def _count(self) -> int:
         states = self.event_shape[-1]

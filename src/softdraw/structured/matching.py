@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
+from softdraw._torch import is_readable
 from softdraw.arguments import check_floating, read_sample_shape, wrong_value
 from softdraw.functional import gumbel_sinkhorn
 from softdraw.kernels.formulas import compute_dtype, wide
@@ -15,7 +16,7 @@ from softdraw.kernels.structures import matching_operations, matchings
 from softdraw.kernels.structures.matchings import NOTHING
 from softdraw.random import Key
 from softdraw.structured.base import Structured
-from softdraw.structured.parameters import expected, is_readable, read_allowed
+from softdraw.structured.parameters import expected, read_allowed
 
 __all__ = ["Matching"]
 
@@ -201,7 +202,7 @@ class Matching(Structured):
         return torch.where(right, score - torch.where(none, 0.0, total), -math.inf)
 
     def _sizes_there(self) -> list[int]:
-        known = is_readable(self._allowed)
+        known = self._allowed.is_cpu and is_readable(self._allowed)
         return sorted(set(self._pairs().flatten().tolist())) if known else [min(self.event_shape)]
 
     def _count(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from softdraw._torch import is_readable
 from softdraw.arguments import (
     read_choice,
     read_sample_shape,
@@ -20,7 +21,6 @@ from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import compute_dtype, scores, wide
 from softdraw.random import Key
 from softdraw.structured.item_law import ItemLaw
-from softdraw.structured.parameters import is_readable
 from softdraw.structured.plackett_luce import inclusion, order_log_prob, set_log_prob
 
 __all__ = ["OrderedSubset"]

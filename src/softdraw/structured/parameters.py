@@ -6,23 +6,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from softdraw._torch import is_batched
+from softdraw._torch import is_readable
 from softdraw.arguments import read_mask
 from softdraw.kernels.formulas import allowed_classes
 
-__all__ = ["expected", "is_readable", "read_allowed", "validates"]
+__all__ = ["expected", "read_allowed", "validates"]
 
 
 def validates(validate_args: bool | None) -> bool:
     """What ``validate_args`` comes to, None being torch's default."""
     return bool(Distribution._validate_args) if validate_args is None else validate_args
-
-
-def is_readable(*tensors: Tensor) -> bool:
-    """Whether values may be looked at without a wait, a break of the graph or an error."""
-    if torch.compiler.is_compiling():
-        return False
-    return not any(t.device.type != "cpu" or is_batched(t) for t in tensors)
 
 
 def read_allowed(name: str, logits: Tensor, mask: Tensor | None, validate_args: bool | None) -> Tensor:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from softdraw.structured.parameters import is_readable
+from softdraw._torch import is_readable
 
 __all__ = ["inclusion", "order_log_prob", "set_log_prob"]
 
@@ -123,7 +123,7 @@ def inclusion(x: Tensor, k: int) -> Tensor:
     start = torch.full_like(fixed[..., :1], -28.0)
     end = math.log(30.0 + math.log(k)) - fixed.topk(k, dim=-1).values[..., -1:]
     end = torch.where(count > k, end, 4.0)
-    span = float((end - start).amax()) if is_readable(x) and x.numel() else _SPAN
+    span = float((end - start).amax()) if x.is_cpu and is_readable(x) and x.numel() else _SPAN
     steps = math.ceil(span / _step(k)) + 1
     s = start + (end - start) * torch.linspace(0.0, 1.0, steps, dtype=x.dtype, device=x.device)
     h = (end - start) / (steps - 1)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
-from softdraw.structured.parameters import is_readable, validates
+from softdraw._torch import is_readable
+from softdraw.structured.parameters import validates
 from softdraw.structured.tree_law import TreeLaw, divergence, oriented_trees
 
 __all__ = ["SpanningTree"]

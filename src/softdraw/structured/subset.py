@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions.kl import register_kl
 
+from softdraw._torch import is_readable
 from softdraw.arguments import (
     read_sample_shape,
     read_tau,
@@ -19,7 +20,7 @@ from softdraw.kernels.structures import subsets
 from softdraw.random import Key
 from softdraw.structured.inclusion import logits_with_inclusion
 from softdraw.structured.item_law import ItemLaw
-from softdraw.structured.parameters import expected, is_readable, validates
+from softdraw.structured.parameters import expected, validates
 
 __all__ = ["Subset"]
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from softdraw._torch import jit_traces
+from softdraw._torch import is_readable, jit_traces
 from softdraw.arguments import check_classes, read_sample_shape, read_tau, wrong_value
 from softdraw.functional import straight_through
 from softdraw.kernels.fast_path import is_plain
@@ -15,7 +15,7 @@ from softdraw.kernels.structures import trees
 from softdraw.random import Key
 from softdraw.structured.base import Structured
 from softdraw.structured.heated import heated
-from softdraw.structured.parameters import expected, is_readable, read_allowed
+from softdraw.structured.parameters import expected, read_allowed
 
 __all__ = ["TreeLaw", "divergence", "oriented_trees", "reaches"]
 
@@ -47,7 +47,7 @@ class TreeLaw(Structured):
 
     def _look_for_padding(self) -> None:
         # Where it cannot be told there may be some, which costs a few operations more.
-        readable = is_readable(self._allowed) and not jit_traces()
+        readable = self._allowed.is_cpu and is_readable(self._allowed) and not jit_traces()
         self._padded = not readable or not bool(self.vertices.all())
 
     @property
@@ -213,7 +213,7 @@ class TreeLaw(Structured):
     def _vertex_sets(self) -> list[list[int]]:
         """The sets of vertices that the graphs of the batch have, where they can be told."""
         n = self.event_shape[-1]
-        if not is_readable(self._allowed) or jit_traces():
+        if not (self._allowed.is_cpu and is_readable(self._allowed)) or jit_traces():
             return [list(range(n))]
         rows = {tuple(row) for row in self.vertices.reshape(-1, n).tolist()}
         return [[v for v in range(n) if row[v]] for row in sorted(rows, reverse=True)]

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from softdraw._torch import without_subclass
+from softdraw._torch import is_readable, without_subclass
 from softdraw.arguments import check_floating, read_sample_shape
-from softdraw.distributions.parameters import readable
 from softdraw.distributions.relaxed.log_space_sample import carry, log_space_of
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key
@@ -75,13 +74,13 @@ class Relaxed(Distribution):
     def _is_full(self) -> bool:
         """Whether nothing is masked: the short path. Only the CPU can be asked without a wait."""
         if self._full is None:
-            known = self._allowed.device.type == "cpu" and readable(self._allowed)
+            known = self._allowed.device.type == "cpu" and is_readable(self._allowed)
             self._full = known and bool(self._allowed.all())
         return self._full
 
     def _is_plain(self, log_space: Tensor) -> bool:
         """Whether nothing is masked and no entry of ``log_space`` is infinite."""
-        return self._is_full() and readable(log_space) and bool(log_space.isfinite().all())
+        return self._is_full() and is_readable(log_space) and bool(log_space.isfinite().all())
 
     @property
     def param_shape(self) -> torch.Size:
@@ -183,7 +182,7 @@ class Relaxed(Distribution):
         """``log_space`` where ``value`` is still what was drawn with it: not all changes are counted."""
         with without_subclass():
             value = value.as_subclass(Tensor)
-        if value.device.type == "cpu" and readable(value, drawn):
+        if value.device.type == "cpu" and is_readable(value, drawn):
             if torch.equal(value, drawn) or bool(_same(value, drawn).all()):
                 return log_space
             return self._inverse(value)
@@ -193,7 +192,7 @@ class Relaxed(Distribution):
         return torch.where(same, log_space, self._invert(value))
 
     def _validate_sample(self, value: Tensor) -> None:
-        if readable(value, self._scores) and value.numel():
+        if is_readable(value, self._scores) and value.numel():
             super()._validate_sample(value)
 
     def _draw(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from softdraw.distributions.parameters import readable
+from softdraw._torch import is_readable
 from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
 from softdraw.kernels.formulas import compute_dtype, wide
 
@@ -91,7 +91,7 @@ class ExpRelaxedCategorical(RelaxedCategorical):
         return value.to(wide(value.device))
 
     def _check_interior(self, value: Tensor) -> None:
-        if not readable(value, self._scores):
+        if not is_readable(value, self._scores):
             return
         if ((value > -math.inf) & ~self._allowed).any():
             raise ValueError("value: got weight on a masked class, expected -inf there")

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
-from softdraw.distributions.parameters import log_of, readable
+from softdraw._torch import is_readable
+from softdraw.distributions.parameters import log_of
 from softdraw.distributions.relaxed.binary_base import RelaxedBinary
 from softdraw.distributions.relaxed.log_space_sample import HOW_TO_KEEP
 from softdraw.functional import straight_through
@@ -91,7 +92,7 @@ class RelaxedBernoulli(RelaxedBinary):
         return log_of(value) - log_of(1.0 - value)
 
     def _check_interior(self, value: Tensor) -> None:
-        if not readable(value, self._scores):
+        if not is_readable(value, self._scores):
             return
         edge = ((value == 0) | (value == 1)) & self._allowed
         if edge.any():

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
+from softdraw._torch import is_readable
 from softdraw.distributions.constraints import ClosedSimplex
-from softdraw.distributions.parameters import log_of, readable
+from softdraw.distributions.parameters import log_of
 from softdraw.distributions.relaxed.categorical_base import RelaxedCategorical
 from softdraw.distributions.relaxed.log_space_sample import HOW_TO_KEEP, carry
 from softdraw.functional import gumbel_softmax, straight_through
@@ -174,7 +175,7 @@ class RelaxedOneHotCategorical(RelaxedCategorical):
         return log_of(value.to(wide(value.device)))
 
     def _check_interior(self, value: Tensor) -> None:
-        if not readable(value, self._scores):
+        if not is_readable(value, self._scores):
             return
         if ((value > 0) & ~self._allowed).any():
             raise ValueError("value: got weight on a masked class, expected 0 there")
