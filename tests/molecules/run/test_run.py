@@ -8,7 +8,8 @@ import pytest
 
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
 from softdraw.molecules.run.options import RunOptions
-from softdraw.molecules.run.run import Run, is_worker
+from softdraw.molecules.run.processes import is_worker
+from softdraw.molecules.run.run import Run
 from softdraw.molecules.storage import atomic as writing
 
 from ..fake_generator import STEERED, TRAIN, FakeGenerator

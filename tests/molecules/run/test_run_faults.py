@@ -12,10 +12,11 @@ import pytest
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.data import dataset as datasets
 from softdraw.molecules.data import sources
-from softdraw.molecules.errors import OutputError, TargetError
+from softdraw.molecules.errors import OptionError, OutputError, TargetError
 from softdraw.molecules.report import write_report
 from softdraw.molecules.run.options import RunOptions
-from softdraw.molecules.run.run import Run, is_worker
+from softdraw.molecules.run.processes import is_worker
+from softdraw.molecules.run.run import Run
 from softdraw.molecules.storage.run_folder import RunFolder
 
 from ..fake_generator import STEERED, TRAIN, FakeGenerator
@@ -175,6 +176,16 @@ def test_a_rank_left_over_from_a_job_does_not_silence_a_process_that_fits_alone(
     assert steps_of(fake) == ["fit", "steer"]
     assert (place / "report.html").is_file()
     assert lines[-1].startswith("report: ")
+
+
+def test_processes_that_torchrun_started_do_not_all_write_the_same_files(data, place, fake, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OptionError, match=r"--devices: got 1 in one of 2 .*--devices 2 --strategy ddp"):
+        run(place, options_of(data))
+    assert steps_of(fake) == []
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    assert not is_worker()
 
 
 @pytest.mark.parametrize(

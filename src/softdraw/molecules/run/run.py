@@ -15,6 +15,7 @@ from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
 from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
+from softdraw.molecules.run.processes import is_worker
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.steering.targets import targets_from
@@ -24,7 +25,7 @@ from softdraw.molecules.storage.run_folder import RunFolder
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
 
-__all__ = ["Run", "is_worker"]
+__all__ = ["Run"]
 
 Say = Callable[[str], None]
 
@@ -42,6 +43,7 @@ class Run:
 
     Example:
         >>> from softdraw.molecules.run.options import RunOptions
+    from softdraw.molecules.run.processes import is_worker
         >>> run = Run("runs/first", RunOptions(minutes=5), say=print)
         >>> run.interrupted
         False
@@ -299,23 +301,6 @@ class Run:
             yield
         finally:
             self.seconds[stage] = time.monotonic() - began
-
-
-def is_worker(devices: int = 1, strategy: str = "auto") -> bool:
-    """Whether this process was started by another to help it fit with these options.
-
-    Lightning is asked, which alone knows how processes find each other; one process that fits on its own is
-    never a worker, whatever ``RANK`` or ``SLURM_PROCID`` are left over from the job around it.
-
-    Args:
-        devices: processes that fit on this machine.
-        strategy: how they work together, as Lightning names it.
-    """
-    if devices == 1 and strategy == "auto":
-        return False
-    from softdraw.molecules.fitting.trainer import rank_of_this_process
-
-    return rank_of_this_process(devices, strategy) > 0
 
 
 def _same_butbudget_text(before: Any, now: dict[str, Any]) -> bool:
