@@ -131,6 +131,7 @@ def _layer(name: str, mode: str) -> Reader:
         **dict.fromkeys(("GumbelVectorQuantizer", "HardConcreteGate", "ConcreteSelector", "TopKGate"), "x"),
         **dict.fromkeys(("SoftRank", "SinkhornMatching"), "scores"),
         "LatentTree": "edge_logits",
+        "GumbelEmbedding": "hidden",
     }.get(name, "logits")
     masked = name not in ("HardConcreteGate", "ConcreteSelector")
     takes = {"key", "generator"} | ({"mask"} if masked else set())

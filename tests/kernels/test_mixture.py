@@ -14,7 +14,13 @@ from softdraw.kernels.vocabulary import mixture, mixture_backward, mixture_formu
 from .backends import INSTRUCTIONS, instructions
 
 KEY = (0x123456789ABCDEF, 2**63 - 2)
-KINDS = [("st-gumbel-softmax", False), ("st", True), ("reinmax", True), ("entropy-weighted", True)]
+KINDS = [
+    ("st-gumbel-softmax", False),
+    ("st", True),
+    ("reinmax", True),
+    ("entropy-weighted", True),
+    ("none", True),
+]
 
 
 def tile(rows, classes, dtype, seed, special=0.0):
@@ -45,7 +51,7 @@ def both_ways(module, rows, dtype, parts, *, estimator, tau, bias, mask, special
         m = {None: None, "row": x[:1] > -3, "all": x > -1}[mask]
         module.forward_tile(
             x, second, b, m, tau, state, index, factor, KEY, start + sum(parts[:number]),
-            first=number == 0, noisy=noisy, entropy=entropy,
+            first=number == 0, noisy=noisy, quiet=estimator == "none", entropy=entropy,
         )  # fmt: skip
         kept += [x, factor.clone(), *([] if second is None else [second])]
     if not entropy:
@@ -104,7 +110,7 @@ def test_a_tile_may_begin_anywhere(name, dtype, start):
             x = torch.zeros(3, 8, dtype=dtype)
             state = mixture_formulas.new_state(3, torch.float64, torch.device("cpu"))
             index, factor = torch.full((3,), -1), torch.empty(3, 2, dtype=dtype)
-            rest = {"first": True, "noisy": True, "entropy": False}
+            rest = {"first": True, "noisy": True, "quiet": False, "entropy": False}
             module.mixture.forward_tile(x, None, None, None, tau, state, index, factor, KEY, start, **rest)
         assert ((index >= start) & (index < start + 8)).all()
         return
@@ -183,7 +189,7 @@ def test_memory_that_a_loop_would_misread_is_refused():
     with instructions("generic") as module:
         x = torch.zeros(3, 8)
         state = mixture_formulas.new_state(3, torch.float64, torch.device("cpu"))
-        rest = {"first": True, "noisy": True, "entropy": False}
+        rest = {"first": True, "noisy": True, "quiet": False, "entropy": False}
         factor, index, tau = torch.empty(3, 2), torch.full((3,), -1), torch.ones(3, dtype=torch.float64)
         with pytest.raises(ValueError, match="contiguous tensors on the CPU"):
             module.mixture.forward_tile(x.mT, None, None, None, tau, state, index, factor, KEY, 0, **rest)
@@ -192,7 +198,7 @@ def test_memory_that_a_loop_would_misread_is_refused():
             module.mixture.forward_tile(x, None, None, mask, tau, state, index, factor, KEY, 0, **rest)
 
 
-@pytest.mark.parametrize("estimator", ["st-gumbel-softmax", "st", "reinmax", "entropy-weighted"])
+@pytest.mark.parametrize("estimator", ["st-gumbel-softmax", "st", "reinmax", "entropy-weighted", "none"])
 def test_the_loops_over_tiles_are_the_same_without_c(estimator, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     hidden, weight = (torch.randn(n, 6, generator=generator, dtype=torch.float64) for n in (7, 400))

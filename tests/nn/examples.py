@@ -53,11 +53,22 @@ STRUCTURED: Examples = {
         torch.linspace(-1, 1, 48).mul(7).sin().reshape(3, 4, 4),
     ),
 }
-EXAMPLES: Examples = {**CHOICES, **STRUCTURED}
+#: the same of tokens from a vocabulary, which have estimators of their own
+TOKENS: Examples = {
+    "GumbelEmbedding": (
+        lambda **o: sd.nn.GumbelEmbedding(6, 6, **o),
+        torch.linspace(-1, 1, 60).sin().reshape(2, 5, 6),
+    ),
+}
+EXAMPLES: Examples = {**CHOICES, **STRUCTURED, **TOKENS}
+#: layers whose logits are there, so that ``Adaptive`` may watch their gradient
+WATCHED = [name for name in EXAMPLES if name not in TOKENS]
 #: what makes the value of a layer depend on its temperature
-SOFT: dict[str, dict[str, str]] = {
-    name: {} if name == "HardConcreteGate" else {"estimator": "gumbel-softmax"} for name in CHOICES
-} | {name: {} for name in STRUCTURED}
+SOFT: dict[str, dict[str, object]] = (
+    {name: {} if name == "HardConcreteGate" else {"estimator": "gumbel-softmax"} for name in CHOICES}
+    | {name: {} for name in STRUCTURED}
+    | {name: {"hard": False} for name in TOKENS}
+)
 
 
 def first(output: object) -> torch.Tensor:

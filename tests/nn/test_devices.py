@@ -9,7 +9,7 @@ import torch
 
 import softdraw as sd
 
-from .examples import EXAMPLES, first, make
+from .examples import EXAMPLES, WATCHED, first, make
 
 NAMES = list(EXAMPLES)
 TAUS = {
@@ -20,7 +20,7 @@ TAUS = {
     "adaptive": lambda: {"tau": sd.schedules.Adaptive(1.0, every=1, max_dead=1.0)},
     "learned": lambda: {"tau": sd.schedules.Learned(0.7)},
 }
-CASES = [(name, tau) for name in NAMES for tau in TAUS]
+CASES = [(name, tau) for name in NAMES for tau in TAUS if tau != "adaptive" or name in WATCHED]
 
 
 def on_meta(name, tau):
@@ -95,6 +95,8 @@ def test_sizes_are_whole_numbers(name):
     parameters = inspect.signature(cls).parameters
     sizes = [p for p in parameters if p in SIZES]
     good = {p: 4 for p in parameters if parameters[p].default is inspect.Parameter.empty}
+    if name == "GumbelEmbedding":  # whose sizes are left out beside a table
+        good = {"classes": 4, "features": 4}
     cls(**{p: np.int64(4) for p in good})
     for size in sizes:
         for wrong in ("a", 2.5, None, True):

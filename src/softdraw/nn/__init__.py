@@ -9,6 +9,7 @@ export it here, and add it to ``tests/nn/examples.py``, where the promises of ev
 from softdraw.nn.categorical_latent import CategoricalLatent, CategoricalLatentOutput
 from softdraw.nn.choice import Choice
 from softdraw.nn.concrete_selector import ConcreteSelector
+from softdraw.nn.gumbel_embedding import GumbelEmbedding
 from softdraw.nn.gumbel_sigmoid import GumbelSigmoid
 from softdraw.nn.gumbel_softmax import GumbelSoftmax
 from softdraw.nn.gumbel_vector_quantizer import GumbelVectorQuantizer, GumbelVectorQuantizerOutput
@@ -28,6 +29,7 @@ __all__ = [
     "CategoricalLatentOutput",
     "Choice",
     "ConcreteSelector",
+    "GumbelEmbedding",
     "GumbelSigmoid",
     "GumbelSoftmax",
     "GumbelVectorQuantizer",

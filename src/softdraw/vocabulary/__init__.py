@@ -5,7 +5,8 @@ weight.T`` at the same key. May import: ``softdraw.random``, ``softdraw.argument
 torch.
 """
 
+from softdraw.vocabulary._mixing import Mixture
 from softdraw.vocabulary.gumbel_max import VocabularyDraw, gumbel_max
-from softdraw.vocabulary.gumbel_softmax import Mixture, gumbel_softmax
+from softdraw.vocabulary.gumbel_softmax import gumbel_softmax
 
 __all__ = ["Mixture", "VocabularyDraw", "gumbel_max", "gumbel_softmax"]

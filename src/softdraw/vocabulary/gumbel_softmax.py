@@ -1,39 +1,18 @@
 """Gumbel-Softmax over a vocabulary, straight to the mixture of its embeddings."""
 
-from typing import Literal, NamedTuple, get_args, overload
+from typing import Literal, get_args, overload
 
 import torch
 from torch import Tensor
 
-from softdraw.arguments import (
-    check_classes,
-    check_floating,
-    read_choice,
-    read_mask,
-    read_tau,
-    wrong_value,
-)
-from softdraw.kernels.fast_path import is_plain
-from softdraw.kernels.vocabulary.mixture_op import mix
+from softdraw.arguments import read_choice, wrong_value
 from softdraw.random import Key, source
+from softdraw.vocabulary._mixing import Mixture, mix
 
-__all__ = ["Mixture", "MixtureEstimator", "gumbel_softmax"]
+__all__ = ["MixtureEstimator", "gumbel_softmax"]
 
 #: whose gradient a hard mixture has
 MixtureEstimator = Literal["st-gumbel-softmax", "st", "reinmax", "entropy-weighted"]
-
-
-class Mixture(NamedTuple):
-    """What ``gumbel_softmax(..., return_index=True)`` returns.
-
-    Attributes:
-        value: ``[*batch, e]``: the mixtures of embeddings.
-        index: int64 ``[*batch]``: the winners, those of ``softdraw.gumbel_max`` at the same key; -1 for a row
-            without an allowed class, or with NaN.
-    """
-
-    value: Tensor
-    index: Tensor  # type: ignore[assignment] # a tuple has a method of this name
 
 
 @overload
@@ -142,72 +121,10 @@ def gumbel_softmax(
         Milakov, Gimelshein, "Online normalizer calculation for softmax", 2018.
         Tejaswi et al., "EntRGi: Entropy aware Reward Guidance for Diffusion Language Models", 2026.
     """
-    batch = _check_shapes(hidden, weight, embedding, bias)
     read_choice("estimator", estimator, get_args(MixtureEstimator))
     if estimator != "st-gumbel-softmax" and not hard:
-        raise wrong_value(
-            "estimator", estimator, "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows"
-        )
+        expected = "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows"
+        raise wrong_value("estimator", estimator, expected)
     source.one_source(key, generator)
-    classes, eager = weight.shape[0], is_plain(hidden)
-    # a tensor in the shape of the logits that takes no memory
-    logits = hidden.detach().new_empty(()).expand(*batch, classes)
-    if embedding.dtype == torch.float64 or weight.dtype == torch.float64:
-        logits = logits.double()
-    tau = read_tau(tau, logits, eager=eager)
-    if isinstance(tau, Tensor):
-        # a copy in full: a schedule may step before the backward
-        tau = tau.expand(batch).clone(memory_format=torch.contiguous_format).reshape(-1)
-    learned = [hidden, weight, *(one for one in (bias, tau) if isinstance(one, Tensor))]
-    centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
-    value, index = mix(
-        hidden.reshape(-1, hidden.shape[-1]),
-        weight,
-        None if embedding is weight else embedding,
-        bias,
-        _rows_of(read_mask(mask, logits), mask),
-        tau,
-        source.state(key, generator),
-        estimator,
-        bool(hard),
-        centred,
-    )
-    value = value.reshape(*batch, embedding.shape[1])
-    return Mixture(value, index.reshape(batch)) if return_index else value
-
-
-def _check_shapes(hidden: Tensor, weight: Tensor, embedding: Tensor, bias: Tensor | None) -> torch.Size:
-    """The batch shape, after a look at the tensors' types, shapes and devices."""
-    check_floating("hidden", hidden)
-    if hidden.dim() == 0:
-        raise wrong_value("hidden", hidden, "shape [*batch, d]")
-    check_floating("weight", weight)
-    if weight.dim() != 2 or weight.shape[1] != hidden.shape[-1]:
-        raise wrong_value(
-            "weight", weight, f"shape [V, {hidden.shape[-1]}], for hidden of {tuple(hidden.shape)}"
-        )
-    check_classes("weight", weight.detach().mT, "[d, V]")
-    check_floating("embedding", embedding)
-    if embedding.dim() != 2 or embedding.shape[0] != weight.shape[0]:
-        raise wrong_value(
-            "embedding", embedding, f"shape [{weight.shape[0]}, e], a row for each row of weight"
-        )
-    if bias is not None:
-        check_floating("bias", bias)
-        if bias.shape != weight.shape[:1]:
-            raise wrong_value("bias", bias, f"shape [{weight.shape[0]}]")
-    for name, one in (("weight", weight), ("embedding", embedding), ("bias", bias)):
-        if one is not None and one.device != hidden.device:
-            raise ValueError(
-                f"{name}: got a tensor on {one.device}, expected one on {hidden.device}, as hidden"
-            )
-    return hidden.shape[:-1]
-
-
-def _rows_of(mask: Tensor | None, given: Tensor | None) -> Tensor | None:
-    """The mask ``[rows, V]``, or ``[1, V]`` where it is the same for all rows."""
-    if mask is None or given is None:
-        return None
-    if all(size == 1 for size in given.shape[:-1]):
-        return given.reshape(1, -1).expand(1, mask.shape[-1]).contiguous()
-    return mask.reshape(-1, mask.shape[-1]).contiguous()
+    mixed = mix(hidden, weight, embedding, tau, bool(hard), bias, mask, estimator, key, generator)
+    return mixed if return_index else mixed.value

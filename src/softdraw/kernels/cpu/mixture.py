@@ -9,7 +9,7 @@ __all__ = ["backward_tile", "forward_tile"]
 
 #: as ``enum mixture_operation`` in ``src/vocabulary/mixture.h`` has them
 _FORWARD, _BACKWARD = range(2)
-_DOUBLE, _NOISY, _FIRST, _ENTROPY, _REINMAX, _SECOND, _WEIGHTS = (1 << bit for bit in range(7))
+_DOUBLE, _NOISY, _FIRST, _ENTROPY, _REINMAX, _SECOND, _WEIGHTS, _QUIET = (1 << bit for bit in range(8))
 #: elements that a thread takes at a time
 _PIECE = 8192
 
@@ -52,10 +52,13 @@ def forward_tile(
     *,
     first: bool,
     noisy: bool,
+    quiet: bool,
     entropy: bool,
 ) -> None:
     """As ``kernels.vocabulary.mixture_formulas.forward_tile``."""
-    flags = _NOISY * noisy | _FIRST * first | _ENTROPY * entropy | _SECOND * (second is not None)
+    flags = (
+        _NOISY * noisy | _QUIET * quiet | _FIRST * first | _ENTROPY * entropy | _SECOND * (second is not None)
+    )
     _run(
         _FORWARD, flags, values, class_start, key,
         other=second, bias=bias, mask=mask, tau=tau, state=state, index=index, factor=factor,

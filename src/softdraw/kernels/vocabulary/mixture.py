@@ -67,7 +67,8 @@ def forward(
             tiles.module.forward_tile(
                 logits, other, offsets, tiles.mask_of(rows, classes), tau[rows], state[rows], index[rows],
                 factor[rows], draw.key_at(rows.start), draw.class_start + classes.start,
-                first=classes.start == 0, noisy=draw.noisy, entropy=draw.estimator == "entropy-weighted",
+                first=classes.start == 0, noisy=draw.noisy, quiet=draw.quiet,
+                entropy=draw.estimator == "entropy-weighted",
             )  # fmt: skip
             if mixes:
                 for part, weights, column in zip(

@@ -84,6 +84,7 @@ def forward_tile(
     *,
     first: bool,
     noisy: bool,
+    quiet: bool,
     entropy: bool,
 ) -> None:
     """Turn logits into weights exp((x - top) / tau), and bring what is known of their rows up to date.
@@ -101,7 +102,8 @@ def forward_tile(
         key: seed and offset of the first row.
         class_start: the number of the first class.
         first: whether no tile came before.
-        noisy: whether x has the noise in it; the winner is that of the noisy logits in any case.
+        noisy: whether x has the noise in it; the winner is that of the noisy logits all the same.
+        quiet: whether there is no noise at all.
         entropy: whether ``WEIGHTED`` is wanted.
     """
     del entropy  # it costs nothing here
@@ -110,7 +112,7 @@ def forward_tile(
         top = _logits(values[:, :_BASE_CLASSES], _of(bias), _of(mask), 0.0).amax(1)
         state[:, BASE] = torch.where(torch.isfinite(top), top, 0.0).to(state.dtype)
     x = _logits(values, bias, mask, state[:, BASE].to(dtype).unsqueeze(1))
-    z = x + _noise(values, key, class_start)
+    z = x if quiet else x + _noise(values, key, class_start)
     kept = z if noisy else x
     state[:, BAD] = torch.where((torch.isnan(x) | (x == torch.inf)).any(1), 1.0, state[:, BAD])
     best, place = torch.where(torch.isnan(z), lowest, z).max(1)

@@ -24,8 +24,8 @@ class Draw(NamedTuple):
     """What both directions have in common.
 
     Attributes:
-        estimator: ``"st-gumbel-softmax"`` (soft samples are its relaxation), ``"st"``, ``"reinmax"`` or
-            ``"entropy-weighted"``.
+        estimator: ``"st-gumbel-softmax"`` (soft samples are its relaxation), ``"st"``, ``"reinmax"``,
+            ``"entropy-weighted"``, or ``"none"`` for no noise: the best class, or the mean.
         hard: whether the result is the winner's embedding (with ``"entropy-weighted"`` partly).
         tau: the temperature of every row, for all rows without ``row_tau``.
         row_tau: ``[rows]`` or None.
@@ -44,6 +44,11 @@ class Draw(NamedTuple):
     def noisy(self) -> bool:
         """Whether the weights are those of the perturbed logits."""
         return self.estimator == "st-gumbel-softmax"
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is no noise at all."""
+        return self.estimator == "none"
 
     @property
     def second(self) -> bool:

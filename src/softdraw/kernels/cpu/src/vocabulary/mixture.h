@@ -13,6 +13,7 @@ enum mixture_operation { MX_FORWARD, MX_BACKWARD };
 #define MX_ENTROPY 8 /* the entropy of the weights is wanted, too */
 #define MX_REINMAX 16 /* the gradient is ReinMax's */
 #define MX_SECOND 32 /* it has a second softmax, at temperature 1 */
+#define MX_QUIET 128 /* the winner is that of the logits without noise */
 #define MX_WEIGHTS 64 /* the backward's probabilities are wanted, too */
 
 /* What is known of a row, float64 each; `softdraw.kernels.vocabulary.mixture` says what they mean. */

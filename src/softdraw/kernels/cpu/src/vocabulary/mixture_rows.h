@@ -74,16 +74,16 @@ INLINE struct F(mixture_row) F(mixture_row_of)(const struct mixture *m, int64_t 
 /* x of a row in its place, the winner in its state; returns the tile's largest x, NaN for a bad row. */
 static REAL F(mixture_scores)(struct F(scratch) *s, const struct mixture *m, int64_t r, const struct F(mixture_row) *row,
                               double *state) {
-    const int noisy = (m->flags & MX_NOISY) != 0;
+    const int noisy = (m->flags & MX_NOISY) != 0, quiet = (m->flags & MX_QUIET) != 0;
     const V lowest = (V){0} - INFINITE;
     V top = lowest, found = (V){0};
     VI size = (VI){0};
     for (int64_t from = 0; from < row->classes; from += MIXTURE_PIECE) {
         const int64_t to = from + MIXTURE_PIECE < row->classes ? from + MIXTURE_PIECE : row->classes;
-        const REAL *noise = F(mixture_noise)(s, m, r, from, to);
+        const REAL *noise = quiet ? NULL : F(mixture_noise)(s, m, r, from, to);
         V best = lowest;
         for (int64_t i = from; i < to; i += N) {
-            const V x = F(tile_logits)(row, i), z = x + F(load)(noise + i - from), kept = noisy ? z : x;
+            const V x = F(tile_logits)(row, i), z = quiet ? x : x + F(load)(noise + i - from), kept = noisy ? z : x;
             size = R(max_int)(size, (VI)x & SIGN_OFF);
             top = R(max)(top, kept);
             best = R(max)(best, z);
@@ -96,7 +96,7 @@ static REAL F(mixture_scores)(struct F(scratch) *s, const struct mixture *m, int
             state[MX_BEST] = (double)highest;
             for (int64_t i = from; i < to; i++) {
                 /* the same sum as above, or what was kept of it */
-                const REAL z = noisy ? row->values[i] : row->values[i] + noise[i - from];
+                const REAL z = noisy || quiet ? row->values[i] : row->values[i] + noise[i - from];
                 if (z == highest) {
                     m->index[r] = m->class_start + i;
                     break;

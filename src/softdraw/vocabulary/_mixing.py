@@ -1,0 +1,90 @@
+"""A mixture of embeddings from tensors of any batch shape: how its arguments are read."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from softdraw.arguments import check_floating, read_mask, read_tau, wrong_value
+from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.vocabulary import mixture_op
+from softdraw.random import Key, source
+from softdraw.vocabulary._arguments import check_head
+
+__all__ = ["Mixture", "mix"]
+
+
+class Mixture(NamedTuple):
+    """What ``gumbel_softmax(..., return_index=True)`` returns.
+
+    Attributes:
+        value: ``[*batch, e]``: the mixtures of embeddings.
+        index: int64 ``[*batch]``: the winners, those of ``softdraw.gumbel_max`` at the same key; -1 for a row
+            without an allowed class, or with NaN.
+    """
+
+    value: Tensor
+    index: Tensor  # type: ignore[assignment] # a tuple has a method of this name
+
+
+def mix(
+    hidden: Tensor,
+    weight: Tensor,
+    embedding: Tensor,
+    tau: float | Tensor,
+    hard: bool,
+    bias: Tensor | None,
+    mask: Tensor | None,
+    estimator: str,
+    key: Key | None,
+    generator: torch.Generator | None,
+) -> Mixture:
+    """``gumbel_softmax``, where ``estimator`` may be ``"none"``, too: the best class, or the mean, without
+    noise and without a key.
+    """
+    batch = check_head(hidden, weight, bias)
+    _check_embedding(hidden, weight, embedding)
+    classes, eager = weight.shape[0], is_plain(hidden)
+    # a tensor in the shape of the logits that takes no memory
+    logits = hidden.detach().new_empty(()).expand(*batch, classes)
+    if embedding.dtype == torch.float64 or weight.dtype == torch.float64:
+        logits = logits.double()
+    tau = read_tau(tau, logits, eager=eager)
+    if isinstance(tau, Tensor):
+        # a copy in full: a schedule may step before the backward
+        tau = tau.expand(batch).clone(memory_format=torch.contiguous_format).reshape(-1)
+    learned = [hidden, weight, *(one for one in (bias, tau) if isinstance(one, Tensor))]
+    centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
+    quiet = estimator == "none"
+    value, index = mixture_op.mix(
+        hidden.reshape(-1, hidden.shape[-1]),
+        weight,
+        None if embedding is weight else embedding,
+        bias,
+        _rows_of(read_mask(mask, logits), mask),
+        tau,
+        torch.zeros(2, dtype=torch.int64, device="cpu") if quiet else source.state(key, generator),
+        estimator,
+        hard,
+        centred,
+    )
+    return Mixture(value.reshape(*batch, embedding.shape[1]), index.reshape(batch))
+
+
+def _check_embedding(hidden: Tensor, weight: Tensor, embedding: Tensor) -> None:
+    check_floating("embedding", embedding)
+    if embedding.dim() != 2 or embedding.shape[0] != weight.shape[0]:
+        raise wrong_value("embedding", embedding, f"shape [{weight.shape[0]}, e], a row for each of weight")
+    if embedding.device != hidden.device:
+        raise ValueError(
+            f"embedding: got a tensor on {embedding.device}, expected one on {hidden.device}, as hidden"
+        )
+
+
+def _rows_of(mask: Tensor | None, given: Tensor | None) -> Tensor | None:
+    """The mask ``[rows, V]``, or ``[1, V]`` where it is the same for all rows."""
+    if mask is None or given is None:
+        return None
+    if all(size == 1 for size in given.shape[:-1]):
+        return given.reshape(1, -1).expand(1, mask.shape[-1]).contiguous()
+    return mask.reshape(-1, mask.shape[-1]).contiguous()
