@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 import softdraw as sd
@@ -19,6 +20,8 @@ __all__ = ["extra_mebibytes", "rows"]
 
 #: rows, width, classes: a decoding step of a language model
 SHAPE = (64, 1024, 128_256)
+#: a batch of training, whose logits alone are 2 GiB
+LARGE = (4096, 256, 128_256)
 
 
 def problem(rows: int, width: int, classes: int) -> tuple[Tensor, Tensor]:
@@ -53,6 +56,37 @@ def reinforce_calls(hidden: Tensor, weight: Tensor) -> dict[str, Callable[[], ob
     return {"softdraw": ours, "log_softmax + multinomial": plain}
 
 
+def mixture_calls(hidden: Tensor, weight: Tensor) -> dict[str, Callable[[], object]]:
+    """A straight-through mixture of the head's own rows, and the gradients of both, ours first."""
+    hidden, weight = hidden.clone().requires_grad_(), weight.requires_grad_()
+    upstream = torch.ones(hidden.shape)
+
+    def ours() -> object:
+        value = sd.vocabulary.gumbel_softmax(hidden, weight, weight, hard=True)
+        return torch.autograd.grad(value, (hidden, weight), upstream)
+
+    def plain() -> object:
+        value = F.gumbel_softmax(hidden @ weight.mT, hard=True) @ weight
+        return torch.autograd.grad(value, (hidden, weight), upstream)
+
+    return {"softdraw": ours, "F.gumbel_softmax @ E": plain}
+
+
+def frozen_calls(hidden: Tensor, weight: Tensor) -> dict[str, Callable[[], object]]:
+    """The same with a table that does not learn: the gradient of the hidden states alone."""
+    hidden, upstream = hidden.clone().requires_grad_(), torch.ones(hidden.shape)
+
+    def ours() -> object:
+        value = sd.vocabulary.gumbel_softmax(hidden, weight, weight, hard=True)
+        return torch.autograd.grad(value, hidden, upstream)
+
+    def plain() -> object:
+        value = F.gumbel_softmax(hidden @ weight.mT, hard=True) @ weight
+        return torch.autograd.grad(value, hidden, upstream)
+
+    return {"softdraw": ours, "F.gumbel_softmax @ E": plain}
+
+
 def rows(seconds: float) -> Iterator[Row]:
     """Each peer in turns with us."""
     hidden, weight = problem(*SHAPE)
@@ -65,6 +99,13 @@ def rows(seconds: float) -> Iterator[Row]:
     found = medians(reinforce_calls(hidden, weight), seconds)
     for peer in list(found)[1:]:
         yield Row("log p, entropy, gradients", shape, hidden.dtype, peer, found["softdraw"], found[peer])
+    for what, calls, bar in (
+        ("hard mixture f+b, E = W", mixture_calls, 1.0),
+        ("hard mixture f+b, frozen", frozen_calls, None),
+    ):
+        found = medians(calls(hidden, weight.detach().clone()), seconds)
+        for peer in list(found)[1:]:
+            yield Row(what, shape, hidden.dtype, peer, found["softdraw"], found[peer], bar)
 
 
 _CHILD = """
@@ -77,17 +118,19 @@ def peak():
 calls = getattr(vocabulary, sys.argv[1])
 for warm in calls(*vocabulary.problem(8, 16, 5000)).values():
     warm()
-call = calls(*vocabulary.problem(*vocabulary.SHAPE))[sys.argv[2]]
+shape = tuple(map(int, sys.argv[3].split("x")))
+call = calls(*vocabulary.problem(*shape))[sys.argv[2]]
 before = peak()
 call()
-print(peak() - before)
+print(peak() - before, peak())
 """
 
 
-def extra_mebibytes(calls: str, name: str) -> float:
-    """Growth of the peak resident set of one call, results and gradients among it (Linux)."""
-    command = [sys.executable, "-c", _CHILD, calls, name]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def extra_mebibytes(calls: str, name: str, shape: tuple[int, int, int] = SHAPE) -> tuple[float, float]:
+    """Growth of the peak resident set of one call, results and gradients among it, and the peak (Linux)."""
+    command = [sys.executable, "-c", _CHILD, calls, name, "x".join(map(str, shape))]
+    grown, most = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(grown), float(most)
 
 
 def main() -> None:
@@ -104,13 +147,15 @@ def main() -> None:
         print(row, flush=True)
     if options.no_memory or sys.platform != "linux":
         return
-    print("peak extra memory, MiB, results and gradients among it (bar for an index: 16)")
-    for calls in ("index_calls", "reinforce_calls"):
+    print("peak extra memory, MiB, results and gradients among it (bar for an index: 16; for a mixture: 32")
+    print(f"beside the gradients, {SHAPE[1] * SHAPE[2] * 4 / 2**20:.0f} of the table; 0 where it is frozen)")
+    for calls in ("index_calls", "reinforce_calls", "mixture_calls", "frozen_calls"):
         for name in globals()[calls](*problem(1, 1, 1)):
-            print(
-                f"  {calls.removesuffix('_calls'):<10}{name:<28}{extra_mebibytes(calls, name):>8.1f}",
-                flush=True,
-            )
+            grown, _ = extra_mebibytes(calls, name)
+            print(f"  {calls.removesuffix('_calls'):<10}{name:<28}{grown:>8.1f}", flush=True)
+    grown, most = extra_mebibytes("mixture_calls", "softdraw", LARGE)
+    shape = "x".join(map(str, LARGE))
+    print(f"  mixture of {shape}: {grown:.1f}, and {most:.0f} in all (bar: 2048)")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from softdraw import estimators
-from softdraw.arguments import read_choice, read_count, read_mask, wrong_type, wrong_value
+from softdraw.arguments import check_floating, read_choice, read_count, read_mask, wrong_type, wrong_value
 from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.nn.choice import Evaluation, one_hot_argmax, probabilities
@@ -200,7 +200,10 @@ class GumbelEmbedding(nn.Module):
         if is_symbol(hidden):
             options = {"mask": mask, "key": key, "generator": generator, "return_index": return_index or None}
             return record_module(self, hidden, **options)  # type: ignore[no-any-return]
+        check_floating("hidden", hidden)
         weight, bias = self.weight, getattr(self.head, "bias", None)
+        if hidden.dim() == 0 or hidden.shape[-1] != weight.shape[1]:
+            raise wrong_value("hidden", hidden, f"shape [*batch, {weight.shape[1]}]")
         table = weight if self.table is None else self.embedding
         if self.training:
             key, generator = layer_key(key, generator, self.ranks)

@@ -57,7 +57,7 @@ def mix(
     centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
     quiet = estimator == "none"
     value, index = mixture_op.mix(
-        hidden.reshape(-1, hidden.shape[-1]),
+        hidden.reshape(batch.numel(), hidden.shape[-1]),
         weight,
         None if embedding is weight else embedding,
         bias,

@@ -81,7 +81,9 @@ def backward(
     # what is lost has gradient 0, and no part in those of the others: a product would make NaN of 0 times NaN
     h, upstream = (one.to(tiles.dtype).masked_fill(lost, 0.0) for one in (hidden, grad))
     # one product of both with a tile of the table that is weight and embedding
-    both = torch.cat([part[rows] for rows in tiles.rows_of() for part in (h, upstream)]) if tied else None
+    both = None
+    if tied and tiles.rows:
+        both = torch.cat([part[rows] for rows in tiles.rows_of() for part in (h, upstream)])
     tau = draw.taus(tiles.rows, tiles.wide, tiles.device)
     means = (
         _means(upstream, table, index - draw.class_start, centre, reinmax, tiles)
