@@ -71,10 +71,13 @@ def forward(
                 entropy=draw.estimator == "entropy-weighted",
             )  # fmt: skip
             if mixes:
-                for part, weights, column in zip(
-                    centre, (logits, other), (factor[rows, :1], factor[rows, 1:]), strict=False
-                ):
-                    part[rows].mul_(column).addmm_(weights, values)
+                # a new top is rare after the first tiles, and a pass over the sums is not free
+                moved = not factor.is_cpu or bool((factor[rows] != 1.0).any())
+                columns = (factor[rows, :1], factor[rows, 1:])
+                for part, weights, column in zip(centre, (logits, other), columns, strict=False):
+                    if moved:
+                        part[rows].mul_(column)
+                    part[rows].addmm_(weights, values)
     index.masked_fill_(state[:, BAD] != 0, -1)
     winner = table[(index - draw.class_start).clamp_min(0)].to(tiles.dtype)
     if mixes:

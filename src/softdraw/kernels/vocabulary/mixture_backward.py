@@ -38,7 +38,7 @@ class _Sums:
 
     def place(self, places: Tensor, values: Tensor) -> None:
         """Add values to classes of the tile."""
-        if self.whole is not None:
+        if self.whole is not None and places.numel():
             if self.fresh:
                 self.tile.zero_()
             self.tile.index_add_(0, places, values)

@@ -12,12 +12,13 @@ from softdraw.kernels.vocabulary import mixture_formulas
 
 __all__ = ["Draw", "Tiles", "computed"]
 
-#: bytes of a tile of weights and embeddings, of which every product reads all: they stay in the third-level
-#: cache
+#: bytes, for each thread, of a tile of weights and embeddings, of which every product reads all: they stay in
+#: the third-level cache
 _CLASS_BYTES = 4 << 20
 #: bytes of a tile of logits (and of its gradient), which stay in the second-level cache or near it
 _TILE_BYTES = 1 << 20
 _MOST_ROWS = 512
+_MOST_THREADS = 4
 
 
 class Draw(NamedTuple):
@@ -86,13 +87,13 @@ class Tiles:
         self.dtype, self.device = computed(hidden, weight, embedding), hidden.device
         self.weight, self.embedding, self.bias, self.mask = weight, embedding, bias, mask
         self.wide = wide(self.device)
-        size = self.dtype.itemsize
+        # a product that is shared by threads waits for the last of them, so it is to be worth the wait
+        size = self.dtype.itemsize / min(_MOST_THREADS, torch.get_num_threads())
         width = hidden.shape[1] + (0 if embedding is None else embedding.shape[1])
-        most = min(
-            _CLASS_BYTES // (size * max(1, width)), _TILE_BYTES // (size * max(1, min(self.rows, _MOST_ROWS)))
-        )
-        self.step = max(256, most // 64 * 64)
-        self.block = max(1, min(self.rows, _MOST_ROWS))
+        rows = max(1, min(self.rows, _MOST_ROWS))
+        most = min(_CLASS_BYTES / max(1, width), _TILE_BYTES / rows) / size
+        self.step = max(256, int(most) // 64 * 64)
+        self.block = rows
         self.module = getattr(backend_of(hidden), "mixture", mixture_formulas)
         self._buffers: dict[str, Tensor] = {}
 
