@@ -16,6 +16,7 @@ from softdraw.kernels import estimator_gradients
 from softdraw.kernels.estimator_gradients import reinmax_backward
 from softdraw.kernels.formulas import compute_dtype, scores
 from softdraw.kernels.triton import programs, structure_programs, structures
+from softdraw.kernels.triton import vocabulary as index_draws
 from softdraw.kernels.triton.launch import FUSED, card, key_words, power_of_two
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "hard_backward",
     "hard_with_index",
     "index",
+    "index_draws",
     "name",
     "noise",
     "rao_backward",

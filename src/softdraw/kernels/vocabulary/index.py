@@ -51,6 +51,9 @@ def forward(
         measured: whether ``log_total`` and ``mean`` are wanted.
         columns: classes of a tile, a multiple of 4; chosen by the rows without it.
     """
+    fused = getattr(backend_of(hidden), "index_draws", None)
+    if fused is not None and fused.serves(tau.dtype, samples):
+        return _finished(fused.draw(hidden, weight, bias, mask, _rate(tau), key, samples, measured))
     head = Head(hidden, weight, bias, mask, columns)
     module = _module(hidden)
     shape = samples, head.rows
@@ -70,6 +73,11 @@ def forward(
         for rows in head.rows_of_tiles():
             tile, allowed = head.product(rows, some), head.mask(rows, classes)
             module.draw_tile(tile, some_bias, allowed, rate, drawn, rows.start, classes.start, *key)
+    return _finished(drawn)
+
+
+def _finished(drawn: Drawn) -> Drawn:
+    """What all tiles together say: no index in a row with NaN or ``+inf``, and the sums read."""
     drawn.index.masked_fill_(torch.isnan(drawn.top), -1)
     if drawn.sums is None:
         return drawn
@@ -78,7 +86,7 @@ def forward(
     # NaN for a row with NaN or +inf, 0 for one without an allowed class
     poison = torch.where(torch.isnan(drawn.top), torch.nan, 0.0).to(safe.dtype)
     log_total, mean = safe.log() + poison, weighted / safe + poison
-    return drawn._replace(log_total=log_total.to(head.dtype), mean=mean.to(head.dtype))
+    return drawn._replace(log_total=log_total.to(drawn.top.dtype), mean=mean.to(drawn.top.dtype))
 
 
 def backward(
