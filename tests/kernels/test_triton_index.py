@@ -13,7 +13,14 @@ from softdraw.kernels.vocabulary import index, index_formulas
 from .backends import backend
 
 KEY = (0x123456789ABCDEF, 2**40 + 3)
-DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+#: few, because Triton's interpreter is slow
+CASES = [
+    ((3, 5, 1), None, torch.float32),
+    ((5, 70, 300), "rows", torch.float32),
+    ((5, 70, 300), "all", torch.bfloat16),
+    ((20, 16, 130), "rows", torch.float16),
+    ((20, 16, 130), None, torch.float32),
+]
 
 
 def problem(rows, width, classes, dtype):
@@ -27,9 +34,7 @@ def problem(rows, width, classes, dtype):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("masks", [None, "rows", "all"])
-@pytest.mark.parametrize("shape", [(3, 5, 1), (5, 70, 300), (20, 16, 130)])
+@pytest.mark.parametrize(("shape", "masks", "dtype"), CASES)
 def test_the_program_draws_what_the_tiles_of_torch_draw(shape, masks, dtype, monkeypatch):
     hidden, weight, bias, mask, tau = problem(*shape, dtype)
     mask = None if masks is None else mask if masks == "rows" else mask[0]
@@ -71,13 +76,14 @@ def test_the_interpreter_agrees():
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:]
-    assert "28 passed" in result.stdout
+    assert "6 passed" in result.stdout
     assert "skipped" not in result.stdout
 
 
-@pytest.mark.parametrize("architecture", [80, 90])
-@pytest.mark.parametrize("stored", ["fp32", "bf16", "fp16"])
-@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    ("stored", "architecture", "given"),
+    [("fp32", 80, True), ("bf16", 80, False), ("bf16", 90, True), ("fp16", 90, False)],
+)
 def test_code_for_a_card(given, stored, architecture, monkeypatch):
     triton = pytest.importorskip("triton", reason="Triton is not installed", exc_type=ImportError)
     from softdraw.kernels.triton import INTERPRETED, index_programs
