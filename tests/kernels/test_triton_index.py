@@ -91,7 +91,7 @@ def test_code_for_a_card(given, stored, architecture, monkeypatch):
     if INTERPRETED:
         pytest.skip("Triton was imported with TRITON_INTERPRET=1")
     monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
-    constants = {"SPAN": 1024, "ROWS": 64, "CLASSES": 128, "WIDTH": 64, "WIDEN": False}
+    constants = {"SPAN": 1024, "ROWS": 16, "CLASSES": 64, "WIDTH": 32, "WIDEN": False}
     constants |= {"BIAS": given, "MASKED": given, "MEASURED": given}
     pointers = dict.fromkeys(["rate", "tops", "sums", "best_out", "chosen_out"], "*fp32")
     pointers |= dict.fromkeys(["hidden", "weight", "bias"], f"*{stored}")

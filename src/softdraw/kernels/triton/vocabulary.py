@@ -11,7 +11,7 @@ from softdraw.kernels.vocabulary.index_tiles import Drawn
 __all__ = ["draw", "serves"]
 
 #: classes of a tile and of a product; what a tile leaves is small beside the head's share of it
-_SPAN, _CLASSES, _WIDTH = 1024, 128, 64
+_SPAN, _CLASSES, _WIDTH = 1024, 64, 32
 #: each sample makes the products again, so many are better served by one pass
 _MOST_SAMPLES = 4
 
@@ -46,7 +46,7 @@ def draw(
     mask_stride = size if mask is not None and mask.dim() == 2 else 0
     # the interpreter multiplies the bits of bfloat16 as if they were integers
     widened = hidden.dtype != weight.dtype or INTERPRETED
-    block = min(max(power_of_two(max(rows, 1)), 16), 64)
+    block = min(max(power_of_two(max(rows, 1)), 16), 32)
     if best.numel():
         with card(hidden.device):
             index_programs.index_of_tiles[(tiles, -(-rows // block), samples)](
