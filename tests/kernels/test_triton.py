@@ -27,6 +27,10 @@ STRUCTURES = (
 )
 
 
+#: both ways of a tile, for every estimator and type, and mixtures as a whole
+MIXTURES = "tiles_agree and row or begin_anywhere and 3-dtype0 or of_a_card or mixtures_agree and True"
+
+
 def agrees(chosen, count, file="test_backends.py"):
     """Run the chosen tests of backends where Triton is interpreted, which is settled when it is imported."""
     pytest.importorskip("triton", reason="Triton is not installed")
@@ -52,10 +56,15 @@ def test_the_interpreter_agrees_on_structures():
     agrees(STRUCTURES, 11, "test_triton_structures.py")
 
 
+def test_the_interpreter_agrees_on_mixtures():
+    agrees(MIXTURES, 22, "test_triton_mixture.py")
+
+
 @pytest.mark.slow
 def test_the_interpreter_agrees_with_the_reference_at_length():
     agrees(MORE, 15)
     agrees("triton", 46, "test_triton_structures.py")
+    agrees("triton", 71, "test_triton_mixture.py")
 
 
 @pytest.mark.parametrize("interpreted", [False, True])

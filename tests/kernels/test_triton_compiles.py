@@ -46,7 +46,7 @@ def test_code_for_a_card(name, constants, dtype, monkeypatch):
     assert cubin(getattr(programs, name), constants, pointers, monkeypatch)
 
 
-def cubin(program, constants, pointers, monkeypatch):
+def cubin(program, constants, pointers, monkeypatch, capability=80):
     monkeypatch.setenv("TRITON_DEFAULT_FP_FUSION", "1")
     signature = {
         argument: "constexpr" if argument in constants else pointers.get(argument, "i32")
@@ -55,7 +55,7 @@ def cubin(program, constants, pointers, monkeypatch):
     known = inspect.signature(triton.compiler.ASTSource).parameters
     named = "constexprs" if "constexprs" in known else "constants"  # the name before Triton 3.3
     source = triton.compiler.ASTSource(fn=program, signature=signature, **{named: constants})
-    target = triton.backends.compiler.GPUTarget("cuda", 80, 32)
+    target = triton.backends.compiler.GPUTarget("cuda", capability, 32)
     return triton.compile(source, target=target).asm["cubin"]
 
 
@@ -93,3 +93,30 @@ def test_code_of_structures_for_a_card(name, constants, dtype, monkeypatch):
     if name in ("tops", "top_k_of_tiles"):
         constants = constants | {"DOUBLE": dtype == "float64"}
     assert cubin(getattr(structure_programs, name), constants, pointers, monkeypatch)
+
+
+MIXTURES = [
+    ("forward", {"MASKED": False, "FIRST": True, "NOISY": True, "SECOND": False, "QUIET": False}),
+    ("forward", {"MASKED": True, "FIRST": False, "NOISY": False, "SECOND": True, "QUIET": False}),
+    ("forward", {"MASKED": True, "FIRST": False, "NOISY": False, "SECOND": False, "QUIET": True}),
+    ("backward", {"MASKED": True, "NOISY": True, "REINMAX": False, "SECOND": False, "SLOPES": True}),
+    ("backward", {"MASKED": False, "NOISY": False, "REINMAX": True, "SECOND": True, "SLOPES": False}),
+]
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "constants"), MIXTURES)
+def test_code_of_mixtures_for_a_card(name, constants, dtype, capability, monkeypatch):
+    from softdraw.kernels.triton import INTERPRETED, mixture_programs
+
+    if INTERPRETED:
+        pytest.skip("Triton was imported with TRITON_INTERPRET=1")
+    largest = 1.7976931348623157e308 if dtype == "float64" else 3.4028234663852886e38
+    constants = constants | {"BIAS": constants["MASKED"], "LARGEST": largest, "BLOCK": 1024}
+    constants |= {"DOUBLE": dtype == "float64"}
+    constants |= {"BASES": 256} if name == "forward" else {"WEIGHTS": True}
+    pointers = dict.fromkeys(["values", "second", "grad", "bias", "factor"], NUMBERS[dtype][1])
+    pointers |= dict.fromkeys(["tau", "state", "means", "tau_grad"], "*fp64")
+    pointers |= {"mask": "*u8", "index": "*i64", "class_start": "i64", "stride": "i64"} | WORDS
+    assert cubin(getattr(mixture_programs, name), constants, pointers, monkeypatch, capability)

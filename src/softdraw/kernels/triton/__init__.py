@@ -3,7 +3,7 @@ tests.
 
 The functions are those of ``softdraw.kernels.backend``. A program works on one row (the hard draw and the
 softmax need its maximum) in pieces of ``BLOCK`` classes, and makes the noise again in each pass rather than
-keep it.
+keep it. ``mixture`` works on tiles of a vocabulary, whose matrix products are PyTorch's.
 May import: ``kernels.formulas``, ``kernels.estimator_gradients``, Triton, torch.
 """
 
@@ -15,7 +15,7 @@ from softdraw.kernels import estimator_gradients
 # One pass of PyTorch each: not worth a program of its own.
 from softdraw.kernels.estimator_gradients import reinmax_backward
 from softdraw.kernels.formulas import compute_dtype, scores
-from softdraw.kernels.triton import programs, structure_programs, structures
+from softdraw.kernels.triton import mixture, programs, structure_programs, structures
 from softdraw.kernels.triton import vocabulary as index_draws
 from softdraw.kernels.triton.launch import FUSED, card, key_words, power_of_two
 
@@ -26,6 +26,7 @@ __all__ = [
     "hard_with_index",
     "index",
     "index_draws",
+    "mixture",
     "name",
     "noise",
     "rao_backward",

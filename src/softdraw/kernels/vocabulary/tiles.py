@@ -19,6 +19,8 @@ _CLASS_BYTES = 4 << 20
 _TILE_BYTES = 1 << 20
 _MOST_ROWS = 512
 _MOST_THREADS = 4
+#: the three on a card, where a tile is to be worth the start of its programs
+_ON_CARD = 64 << 20, 32 << 20, 4096
 
 
 class Draw(NamedTuple):
@@ -87,13 +89,16 @@ class Tiles:
         self.dtype, self.device = computed(hidden, weight, embedding), hidden.device
         self.weight, self.embedding, self.bias, self.mask = weight, embedding, bias, mask
         self.wide = wide(self.device)
-        # a product that is shared by threads waits for the last of them, so it is to be worth the wait
-        size = self.dtype.itemsize / min(_MOST_THREADS, torch.get_num_threads())
         width = hidden.shape[1] + (0 if embedding is None else embedding.shape[1])
-        rows = max(1, min(self.rows, _MOST_ROWS))
-        most = min(_CLASS_BYTES / max(1, width), _TILE_BYTES / rows) / size
+        if self.device.type == "cuda":
+            (class_bytes, tile_bytes, most_rows), threads = _ON_CARD, 1
+        else:
+            class_bytes, tile_bytes, most_rows = _CLASS_BYTES, _TILE_BYTES, _MOST_ROWS
+            # a product that is shared by threads waits for the last of them, so it is to be worth the wait
+            threads = min(_MOST_THREADS, torch.get_num_threads())
+        self.block = max(1, min(self.rows, most_rows))
+        most = min(class_bytes / max(1, width), tile_bytes / self.block) * threads / self.dtype.itemsize
         self.step = max(256, int(most) // 64 * 64)
-        self.block = rows
         self.module = getattr(backend_of(hidden), "mixture", mixture_formulas)
         self._buffers: dict[str, Tensor] = {}
 
