@@ -27,8 +27,8 @@ STRUCTURES = (
 )
 
 
-#: both ways of a tile, for every estimator and type, and mixtures as a whole
-MIXTURES = "tiles_agree and row or begin_anywhere and 3-dtype0 or of_a_card or mixtures_agree and True"
+#: tiles that begin anywhere, and mixtures as a whole for every estimator and type
+MIXTURES = "begin_anywhere and 3-dtype0 or of_a_card or mixtures_agree and True"
 
 
 def agrees(chosen, count, file="test_backends.py"):
@@ -57,7 +57,7 @@ def test_the_interpreter_agrees_on_structures():
 
 
 def test_the_interpreter_agrees_on_mixtures():
-    agrees(MIXTURES, 22, "test_triton_mixture.py")
+    agrees(MIXTURES, 14, "test_triton_mixture.py")
 
 
 @pytest.mark.slow

@@ -60,35 +60,34 @@ def assert_agree(triton, rows, dtype, parts, tolerance=None, **options):
 @pytest.mark.parametrize(("estimator", "own_tau"), KINDS)
 @pytest.mark.parametrize(("bias", "mask"), [(False, None), (True, "row"), (True, "all")])
 def test_tiles_agree(triton, dtype, estimator, own_tau, bias, mask):
-    tau = torch.linspace(0.4, 2.0, 3, dtype=torch.float64) if own_tau else torch.full((3,), 0.7).double()
-    for parts in ((1,), (3, 5, 2), (300, 4099)):
-        assert_agree(triton, 3, dtype, parts, estimator=estimator, tau=tau, bias=bias, mask=mask)
+    tau = torch.tensor([0.4, 2.0] if own_tau else [0.7, 0.7], dtype=torch.float64)
+    for parts in ((1, 5), (300, 4099)):
+        assert_agree(triton, 2, dtype, parts, estimator=estimator, tau=tau, bias=bias, mask=mask)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("start", [1, 3, 4])
 def test_a_tile_may_begin_anywhere(triton, dtype, start):
-    tau = torch.ones(2, dtype=torch.float64)
+    tau = torch.ones(1, dtype=torch.float64)
     options = {"estimator": "st-gumbel-softmax", "tau": tau, "bias": True, "mask": None, "start": start}
     for parts in ((5, 30), (4096, 7)):  # with the classes before the first, one more block than without
-        assert_agree(triton, 2, dtype, parts, **options)
+        assert_agree(triton, 1, dtype, parts, **options)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("estimator", "own_tau"), KINDS)
 def test_what_is_not_finite(triton, dtype, estimator, own_tau):
-    tau = torch.full((20,), 0.7, dtype=torch.float64)
+    tau = torch.full((8,), 0.7, dtype=torch.float64)
     options = {"estimator": estimator, "tau": tau, "bias": False, "mask": "all"}
-    for special in (0.01, 0.3):
-        assert_agree(triton, 20, dtype, (5, 30, 40), special=special, **options)
+    assert_agree(triton, 8, dtype, (3, 20), special=0.1, **options)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize(("estimator", "own_tau"), KINDS)
 def test_extreme_temperatures(triton, dtype, estimator, own_tau):
-    tau = torch.tensor([0.0, 1e-300, 1e30, math.inf, 1.0], dtype=torch.float64)
+    tau = torch.tensor([0.0, 1e-300, 1e30, math.inf], dtype=torch.float64)
     rest = {"bias": False, "mask": None, "tolerance": 1e-4}
-    assert_agree(triton, 5, dtype, (300, 40), estimator=estimator, tau=tau, **rest)
+    assert_agree(triton, 4, dtype, (30, 4), estimator=estimator, tau=tau, **rest)
 
 
 def test_the_tiles_of_a_card_are_those_of_the_loops(triton):
@@ -107,10 +106,10 @@ def test_mixtures_agree(triton, dtype, estimator, tied, monkeypatch):
     module, device = triton
     generator = torch.Generator().manual_seed(0)
     hidden, weight, table = (
-        torch.randn(*shape, generator=generator).to(dtype) for shape in ((3, 4), (601, 4), (601, 4))
+        torch.randn(*shape, generator=generator).to(dtype) for shape in ((3, 4), (301, 4), (301, 4))
     )
-    bias = torch.randn(601, generator=generator).to(dtype)
-    mask = torch.rand(3, 601, generator=generator) < 0.7
+    bias = torch.randn(301, generator=generator).to(dtype)
+    mask = torch.rand(3, 301, generator=generator) < 0.7
     mask[2] = False
     found = []
     for here, where in ((module, device), (reference, torch.device("cpu"))):
