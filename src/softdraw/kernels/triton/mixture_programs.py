@@ -52,12 +52,12 @@ def forward(
     row = tl.program_id(0).to(tl.int64)
     known = state + row * 8
     if FIRST:
-        c = tl.arange(0, BASES).to(tl.int64)
-        x = _logits(
-            values, bias, mask, row * classes + c, c, c < classes, row, stride, 0.0, BIAS, MASKED, LARGEST
+        few = tl.arange(0, BASES).to(tl.int64)
+        start = _logits(
+            values, bias, mask, row * classes + few, few, few < classes, row, stride, 0.0, BIAS, MASKED, LARGEST
         )
-        highest = tl.max(tl.where(x == x, x, inf), 0)  # inf for NaN, too
-        base = tl.where(tl.abs(highest) < inf, highest, 0.0)
+        largest = tl.max(tl.where(start == start, start, inf), 0)  # inf for NaN, too
+        base = tl.where(tl.abs(largest) < inf, largest, 0.0)
         tl.store(known, base.to(state.dtype.element_ty))
     else:
         base = tl.load(known).to(kind)
