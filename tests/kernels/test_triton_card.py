@@ -13,9 +13,8 @@ def mixed(module, x):
     """A tile of a mixture, forward and backward."""
     tau, state, index, key = new(3), new(3, 8), new(3).long(), (1, 2)
     rest = {"second": False, "reinmax": False, "weights": True, "noisy": True}
-    module.mixture.forward_tile(
-        x, None, None, None, tau, state, index, new(3, 2), key, 0, first=True, noisy=True, entropy=False
-    )
+    first = {"first": True, "noisy": True, "quiet": False, "entropy": False}
+    module.mixture.forward_tile(x, None, None, None, tau, state, index, new(3, 2), key, 0, **first)
     module.mixture.backward_tile(x, x, None, None, tau, state, index, new(3, 3), None, key, 0, **rest)
 
 

@@ -33,8 +33,8 @@ def forward_tile(
     *,
     first: bool,
     noisy: bool,
+    quiet: bool,
     entropy: bool,
-    quiet: bool = False,
 ) -> None:
     """As ``kernels.vocabulary.mixture_formulas.forward_tile``."""
     del entropy  # it costs next to nothing

@@ -53,9 +53,10 @@ def forward(
     known = state + row * 8
     if FIRST:
         few = tl.arange(0, BASES).to(tl.int64)
+        there, place_of_few = few < classes, row * classes + few
         start = _logits(
-            values, bias, mask, row * classes + few, few, few < classes, row, stride, 0.0, BIAS, MASKED, LARGEST
-        )
+            values, bias, mask, place_of_few, few, there, row, stride, 0.0, BIAS, MASKED, LARGEST
+        )  # fmt: skip
         largest = tl.max(tl.where(start == start, start, inf), 0)  # inf for NaN, too
         base = tl.where(tl.abs(largest) < inf, largest, 0.0)
         tl.store(known, base.to(state.dtype.element_ty))
