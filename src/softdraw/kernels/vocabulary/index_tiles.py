@@ -10,8 +10,9 @@ from softdraw.kernels.formulas import compute_dtype, wide
 
 __all__ = ["Drawn", "Head", "Upstream", "computed"]
 
-#: numbers of a tile of logits, which stay in the second-level cache
-_TILE = 1 << 16
+#: numbers of a tile of logits, which stay in the second-level cache: for one thread, and for several, which
+#: wait for each other after every tile and so lose more by small ones
+_TILE, _SHARED_TILE = 1 << 16, 1 << 18
 #: classes of a tile for many rows, and the most for few; a multiple of a block of the counter
 _CLASSES, _MOST_CLASSES = 1024, 16384
 #: rows of a tile; more would not make the product faster, and need more memory
@@ -80,7 +81,8 @@ class Head:
         self._weight, self._bias, self._mask = weight, bias, mask
         self._height = max(1, min(self.rows, _MOST_ROWS))
         if columns is None:
-            columns = min(max(_TILE // self._height, _CLASSES), _MOST_CLASSES)
+            size = _TILE if torch.get_num_threads() == 1 else _SHARED_TILE
+            columns = min(max(size // self._height, _CLASSES), _MOST_CLASSES)
         self._columns = min(columns, self.classes)
         self._buffer = hidden.new_empty(self._height * self._columns, dtype=self.dtype)
         self._wide_weight: Tensor | None = None
