@@ -11,8 +11,9 @@ import softdraw as sd
 
 ROOT = Path(__file__).parent.parent
 SOURCE, DOCS = ROOT / "src" / "softdraw", ROOT / "docs"
-#: the command line is a program, explained by --help, and pages is what our reports are made with
-NO_REFERENCE = {"cli", "pages"}
+#: the command line is a program, explained by --help, pages is what our reports are made with, and sharding
+#: what functions do with DTensors
+NO_REFERENCE = {"cli", "pages", "sharding"}
 ROOMS = sorted({path.parent.name for path in SOURCE.glob("*/__init__.py")} - NO_REFERENCE)
 
 

@@ -16,6 +16,7 @@ from torch.utils import checkpoint
 
 __all__ = [
     "activation_memory_budget",
+    "all_reduce",
     "dispatch_modes",
     "forward_mode_level",
     "innermost_transform",
@@ -137,3 +138,14 @@ def activation_memory_budget() -> float:
     from torch._functorch import config
 
     return float(getattr(config, "activation_memory_budget", 1.0))
+
+
+def all_reduce(value: Tensor, operation: str, group: Any) -> Tensor:
+    """A new tensor: ``value`` reduced over a process group or a dimension ``(mesh, number)``, by an operation
+    that compiled graphs can hold, and without a gradient.
+    """
+    from torch.distributed import _functional_collectives as collectives
+
+    reduced = collectives.all_reduce(value.detach(), operation, group)
+    done: Tensor = reduced.wait() if isinstance(reduced, collectives.AsyncCollectiveTensor) else reduced
+    return done

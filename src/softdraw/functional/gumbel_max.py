@@ -8,7 +8,7 @@ from torch import Tensor
 
 from softdraw.arguments import check_samples, class_dim, is_usual, read_mask, read_noise, read_sample_shape
 from softdraw.kernels import autograd
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_distributed, is_plain
 from softdraw.kernels.formulas import scores
 from softdraw.random import Key, source
 from softdraw.recording import is_symbol, record
@@ -30,7 +30,8 @@ def gumbel_max(
     """argmax(logits + Gumbel noise): an exact sample of softmax(logits), as an index.
 
     Args:
-        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype.
+        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype. A
+            DTensor draws what one process with all of it would.
         dim: where the classes are.
         sample_shape: leading dims of independent samples of every row.
         mask: boolean, broadcastable to the logits, True where a class is allowed.
@@ -69,9 +70,14 @@ def gumbel_max(
         Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014, section 2, for the trick and its proof.
     """
     eager = is_plain(logits)
-    if not eager and is_symbol(logits):
-        options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
-        return record(gumbel_max, logits, dim, sample_shape=sample_shape, **options)
+    if not eager:
+        if is_symbol(logits):
+            options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
+            return record(gumbel_max, logits, dim, sample_shape=sample_shape, **options)
+        if is_distributed(logits):
+            from softdraw.sharding import draws  # here, since DTensor takes its time to import
+
+            return draws.index(gumbel_max, logits, dim, sample_shape, mask, key, generator, noise, sizes)
     if sizes is not None:
         from softdraw.functional import blocks  # here, so that a program without them starts sooner
 

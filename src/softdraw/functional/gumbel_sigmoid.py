@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import check_floating, read_mask, read_noise, read_tau
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_distributed, is_plain
 from softdraw.kernels.formulas import compute_dtype
 from softdraw.random import Key, source
 from softdraw.recording import recordable
@@ -27,7 +27,8 @@ def gumbel_sigmoid(
 
     Args:
         logits: log-odds of being 1, of any shape and floating dtype. The last dim counts as classes and the
-            others as rows, for the noise and for ``tau``.
+            others as rows, for the noise and for ``tau``. A DTensor draws what one process with all of it
+            would.
         tau: the temperature, >= 0, as in :func:`softdraw.gumbel_softmax` with ``dim=-1``: one value, or one
             a row. 0 gives zeros and ones without gradient, ``inf`` gives 1/2.
         hard: exact zeros and ones in the forward pass, the gradient of the soft sample in the backward pass.
@@ -59,9 +60,13 @@ def gumbel_sigmoid(
     check_floating("logits", logits)
     if key is not None or generator is not None or noise is not None:
         source.one_source(key, generator, noise)
+    eager = is_plain(logits)
+    if not eager and is_distributed(logits):
+        from softdraw.sharding import draws
+
+        return draws.binary(gumbel_sigmoid, logits, tau, hard, mask, key, generator, noise)
     shape = logits.shape
     x = logits.reshape(1) if logits.dim() == 0 else logits
-    eager = is_plain(logits)
     tau = read_tau(tau, x, eager=eager)
     if mask is not None:
         mask = read_mask(mask, logits)

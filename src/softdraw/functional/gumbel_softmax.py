@@ -7,7 +7,7 @@ from torch import Tensor
 
 from softdraw.arguments import class_dim, is_usual, read_mask, read_noise, read_tau
 from softdraw.kernels import autograd
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_distributed, is_plain
 from softdraw.kernels.formulas import Scores, relaxed, scores
 from softdraw.random import Key, source
 from softdraw.recording import is_symbol, record
@@ -36,7 +36,8 @@ def gumbel_softmax(
     makes the row NaN.
 
     Args:
-        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype.
+        logits: unnormalised log-probabilities ``[*]`` with classes in ``dim``, of any floating dtype. A
+            DTensor draws what one process with all of it would.
         tau: the temperature, >= 0: a float, a 0-dim tensor, a tensor with as many dims as the logits and
             size 1 at ``dim``, or one with fewer dims that broadcasts to the batch shape (the logits' shape
             without ``dim``). A ``[k]`` or ``[n, k]`` tensor, which ``F.gumbel_softmax`` would divide by
@@ -86,9 +87,14 @@ def gumbel_softmax(
         Maddison, Mnih, Teh, "The Concrete distribution", ICLR 2017, eq. 10.
     """
     eager = is_plain(logits)
-    if not eager and is_symbol(logits):
-        options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
-        return record(gumbel_softmax, logits, tau, hard, eps, dim, **options)
+    if not eager:
+        if is_symbol(logits):
+            options = {"mask": mask, "key": key, "generator": generator, "noise": noise, "sizes": sizes}
+            return record(gumbel_softmax, logits, tau, hard, eps, dim, **options)
+        if is_distributed(logits):
+            from softdraw.sharding import draws  # here, since DTensor takes its time to import
+
+            return draws.sample(gumbel_softmax, logits, tau, hard, dim, mask, key, generator, noise, sizes)
     if sizes is not None:
         from softdraw.functional import blocks  # here, so that a program without them starts sooner
 

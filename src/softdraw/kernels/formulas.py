@@ -4,6 +4,7 @@ The reference backend evaluates it, and so does every call whose derivative goes
 gradients of the temperature or of the caller's noise, forward mode, ``torch.func`` and compiled graphs.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -17,9 +18,12 @@ __all__ = [
     "largest",
     "masked_log_softmax",
     "masked_softmax",
+    "normalised",
     "one_hot",
     "relaxed",
+    "row_top",
     "scores",
+    "weights",
     "wide",
 ]
 
@@ -89,13 +93,15 @@ def largest(values: Tensor, k: int) -> Tensor:
     return values.sort(dim=-1, descending=True, stable=True).indices[..., :k]
 
 
-def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
-    """Scores of ``logits`` (classes last) under ``noise``, in the dtype that is computed in."""
+def scores(logits: Tensor, mask: Tensor | None, noise: Tensor, top: Tensor | None = None) -> Scores:
+    """Scores of ``logits`` (classes last) under ``noise``, in the dtype that is computed in.
+
+    ``top`` is the rows' ``row_top``, from a caller who has only some of their classes.
+    """
     dtype = compute_dtype(logits.dtype)
     wide = logits.to(dtype)
     allowed = allowed_classes(wide, mask)
-    fixed = wide.detach()
-    top = torch.where(allowed, fixed, -torch.inf).amax(-1, keepdim=True)
+    top = row_top(wide, allowed) if top is None else top
     # NaN and +inf reach the maximum, so one test of it finds them.
     bad = torch.isnan(top) | (top == torch.inf)
     usable = torch.where(torch.isfinite(top), top, 0.0)
@@ -103,6 +109,11 @@ def scores(logits: Tensor, mask: Tensor | None, noise: Tensor) -> Scores:
     allowed = allowed.expand(z.shape)
     bad = (bad | (torch.isnan(z.detach()) & allowed).any(-1, keepdim=True)).expand(*z.shape[:-1], 1)
     return Scores(torch.where(allowed & ~bad, z, 0.0), allowed, bad)
+
+
+def row_top(logits: Tensor, allowed: Tensor) -> Tensor:
+    """The largest allowed logit of each row, with a last dim of 1; NaN where one of them is, no gradient."""
+    return torch.where(allowed, logits.detach(), -torch.inf).amax(-1, keepdim=True)
 
 
 def centred(values: Tensor, allowed: Tensor, dims: int = 1) -> Tensor:
@@ -120,8 +131,13 @@ def relaxed(drawn: Scores, tau: float | Tensor) -> Tensor:
 
     ``tau`` is a float or broadcasts against ``z``. At ``tau = 0`` the gradient is 0.
     """
-    z, allowed, bad = drawn
-    best = drawn.ranked().detach().amax(-1, keepdim=True)
+    weight = weights(drawn, tau, drawn.ranked().detach().amax(-1, keepdim=True))
+    return normalised(drawn, weight, weight.sum(-1, keepdim=True), tau, drawn.hot)
+
+
+def weights(drawn: Scores, tau: float | Tensor, best: Tensor) -> Tensor:
+    """exp((z - best) / tau) of the allowed classes and 0 elsewhere; ``best`` is the row's largest ``z``."""
+    z, allowed, _ = drawn
     s = torch.where(allowed, z - torch.where(torch.isfinite(best), best, 0.0), 0.0)
     least = 1e-30
     if isinstance(tau, Tensor):
@@ -132,15 +148,20 @@ def relaxed(drawn: Scores, tau: float | Tensor) -> Tensor:
     lowest = -800.0 if z.dtype == torch.float64 else -110.0
     bound = (lowest * floor.detach()).clamp(min=torch.finfo(z.dtype).min)
     quotient = torch.where(torch.isfinite(floor), torch.maximum(s, bound) / floor, 0.0)
-    weight = torch.where(allowed, torch.exp(quotient), 0.0)
-    total = weight.sum(-1, keepdim=True)
+    return torch.where(allowed, torch.exp(quotient), 0.0)
+
+
+def normalised(
+    drawn: Scores, weight: Tensor, total: Tensor, tau: float | Tensor, hot: Callable[[], Tensor]
+) -> Tensor:
+    """The sample of ``weights`` and their sum; ``hot`` makes its limit, for rows at ``tau = 0``."""
     y = weight / torch.where(total == 0, 1.0, total)
     if isinstance(tau, Tensor):
-        y = torch.where(tau == 0, drawn.hot(), y)
+        y = torch.where(tau == 0, hot(), y)
     elif tau == 0:
         # The product keeps the sample in the graph, with gradient 0.
-        y = drawn.hot() + y * 0.0
-    return torch.where(bad, torch.nan, y)
+        y = hot() + y * 0.0
+    return torch.where(drawn.bad, torch.nan, y)
 
 
 def one_hot(index: Tensor, classes: int, dtype: torch.dtype, poison: Tensor | None = None) -> Tensor:
