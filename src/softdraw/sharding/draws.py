@@ -20,7 +20,7 @@ from softdraw.kernels.formulas import (
 from softdraw.random import Key, source
 from softdraw.sharding.collectives import max_over, sum_over
 from softdraw.sharding.spread import Spread
-from softdraw.sharding.winner import winner_over
+from softdraw.sharding.winner import winner_of
 
 __all__ = ["binary", "index", "sample"]
 
@@ -46,7 +46,7 @@ def index(
     given = _source(at, "gumbel", shape, key, generator, noise)
     if at.class_axes:
         drawn = _scores(at, at.local.detach(), mask, given["noise"].detach(), len(shape))
-        found = winner_over(drawn, at.start[at.dim], at.class_axes).classes
+        found = winner_of(drawn, at.start[at.dim], at.class_axes).classes
     else:
         found = draw(at.local, at.dim, sample_shape=shape, mask=mask, **given)
     return at.result(found, shape, without_classes=True)
@@ -138,7 +138,7 @@ def _scores(at: Spread, x: Tensor, mask: Tensor | None, noise: Tensor, samples: 
 
 def _relaxed(at: Spread, drawn: Scores, tau: float | Tensor, hard: bool) -> Tensor:
     """The soft sample or the hard one of rows that lie on several ranks."""
-    won = winner_over(drawn, at.start[at.dim], at.class_axes)
+    won = winner_of(drawn, at.start[at.dim], at.class_axes)
     drawn = Scores(drawn.z, drawn.allowed, won.bad.unsqueeze(-1))
 
     def hot() -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from softdraw.kernels.formulas import Scores
 from softdraw.sharding.collectives import Axes, max_over
 
-__all__ = ["MOST_CLASSES", "Winner", "winner_over"]
+__all__ = ["MOST_CLASSES", "Winner", "winner_of", "winner_over"]
 
 #: classes are counted by the low word
 MOST_CLASSES = 1 << 32
@@ -33,26 +33,33 @@ class Winner(NamedTuple):
     bad: Tensor
 
 
-def winner_over(drawn: Scores, start: int, axes: Axes) -> Winner:
+def winner_of(drawn: Scores, start: int, axes: Axes) -> Winner:
     """The winners over all ranks of ``axes``, of whose classes this one has those from ``start`` on."""
     z = drawn.z.detach()
     # An allowed class may score -inf (a difference of logits that overflows), and outranks the others.
     ranked = torch.where(drawn.allowed, z.clamp(min=torch.finfo(z.dtype).min), -torch.inf)
     place = ranked.argmax(-1)  # the first of equals
-    value, place = ranked.gather(-1, place.unsqueeze(-1)).squeeze(-1), place + start
-    none, bad = ~drawn.allowed.any(-1), drawn.bad.squeeze(-1)
-    ordered = _ordered(torch.where(bad, 0.0, value))
-    if z.dtype == torch.float32:
-        code = ordered.to(torch.int64) << 32 | (_LOW - place)
+    value = ranked.gather(-1, place.unsqueeze(-1)).squeeze(-1)
+    return winner_over(value, place + start, ~drawn.allowed.any(-1), drawn.bad.squeeze(-1), axes)
+
+
+def winner_over(value: Tensor, classes: Tensor, none: Tensor, bad: Tensor, axes: Axes) -> Winner:
+    """The winners among those of each rank: a value and the number of a class, if there is one (``none``), in
+    rows that are spoilt by NaN or ``+inf`` here (``bad``).
+    """
+    ordered = _ordered(torch.where(bad | none, 0.0, value))
+    if value.dtype == torch.float32:
+        code = ordered.to(torch.int64) << 32 | (_LOW - classes)
         code = max_over(torch.where(bad, _BAD, torch.where(none, _NONE, code)), axes)
         index, ordered = _LOW - (code & _LOW), (code >> 32).to(torch.int32)
     else:
         mine = torch.where(bad, _BAD, torch.where(none, _NONE, ordered))
         code = max_over(mine, axes)
-        index, ordered = -max_over(torch.where(mine == code, -place, _NONE), axes), code
+        index, ordered = -max_over(torch.where(mine == code, -classes, _NONE), axes), code
     bad, none = code == _BAD, code == _NONE
-    best = torch.where(bad | none, 0.0, _unordered(torch.where(bad | none, 0, ordered), z.dtype))
-    return Winner(torch.where(bad | none, -1, index), best, bad)
+    lost = bad | none
+    best = torch.where(lost, 0.0, _unordered(torch.where(lost, 0, ordered), value.dtype))
+    return Winner(torch.where(lost, -1, index), best, bad)
 
 
 def _ordered(value: Tensor) -> Tensor:

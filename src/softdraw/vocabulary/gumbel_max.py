@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import torch
 from torch import Tensor
@@ -46,6 +46,7 @@ def gumbel_max(
     tau: float | Tensor = 1.0,
     mask: Tensor | None = None,
     sample_shape: Sequence[int] = (),
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_log_prob: Literal[False] = False,
@@ -59,6 +60,7 @@ def gumbel_max(
     tau: float | Tensor = 1.0,
     mask: Tensor | None = None,
     sample_shape: Sequence[int] = (),
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_log_prob: Literal[True],
@@ -71,6 +73,7 @@ def gumbel_max(
     tau: float | Tensor = 1.0,
     mask: Tensor | None = None,
     sample_shape: Sequence[int] = (),
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_log_prob: bool = False,
@@ -89,7 +92,11 @@ def gumbel_max(
             ``[*batch, 1]``, or what broadcasts to these. Gradients reach it.
         mask: boolean ``[V]`` or broadcastable to ``[*batch, V]``, True where a class is allowed.
         sample_shape: leading dims of independent samples of every row; all come from one pass over the head.
-        key: the name of the noise.
+        group: the ranks over which the head is split by its rows, in order and in parts of any size: a
+            process group, or a dimension of a DeviceMesh. ``weight``, ``bias`` and the classes of ``mask``
+            are then this rank's part, hidden states and temperatures are the same on all ranks, and so is the
+            draw: that of the whole head. The gradients of weight and bias are this rank's, the others whole.
+        key: the name of the noise; beside ``group`` the same on all ranks, who agree on a fresh one.
         generator: a source of a fresh key. Without any source, torch's default generator is one.
         return_log_prob: return log probabilities and entropies too, which are made in the same pass. Their
             gradients (REINFORCE, RLOO, entropy bonuses) are the fused linear cross entropy: tiles are made
@@ -106,7 +113,8 @@ def gumbel_max(
             none of bool, ``tau`` no number and no such tensor, ``sample_shape`` no sequence of ints,
             ``return_log_prob`` no bool, or ``key`` or ``generator`` of another type.
         ValueError: shapes that do not fit, no class, a tensor on another device, a temperature that is not
-            positive and finite, a sample size that is negative, or both ``key`` and ``generator``.
+            positive and finite, a sample size that is negative, a ``group`` without this rank, or both
+            ``key`` and ``generator``.
         RuntimeError: in the backward of the backward, which the tiles do not do.
 
     Shapes:
@@ -140,13 +148,21 @@ def gumbel_max(
     logits = hidden.detach().new_empty((), dtype=computed(hidden, weight)).expand(*batch, weight.shape[0])
     temperatures = read_positive_tau(tau, logits)
     rows = hidden.reshape(batch.numel(), hidden.shape[-1])
-    allowed, state = rows_of_mask(mask, logits), source.state(key, generator)
+    allowed = rows_of_mask(mask, logits)
     if not return_log_prob:
         rows, weight, temperatures = rows.detach(), weight.detach(), temperatures.detach()
         bias = None if bias is None else bias.detach()
-    index, log_prob, entropy = draw(
-        rows, weight, bias, allowed, temperatures, state, samples, return_log_prob
-    )
+    given = rows, weight, bias, allowed, temperatures
+    if group is None:
+        index, log_prob, entropy = draw(*given, source.state(key, generator), samples, return_log_prob)
+    else:
+        from softdraw.sharding import heads, vocabulary_index
+
+        part = heads.part_of(group, weight.shape[0], key, generator, hidden.device)
+        rest = part.state, part.start, samples, return_log_prob, part.axes
+        # in the dtype that is computed in, so that gradients are rounded once they are summed
+        given = rows.to(logits.dtype), *given[1:]
+        index, log_prob, entropy = vocabulary_index.draw(*given, *rest)
     index = index.reshape((*shape, *batch))
     if not return_log_prob:
         return index

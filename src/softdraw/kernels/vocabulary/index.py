@@ -37,6 +37,7 @@ def forward(
     samples: int,
     measured: bool,
     columns: int | None = None,
+    class_start: int = 0,
 ) -> Drawn:
     """Draw from softmax((hidden weight^T + bias) / tau).
 
@@ -50,9 +51,10 @@ def forward(
         samples: draws of each row.
         measured: whether ``log_total`` and ``mean`` are wanted.
         columns: classes of a tile, a multiple of 4; chosen by the rows without it.
+        class_start: the number of the first class, of a part of a vocabulary.
     """
     fused = getattr(backend_of(hidden), "index_draws", None)
-    if fused is not None and fused.serves(tau.dtype, samples):
+    if class_start == 0 and fused is not None and fused.serves(tau.dtype, samples):
         return _finished(fused.draw(hidden, weight, bias, mask, _rate(tau), key, samples, measured))
     head = Head(hidden, weight, bias, mask, columns)
     module = _module(hidden)
@@ -72,7 +74,9 @@ def forward(
         some, some_bias = head.weight(classes), head.bias(classes)
         for rows in head.rows_of_tiles():
             tile, allowed = head.product(rows, some), head.mask(rows, classes)
-            module.draw_tile(tile, some_bias, allowed, rate, drawn, rows.start, classes.start, *key)
+            module.draw_tile(
+                tile, some_bias, allowed, rate, drawn, rows.start, class_start + classes.start, *key
+            )
     return _finished(drawn)
 
 
@@ -100,6 +104,7 @@ def backward(
     entropy_grad: Tensor,
     needs: tuple[bool, bool, bool, bool],
     columns: int | None = None,
+    class_start: int = 0,
 ) -> Gradients:
     """Gradients of ``log_prob`` ``[samples, rows]`` and ``entropy`` ``[rows]``, as ``needs`` has them."""
     head = Head(hidden, weight, bias, mask, columns)
@@ -124,7 +129,9 @@ def backward(
         of_some_bias = some.new_zeros(some.shape[0]) if of_bias is not None else None
         for rows in head.rows_of_tiles():
             tile, allowed = head.product(rows, some), head.mask(rows, classes)
-            module.gradient_tile(tile, some_bias, allowed, rate, drawn, upstream, rows.start, classes.start)
+            module.gradient_tile(
+                tile, some_bias, allowed, rate, drawn, upstream, rows.start, class_start + classes.start
+            )
             if of_hidden is not None:
                 of_hidden[rows].addmm_(tile, some)
             if of_some is not None:

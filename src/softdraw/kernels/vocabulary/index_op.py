@@ -73,7 +73,7 @@ def _draw_fake(
     return found, log_prob, entropy, top, log_total, mean
 
 
-def _backward(
+def backward(
     log_prob_grad: Tensor,
     entropy_grad: Tensor,
     found: Tensor,
@@ -86,6 +86,7 @@ def _backward(
     mask: Tensor | None,
     tau: Tensor,
     needs: list[bool],
+    class_start: int = 0,
 ) -> _Four:
     drawn = Drawn(
         found.contiguous(), top, top, top.contiguous(), None, log_total.contiguous(), mean.contiguous()
@@ -101,12 +102,13 @@ def _backward(
         log_prob_grad,
         entropy_grad,
         (of_hidden, of_weight, of_bias, of_tau),
+        class_start=class_start,
     )
     a, b, c, d = (hidden.new_empty(0) if one is None else one for one in gradients)
     return a, b, c, d
 
 
-def _backward_fake(
+def backward_fake(
     log_prob_grad: Tensor,
     entropy_grad: Tensor,
     found: Tensor,
@@ -204,9 +206,9 @@ def _vmap(name: str) -> Callable[..., Any]:
 _key = "CompositeExplicitAutograd"
 _name = "softdraw::vocabulary_index"
 _library.impl("vocabulary_index", _draw, _key)  # type: ignore[no-untyped-call]
-_library.impl("vocabulary_index_backward", _backward, _key)  # type: ignore[no-untyped-call]
+_library.impl("vocabulary_index_backward", backward, _key)  # type: ignore[no-untyped-call]
 register_fake(_library, "vocabulary_index", _draw_fake)
-register_fake(_library, "vocabulary_index_backward", _backward_fake)
+register_fake(_library, "vocabulary_index_backward", backward_fake)
 torch.library.register_vmap(_name, _vmap("vocabulary_index"), lib=_library)
 torch.library.register_vmap(f"{_name}_backward", _vmap("vocabulary_index_backward"), lib=_library)
 

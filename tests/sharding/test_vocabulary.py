@@ -1,0 +1,129 @@
+"""A head that is split over ranks draws what the whole head draws: four processes, parts in 2 and in 4."""
+
+import math
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+import softdraw as sd
+
+KEY = sd.Key(5, offset=9)
+
+
+def normal(*shape, seed=0, dtype=torch.float32):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def cut(x, dim, sizes, rank):
+    return x.split(sizes, dim)[rank].contiguous()
+
+
+def index_and_its_law(group, rank, sizes, dtype=torch.float64):
+    """Indices, log probabilities, entropies and every gradient; masks, biases, temperatures and samples."""
+    classes = sum(sizes)
+    hidden, weight, bias = (
+        normal(6, 4, dtype=dtype),
+        normal(classes, 4, seed=1, dtype=dtype),
+        normal(classes, dtype=dtype),
+    )
+    tau = 0.5 + normal(6, seed=2, dtype=dtype).abs()
+    masks = [None, normal(classes, seed=3) > 0, normal(6, classes, seed=4) > 0]
+    masks[2][0] = False  # a row without a class
+    masks[1][: sizes[0]] = False  # a rank without one
+    bias[-1], hidden[5] = -math.inf, math.nan
+    weigh = normal(2, 6, seed=5, dtype=dtype)
+    tolerance = {"rtol": 1e-8, "atol": 1e-8} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
+    for number, mask in enumerate(masks):
+        found = []
+        for part in (False, True):
+            h, t = (one.clone().requires_grad_() for one in (hidden, tau))
+            w, b = (
+                (cut(one, 0, sizes, rank) if part else one).clone().requires_grad_() for one in (weight, bias)
+            )
+            m = mask if mask is None or not part else cut(mask, -1, sizes, rank)
+            given = {"bias": b if number else None, "tau": t, "mask": m, "sample_shape": (2,), "key": KEY}
+            given["group"] = group if part else None
+            drawn = sd.vocabulary.gumbel_max(h, w, **given, return_log_prob=True)
+            alone = sd.vocabulary.gumbel_max(h, w, **given)
+            assert torch.equal(alone, drawn.index)
+            ((drawn.log_prob * weigh)[:, :5].sum() + drawn.entropy[:5].square().sum()).backward()
+            found.append((*drawn, h.grad, t.grad, w.grad, b.grad if number else None))
+        (index, *law, of_hidden, of_tau, of_weight, of_bias), ours = found
+        assert torch.equal(ours[0], index)
+        of_weight, of_bias = (
+            one if one is None else cut(one, 0, sizes, rank) for one in (of_weight, of_bias)
+        )
+        for one, other in zip((*law, of_hidden, of_tau, of_weight, of_bias), ours[1:], strict=True):
+            if one is not None:
+                torch.testing.assert_close(other, one, equal_nan=True, **tolerance)
+
+
+def ties_go_to_the_lower_class(group, rank, sizes):
+    """Equal weights give equal logits; without noise between ranks the draw is that of the whole head."""
+    hidden, weight = torch.zeros(3000, 2), torch.zeros(sum(sizes), 2)
+    whole = sd.vocabulary.gumbel_max(hidden, weight, key=KEY)
+    ours = sd.vocabulary.gumbel_max(hidden, cut(weight, 0, sizes, rank), group=group, key=KEY)
+    assert torch.equal(ours, whole)
+    assert len(whole.unique()) == sum(sizes)
+
+
+def fresh_keys_are_agreed_on(group, rank, sizes):
+    hidden, weight = normal(50, 4), normal(sum(sizes), 4, seed=1)
+    mine = cut(weight, 0, sizes, rank)
+    ours = sd.vocabulary.gumbel_max(hidden, mine, group=group, generator=torch.Generator().manual_seed(rank))
+    whole = sd.vocabulary.gumbel_max(hidden, weight, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(ours, whole)
+    torch.manual_seed(rank)
+    ours = [sd.vocabulary.gumbel_max(hidden, mine, group=group) for _ in range(2)]
+    torch.manual_seed(0)
+    assert torch.equal(ours[0], sd.vocabulary.gumbel_max(hidden, weight))
+    assert not torch.equal(*ours)
+
+
+def a_graph_draws_the_same(group, rank, sizes):
+    def step(hidden, weight, key):
+        return sd.vocabulary.gumbel_max(hidden, weight, group=group, key=key, return_log_prob=True)
+
+    hidden, weight = normal(6, 4).requires_grad_(), cut(normal(sum(sizes), 4, seed=1), 0, sizes, rank)
+    torch._dynamo.reset()
+    compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
+    grads = []
+    for draw in (step, compiled):
+        index, log_prob, entropy = draw(hidden, weight, KEY)
+        grads.append((index, *torch.autograd.grad((log_prob + entropy).sum(), hidden)))
+    assert torch.equal(grads[0][0], grads[1][0])
+    torch.testing.assert_close(grads[0][1], grads[1][1])
+
+
+def mistakes_are_named(mesh, rank):
+    hidden, weight = torch.zeros(2, 3), torch.zeros(4, 3)
+    for group, error in ((mesh, ValueError), ("tensor", TypeError), (3, TypeError)):
+        with pytest.raises(error, match=r"group: got .*, expected a process group"):
+            sd.vocabulary.gumbel_max(hidden, weight, group=group)
+    two = dist.new_group([0, 1])
+    if rank > 1:
+        with pytest.raises((ValueError, TypeError), match=r"group: got"):
+            sd.vocabulary.gumbel_max(hidden, weight, group=two)
+
+
+def on_a_rank(rank, folder):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=4)
+    mesh = dist.init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "tensor"))
+    line = dist.new_group([0, 1, 2, 3])
+    half = mesh.get_local_rank("tensor")
+    index_and_its_law(mesh["tensor"], half, [7, 2])
+    index_and_its_law((mesh, "tensor"), half, [5, 5], torch.float32)
+    index_and_its_law(line, rank, [3, 1, 1, 6])
+    ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
+    fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
+    mistakes_are_named(mesh, rank)
+    a_graph_draws_the_same(line, rank, [3, 1, 1, 6])
+    dist.barrier()  # or one process may tear down what the other still uses
+    dist.destroy_process_group()
+
+
+def test_a_split_head_draws_what_the_whole_head_does(tmp_path):
+    mp.spawn(on_a_rank, args=(tmp_path,), nprocs=4)
