@@ -60,6 +60,63 @@ def index_and_its_law(group, rank, sizes, dtype=torch.float64):
                 torch.testing.assert_close(other, one, equal_nan=True, **tolerance)
 
 
+def mixtures(group, rank, sizes, dtype=torch.float64):
+    """Values, winners and every gradient, for all estimators, temperatures and masks, tied and not."""
+    classes = sum(sizes)
+    tables = {
+        "weight": normal(classes, 4, seed=1, dtype=dtype),
+        "embedding": normal(classes, 3, seed=2, dtype=dtype),
+    }
+    tied = {"weight": normal(classes, 4, seed=1, dtype=dtype)}
+    hidden, bias = normal(6, 4, dtype=dtype), normal(classes, dtype=dtype)
+    hidden[5], bias[-1] = math.nan, -math.inf
+    mask = normal(6, classes, seed=4) > -0.5
+    mask[0], mask[1, : sizes[0]] = False, False
+    row_tau = 0.5 + normal(6, seed=2, dtype=dtype).abs()
+    tolerance = {"rtol": 1e-8, "atol": 1e-8} if dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
+    cases = [
+        (tables, 0.7, False, "st-gumbel-softmax", None),
+        (tied, row_tau, True, "st-gumbel-softmax", mask),
+        (tables, 0.0, False, "st-gumbel-softmax", mask),
+        (tables, math.inf, False, "st-gumbel-softmax", mask),
+        (tables, row_tau, True, "st", mask),
+        (tied, row_tau, True, "reinmax", mask),
+        (tables, 1.3, True, "reinmax", None),
+        (tables, row_tau, True, "entropy-weighted", mask),
+        (tied, 0.7, True, "entropy-weighted", mask[1]),
+    ]
+    for given, tau, hard, estimator, m in cases:
+        found = []
+        for part in (False, True):
+            own = {name: (cut(one, 0, sizes, rank) if part else one).clone() for name, one in given.items()}
+            b = (cut(bias, 0, sizes, rank) if part else bias).clone()
+            h, t = hidden.clone(), tau.clone() if isinstance(tau, torch.Tensor) else tau
+            learned = [
+                one.requires_grad_() for one in (h, t, b, *own.values()) if isinstance(one, torch.Tensor)
+            ]
+            value, index = sd.vocabulary.gumbel_softmax(
+                h, own["weight"], own.get("embedding", own["weight"]), t, hard, bias=b,
+                mask=m if m is None or not part else cut(m, -1, sizes, rank),
+                estimator=estimator, group=group if part else None, key=KEY, return_index=True,
+            )  # fmt: skip
+            (value[:5] * normal(*value[:5].shape, seed=6, dtype=dtype)).sum().backward()
+            grads = [
+                one.grad
+                if one is h or one is t or part or one.grad is None
+                else cut(one.grad, 0, sizes, rank)
+                for one in learned
+            ]
+            found.append((index, value, grads))
+        (index, value, grads), ours = found
+        said = f"{estimator} {hard} {tau}"
+        assert torch.equal(ours[0], index), said
+        torch.testing.assert_close(ours[1], value, equal_nan=True, **tolerance, msg=said)
+        for one, other in zip(grads, ours[2], strict=True):
+            assert (one is None) == (other is None)
+            if one is not None:
+                torch.testing.assert_close(other, one, **tolerance, msg=said)
+
+
 def ties_go_to_the_lower_class(group, rank, sizes):
     """Equal weights give equal logits; without noise between ranks the draw is that of the whole head."""
     hidden, weight = torch.zeros(3000, 2), torch.zeros(sum(sizes), 2)
@@ -84,15 +141,17 @@ def fresh_keys_are_agreed_on(group, rank, sizes):
 
 def a_graph_draws_the_same(group, rank, sizes):
     def step(hidden, weight, key):
-        return sd.vocabulary.gumbel_max(hidden, weight, group=group, key=key, return_log_prob=True)
+        drawn = sd.vocabulary.gumbel_max(hidden, weight, group=group, key=key, return_log_prob=True)
+        mixed = sd.vocabulary.gumbel_softmax(hidden, weight, weight, group=group, key=key)
+        return drawn.index, drawn.log_prob + drawn.entropy + mixed.sum(-1)
 
     hidden, weight = normal(6, 4).requires_grad_(), cut(normal(sum(sizes), 4, seed=1), 0, sizes, rank)
     torch._dynamo.reset()
     compiled = torch.compile(step, fullgraph=True, backend="aot_eager")
     grads = []
     for draw in (step, compiled):
-        index, log_prob, entropy = draw(hidden, weight, KEY)
-        grads.append((index, *torch.autograd.grad((log_prob + entropy).sum(), hidden)))
+        index, value = draw(hidden, weight, KEY)
+        grads.append((index, *torch.autograd.grad(value.sum(), hidden)))
     assert torch.equal(grads[0][0], grads[1][0])
     torch.testing.assert_close(grads[0][1], grads[1][1])
 
@@ -117,6 +176,8 @@ def on_a_rank(rank, folder):
     index_and_its_law(mesh["tensor"], half, [7, 2])
     index_and_its_law((mesh, "tensor"), half, [5, 5], torch.float32)
     index_and_its_law(line, rank, [3, 1, 1, 6])
+    mixtures(mesh["tensor"], half, [7, 2])
+    mixtures(line, rank, [3, 1, 1, 6], torch.float32)
     ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
     fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
     mistakes_are_named(mesh, rank)

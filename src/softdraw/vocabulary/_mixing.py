@@ -1,6 +1,6 @@
 """A mixture of embeddings from tensors of any batch shape: how its arguments are read."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from softdraw.arguments import check_floating, read_mask, read_tau, wrong_value
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.vocabulary import mixture_op
+from softdraw.kernels.vocabulary.tiles import computed
 from softdraw.random import Key, source
 from softdraw.vocabulary._arguments import check_head
 
@@ -38,6 +39,7 @@ def mix(
     estimator: str,
     key: Key | None,
     generator: torch.Generator | None,
+    group: Any = None,
 ) -> Mixture:
     """``gumbel_softmax``, where ``estimator`` may be ``"none"``, too: the best class, or the mean, without
     noise and without a key.
@@ -56,18 +58,20 @@ def mix(
     learned = [hidden, weight, *(one for one in (bias, tau) if isinstance(one, Tensor))]
     centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
     quiet = estimator == "none"
-    value, index = mixture_op.mix(
-        hidden.reshape(batch.numel(), hidden.shape[-1]),
-        weight,
-        None if embedding is weight else embedding,
-        bias,
-        _rows_of(read_mask(mask, logits), mask),
-        tau,
-        torch.zeros(2, dtype=torch.int64, device="cpu") if quiet else source.state(key, generator),
-        estimator,
-        hard,
-        centred,
-    )
+    rows = hidden.reshape(batch.numel(), hidden.shape[-1])
+    tables = weight, None if embedding is weight else embedding, bias, _rows_of(read_mask(mask, logits), mask)
+    if group is None:
+        state = torch.zeros(2, dtype=torch.int64, device="cpu") if quiet else source.state(key, generator)
+        value, index = mixture_op.mix(rows, *tables, tau, state, estimator, hard, centred)
+    else:
+        from softdraw.sharding import heads, vocabulary_mixture
+
+        part = heads.part_of(group, classes, key, generator, hidden.device)
+        rest: Any = tau, part.state, estimator, hard, centred, part.start, part.axes
+        # in the dtype that is computed in, so that gradients are rounded once they are summed
+        wide = rows.to(computed(hidden, weight, embedding))
+        value, index = vocabulary_mixture.mix(wide, *tables, *rest)
+        value = value.to(hidden.dtype)
     return Mixture(value.reshape(*batch, embedding.shape[1]), index.reshape(batch))
 
 

@@ -1,6 +1,6 @@
 """Gumbel-Softmax over a vocabulary, straight to the mixture of its embeddings."""
 
-from typing import Literal, get_args, overload
+from typing import Any, Literal, get_args, overload
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ def gumbel_softmax(
     bias: Tensor | None = None,
     mask: Tensor | None = None,
     estimator: MixtureEstimator = "st-gumbel-softmax",
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_index: Literal[False] = False,
@@ -41,6 +42,7 @@ def gumbel_softmax(
     bias: Tensor | None = None,
     mask: Tensor | None = None,
     estimator: MixtureEstimator = "st-gumbel-softmax",
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_index: Literal[True],
@@ -55,6 +57,7 @@ def gumbel_softmax(
     bias: Tensor | None = None,
     mask: Tensor | None = None,
     estimator: MixtureEstimator = "st-gumbel-softmax",
+    group: Any = None,
     key: Key | None = None,
     generator: torch.Generator | None = None,
     return_index: bool = False,
@@ -86,6 +89,10 @@ def gumbel_softmax(
             EntRGi's, whose result is s + w (E[index] - s) with s = q E, q = softmax((h W^T + b) / tau) and w
             = H(q) / ln K for K allowed classes, so that a sure row is soft and an unsure one hard; the index
             is an exact draw, and the gradient is that of s.
+        group: the ranks over which head and embeddings are split by their rows, as in
+            :func:`softdraw.vocabulary.gumbel_max`: ``weight``, ``embedding``, ``bias`` and the classes of
+            ``mask`` are then this rank's part, with gradients of their own; the result and the other
+            gradients are those of the whole.
         key: the noise, that of ``softdraw.gumbel_max(hidden @ weight.T, key=key)``.
         generator: where to take a fresh key from; torch's default generator without either.
         return_index: return the winners, too.
@@ -126,5 +133,5 @@ def gumbel_softmax(
         expected = "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows"
         raise wrong_value("estimator", estimator, expected)
     source.one_source(key, generator)
-    mixed = mix(hidden, weight, embedding, tau, bool(hard), bias, mask, estimator, key, generator)
+    mixed = mix(hidden, weight, embedding, tau, bool(hard), bias, mask, estimator, key, generator, group)
     return mixed if return_index else mixed.value

@@ -15,7 +15,7 @@ from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.vocabulary import index
 from softdraw.kernels.vocabulary.index_tiles import Drawn, computed
 
-__all__ = ["draw"]
+__all__ = ["backward", "backward_fake", "draw"]
 
 _library = torch.library.Library("softdraw", "FRAGMENT")  # type: ignore[no-untyped-call]
 _INPUTS = "Tensor hidden, Tensor weight, Tensor? bias, Tensor? mask, Tensor tau, Tensor state, SymInt samples"
@@ -88,6 +88,7 @@ def backward(
     needs: list[bool],
     class_start: int = 0,
 ) -> _Four:
+    """The operation's results, of classes from ``class_start`` on."""
     drawn = Drawn(
         found.contiguous(), top, top, top.contiguous(), None, log_total.contiguous(), mean.contiguous()
     )
@@ -122,6 +123,7 @@ def backward_fake(
     tau: Tensor,
     needs: list[bool],
 ) -> _Four:
+    """Shapes and dtypes of the operation's results."""
     likes = hidden, weight, bias, tau
     a, b, c, d = (
         torch.empty_like(like, memory_format=torch.contiguous_format)

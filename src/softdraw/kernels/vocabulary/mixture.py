@@ -18,7 +18,7 @@ from softdraw.kernels.vocabulary.mixture_formulas import (
 )
 from softdraw.kernels.vocabulary.tiles import Draw, Tiles
 
-__all__ = ["forward"]
+__all__ = ["finished", "forward"]
 
 
 def forward(
@@ -83,14 +83,22 @@ def forward(
     if mixes:
         totals = state[:, (TOTAL, TOTAL_AT_ONE)[: 1 + second]].t().unsqueeze(2)
         centre /= torch.where(totals > 0, totals, 1.0).to(tiles.dtype)
-        if draw.noisy:  # at tau = 0 the winner's, also where two are best
-            centre = torch.where((tau == 0).unsqueeze(1), winner, centre)
+    value, centre = finished(draw, tau, centre, winner, index, state)
+    return value.to(hidden.dtype), index, centre, state
+
+
+def finished(
+    draw: Draw, tau: Tensor, centre: Tensor, winner: Tensor, index: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The result of mixtures and the embeddings of the winners, and the mixtures: at tau = 0 the winner's."""
+    dtype = winner.dtype
+    if centre.numel() and draw.noisy:  # also where two are best
+        centre = torch.where((tau == 0).unsqueeze(1), winner, centre)
     value = winner if draw.picks else centre[0]
     if draw.hard and not draw.picks:
-        value = torch.lerp(centre[0], winner, _certainty(state).to(tiles.dtype).unsqueeze(1))
-    poison = torch.where(state[:, BAD] != 0, torch.nan, 0.0).to(tiles.dtype).unsqueeze(1)
-    value = torch.where((index < 0).unsqueeze(1), poison, value)
-    return value.to(hidden.dtype), index, centre, state
+        value = torch.lerp(centre[0], winner, _certainty(state).to(dtype).unsqueeze(1))
+    poison = torch.where(state[:, BAD] != 0, torch.nan, 0.0).to(dtype).unsqueeze(1)
+    return torch.where((index < 0).unsqueeze(1), poison, value), centre
 
 
 def _certainty(state: Tensor) -> Tensor:

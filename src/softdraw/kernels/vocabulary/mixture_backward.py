@@ -64,11 +64,12 @@ def backward(
     centre: Tensor,
     state: Tensor,
     needs: tuple[bool, bool, bool, bool, bool],
+    winner: Tensor | None = None,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
     """The gradients of hidden, weight, embedding, bias and row_tau, those that ``needs`` asks for.
 
     The arguments are those of ``forward`` and its results. Where the embedding is the weight, the weight's
-    gradient is that of both.
+    gradient is that of both. ``winner`` is the embedding of each row's, which another rank may have.
     """
     tiles = Tiles(hidden, weight, embedding, bias, mask)
     need_hidden, need_weight, need_embedding, need_bias, need_tau = needs
@@ -86,7 +87,7 @@ def backward(
         both = torch.cat([part[rows] for rows in tiles.rows_of() for part in (h, upstream)])
     tau = draw.taus(tiles.rows, tiles.wide, tiles.device)
     means = (
-        _means(upstream, table, index - draw.class_start, centre, reinmax, tiles)
+        _means(upstream, table, index - draw.class_start, winner, centre, reinmax, tiles)
         if learns
         else state.new_zeros(tiles.rows, 3)
     )
@@ -146,14 +147,19 @@ def backward(
 
 
 def _means(
-    upstream: Tensor, table: Tensor, places: Tensor, centre: Tensor, reinmax: bool, tiles: Tiles
+    upstream: Tensor,
+    table: Tensor,
+    places: Tensor,
+    winner: Tensor | None,
+    centre: Tensor,
+    reinmax: bool,
+    tiles: Tiles,
 ) -> Tensor:
     """The means of g under the softmax at tau and at 1, and the winner's g: ``[rows, 3]``."""
-    own = (
-        (upstream * table[places.clamp_min(0)].to(tiles.dtype)).sum(1)
-        if reinmax
-        else upstream.new_zeros(tiles.rows)
-    )
+    own = upstream.new_zeros(tiles.rows)
+    if reinmax:
+        winner = table[places.clamp_min(0)] if winner is None else winner
+        own = (upstream * winner.to(tiles.dtype)).sum(1)
     first, last = (upstream * centre[0]).sum(1), (upstream * centre[-1]).sum(1)
     return torch.stack((first, last, own), 1).to(tiles.wide)
 
@@ -164,8 +170,9 @@ class _Winners:
     def __init__(self, places: Tensor, upstream: Tensor, tiles: Tiles) -> None:
         self.places, order = places.sort()
         self.upstream = upstream[order]
-        starts = torch.tensor([part.start for part in tiles.classes_of()], device=places.device)
-        self.bounds = [*torch.searchsorted(self.places, starts).tolist(), tiles.rows]
+        # beyond both ends lie the winners of other ranks
+        edges = [*(part.start for part in tiles.classes_of()), tiles.classes]
+        self.bounds = torch.searchsorted(self.places, torch.tensor(edges, device=places.device)).tolist()
         self.step = tiles.step
 
     def place(self, sums: _Sums, classes: slice) -> None:

@@ -16,7 +16,7 @@ from softdraw.kernels.vocabulary import mixture, mixture_backward
 from softdraw.kernels.vocabulary.mixture_formulas import STATES
 from softdraw.kernels.vocabulary.tiles import Draw, computed
 
-__all__ = ["mix"]
+__all__ = ["backward_fake", "forward_fake", "mix"]
 
 _library = torch.library.Library("softdraw", "FRAGMENT")  # type: ignore[no-untyped-call]
 _INPUTS = (
@@ -55,7 +55,7 @@ def _forward(
     return mixture.forward(hidden, weight, embedding, bias, mask, draw, centred)
 
 
-def _forward_fake(
+def forward_fake(
     hidden: Tensor,
     weight: Tensor,
     embedding: Tensor | None,
@@ -69,6 +69,7 @@ def _forward_fake(
     centred: bool,
     class_start: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Shapes and dtypes of the operation's results."""
     rows, width = hidden.shape[0], (weight if embedding is None else embedding).shape[1]
     draw = Draw(estimator, hard, tau, row_tau, (0, 0), class_start)
     dtype = computed(hidden, weight, embedding)
@@ -93,9 +94,10 @@ def _backward(
     return a, b, c, d, e
 
 
-def _backward_fake(
+def backward_fake(
     grad: Tensor, index: Tensor, centre: Tensor, known: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Shapes and dtypes of the operation's results."""
     needs = rest[-1]
     likes = [rest[place] for place in _LEARNED]
     a, b, c, d, e = (
@@ -198,8 +200,8 @@ def _flat(in_dims: Sequence[Any]) -> list[int | None]:
 _key = "CompositeExplicitAutograd"
 _library.impl("vocabulary_mixture", _forward, _key)  # type: ignore[no-untyped-call]
 _library.impl("vocabulary_mixture_backward", _backward, _key)  # type: ignore[no-untyped-call]
-register_fake(_library, "vocabulary_mixture", _forward_fake)
-register_fake(_library, "vocabulary_mixture_backward", _backward_fake)
+register_fake(_library, "vocabulary_mixture", forward_fake)
+register_fake(_library, "vocabulary_mixture_backward", backward_fake)
 _name = "softdraw::vocabulary_mixture"
 torch.library.register_autograd(_name, _gradient, setup_context=_setup, lib=_library)
 torch.library.register_autograd(f"{_name}_backward", _second, setup_context=_setup_second, lib=_library)
