@@ -37,7 +37,7 @@ def forward(
     samples: int,
     measured: bool,
     columns: int | None = None,
-    class_start: int = 0,
+    class_start: int | None = None,
 ) -> Drawn:
     """Draw from softmax((hidden weight^T + bias) / tau).
 
@@ -51,10 +51,10 @@ def forward(
         samples: draws of each row.
         measured: whether ``log_total`` and ``mean`` are wanted.
         columns: classes of a tile, a multiple of 4; chosen by the rows without it.
-        class_start: the number of the first class, of a part of a vocabulary.
+        class_start: the number of the first class of a part of a vocabulary.
     """
     fused = getattr(backend_of(hidden), "index_draws", None)
-    if class_start == 0 and fused is not None and fused.serves(tau.dtype, samples):
+    if class_start is None and fused is not None and fused.serves(tau.dtype, samples):
         return _finished(fused.draw(hidden, weight, bias, mask, _rate(tau), key, samples, measured))
     head = Head(hidden, weight, bias, mask, columns)
     module = _module(hidden)
@@ -75,7 +75,7 @@ def forward(
         for rows in head.rows_of_tiles():
             tile, allowed = head.product(rows, some), head.mask(rows, classes)
             module.draw_tile(
-                tile, some_bias, allowed, rate, drawn, rows.start, class_start + classes.start, *key
+                tile, some_bias, allowed, rate, drawn, rows.start, (class_start or 0) + classes.start, *key
             )
     return _finished(drawn)
 
