@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch.distributed.tensor import DTensor, Replicate, Shard, distribute_tensor
 
 import softdraw as sd
 
@@ -156,6 +157,71 @@ def a_graph_draws_the_same(group, rank, sizes):
     torch.testing.assert_close(grads[0][1], grads[1][1])
 
 
+def dtensors_say_who_has_which_classes(mesh):
+    """Head, embedding and bias split by rows over one dimension of a mesh; hidden states plain and spread."""
+    wide, rows = {"dtype": torch.float64}, [Replicate(), Shard(0)]
+    tensors = (
+        normal(6, 4, **wide),
+        normal(9, 4, seed=1, **wide),
+        normal(9, 3, seed=2, **wide),
+        normal(9, **wide),
+    )
+    mask = normal(6, 9, seed=4) > -0.5
+    tau, weigh = 0.5 + normal(6, seed=2, **wide).abs(), normal(6, 3, seed=6, **wide)
+
+    def step(hidden, weight, embedding, bias, mask, tau, whole):
+        drawn = sd.vocabulary.gumbel_max(
+            hidden, weight, bias, tau=tau, mask=mask, key=KEY, sample_shape=(2,), return_log_prob=True
+        )
+        mixed, token = sd.vocabulary.gumbel_softmax(
+            hidden, weight, embedding, tau, True, bias=bias, mask=mask, key=KEY, return_index=True
+        )
+        alone = sd.vocabulary.gumbel_max(hidden, weight, bias, tau=tau, mask=mask, key=KEY)
+        values = [whole(one) for one in (*drawn, mixed, token, alone)]
+        loss = values[1].sum() + values[2].square().sum() + (values[3] * weigh).sum()
+        learned = hidden, weight, embedding, bias, tau
+        return values, [whole(one) for one in torch.autograd.grad(loss, learned)]
+
+    expected = step(
+        *(one.clone().requires_grad_() for one in tensors), mask, tau.clone().requires_grad_(), lambda x: x
+    )
+    for spread in ([], [Replicate(), Replicate()], [Shard(0), Replicate()]):
+        hidden = distribute_tensor(tensors[0], mesh, spread) if spread else tensors[0].clone()
+        tables = [distribute_tensor(one, mesh, rows) for one in tensors[1:]]
+        t = distribute_tensor(tau, mesh, [Replicate()] * 2) if spread else tau.clone()
+        given = [one.detach().requires_grad_() for one in (hidden, *tables)], t.detach().requires_grad_()
+        seen = []
+
+        def whole(one, seen=seen):
+            seen.append(isinstance(one, DTensor))
+            return one.full_tensor() if seen[-1] else one
+
+        values, grads = step(*given[0], mask, given[1], whole)
+        assert seen == [bool(spread)] * 6 + [bool(spread), True, True, True, bool(spread)]
+        for one, other in zip((*expected[0], *expected[1]), (*values, *grads), strict=True):
+            torch.testing.assert_close(other, one, rtol=1e-8, atol=1e-8)
+    table, plain = tables[0], tensors[1]
+    for arguments, options, error, said in (
+        ((hidden, plain), {}, TypeError, "weight: got"),
+        ((tensors[0], table), {"bias": tensors[3]}, TypeError, "bias: got"),
+        ((tensors[0], table), {"group": mesh["tensor"]}, ValueError, "group: got"),
+        (
+            (tensors[0], distribute_tensor(plain, mesh, [Replicate(), Shard(1)])),
+            {},
+            ValueError,
+            "weight: got",
+        ),
+        ((tensors[0], distribute_tensor(plain[:1], mesh, rows)), {}, ValueError, "1 rows over 2 ranks"),
+    ):
+        with pytest.raises(error, match=said):
+            sd.vocabulary.gumbel_max(*arguments, **options)
+    torch.manual_seed(dist.get_rank())
+    fresh = sd.vocabulary.gumbel_max(tensors[0].expand(50, 6, 4), table)
+    others = [torch.empty_like(fresh) for _ in range(4)]
+    dist.all_gather(others, fresh)
+    assert all(torch.equal(fresh, other) for other in others)
+
+
 def mistakes_are_named(mesh, rank):
     hidden, weight = torch.zeros(2, 3), torch.zeros(4, 3)
     for group, error in ((mesh, ValueError), ("tensor", TypeError), (3, TypeError)):
@@ -180,6 +246,7 @@ def on_a_rank(rank, folder):
     mixtures(line, rank, [3, 1, 1, 6], torch.float32)
     ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
     fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
+    dtensors_say_who_has_which_classes(mesh)
     mistakes_are_named(mesh, rank)
     a_graph_draws_the_same(line, rank, [3, 1, 1, 6])
     dist.barrier()  # or one process may tear down what the other still uses

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import check_samples, read_sample_shape, wrong_type
+from softdraw.kernels.fast_path import is_distributed
 from softdraw.kernels.vocabulary.index_op import draw
 from softdraw.kernels.vocabulary.index_tiles import computed
 from softdraw.random import Key, source
@@ -96,6 +97,9 @@ def gumbel_max(
             process group, or a dimension of a DeviceMesh. ``weight``, ``bias`` and the classes of ``mask``
             are then this rank's part, hidden states and temperatures are the same on all ranks, and so is the
             draw: that of the whole head. The gradients of weight and bias are this rank's, the others whole.
+            DTensors need no group: a head with placement ``Shard(0)`` over one dimension of its mesh, and
+            hidden states that all ranks of the mesh have whole, plain or as a DTensor, which is what they
+            get back.
         key: the name of the noise; beside ``group`` the same on all ranks, who agree on a fresh one.
         generator: a source of a fresh key. Without any source, torch's default generator is one.
         return_log_prob: return log probabilities and entropies too, which are made in the same pass. Their
@@ -136,9 +140,19 @@ def gumbel_max(
         Maddison, Tarlow, Minka, "A* sampling", NeurIPS 2014 (Gumbel-Max); Wijmans et al., "Cut your losses in
         large-vocabulary language models", ICLR 2025 (the gradient by tiles).
     """
-    batch = check_head(hidden, weight, bias)
     if key is not None or generator is not None:
         source.one_source(key, generator)
+    if any(is_distributed(one) for one in (hidden, weight, bias, mask, tau) if isinstance(one, Tensor)):
+        from softdraw.sharding.tables import read_tables  # here, since DTensor takes its time to import
+
+        given = read_tables(hidden, weight, weight, bias, mask, tau, group, key, generator)
+        options: Any = {"tau": given.tau, "mask": given.mask, "group": given.group, "key": given.key}
+        options |= {"sample_shape": sample_shape, "return_log_prob": return_log_prob}
+        drawn = gumbel_max(given.hidden, given.weight, given.bias, **options)
+        if isinstance(drawn, VocabularyDraw):
+            return VocabularyDraw(*map(given.result, drawn))
+        return given.result(drawn)
+    batch = check_head(hidden, weight, bias)
     if not isinstance(return_log_prob, bool):
         raise wrong_type("return_log_prob", return_log_prob, "a bool")
     shape = read_sample_shape(sample_shape)
@@ -152,17 +166,17 @@ def gumbel_max(
     if not return_log_prob:
         rows, weight, temperatures = rows.detach(), weight.detach(), temperatures.detach()
         bias = None if bias is None else bias.detach()
-    given = rows, weight, bias, allowed, temperatures
+    inputs = rows, weight, bias, allowed, temperatures
     if group is None:
-        index, log_prob, entropy = draw(*given, source.state(key, generator), samples, return_log_prob)
+        index, log_prob, entropy = draw(*inputs, source.state(key, generator), samples, return_log_prob)
     else:
         from softdraw.sharding import heads, vocabulary_index
 
         part = heads.part_of(group, weight.shape[0], key, generator, hidden.device)
         rest = part.state, part.start, samples, return_log_prob, part.axes
         # in the dtype that is computed in, so that gradients are rounded once they are summed
-        given = rows.to(logits.dtype), *given[1:]
-        index, log_prob, entropy = vocabulary_index.draw(*given, *rest)
+        inputs = rows.to(logits.dtype), *inputs[1:]
+        index, log_prob, entropy = vocabulary_index.draw(*inputs, *rest)
     index = index.reshape((*shape, *batch))
     if not return_log_prob:
         return index

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from softdraw.arguments import read_choice, wrong_value
+from softdraw.kernels.fast_path import is_distributed
 from softdraw.random import Key, source
 from softdraw.vocabulary._mixing import Mixture, mix
 
@@ -133,5 +134,13 @@ def gumbel_softmax(
         expected = "'st-gumbel-softmax' beside hard=False: it is a gradient of hard rows"
         raise wrong_value("estimator", estimator, expected)
     source.one_source(key, generator)
+    tensors = hidden, weight, embedding, bias, mask, tau
+    if any(is_distributed(one) for one in tensors if isinstance(one, Tensor)):
+        from softdraw.sharding.tables import read_tables  # here, since DTensor takes its time to import
+
+        given = read_tables(hidden, weight, embedding, bias, mask, tau, group, key, generator)
+        tables = given.hidden, given.weight, given.embedding, given.tau, bool(hard), given.bias, given.mask
+        mixed = Mixture(*map(given.result, mix(*tables, estimator, given.key, None, given.group)))
+        return mixed if return_index else mixed.value
     mixed = mix(hidden, weight, embedding, tau, bool(hard), bias, mask, estimator, key, generator, group)
     return mixed if return_index else mixed.value
