@@ -91,9 +91,9 @@ def test_averages_move():
     assert average.tolist() == [0.25] * 3
 
 
-def test_the_budget_of_the_compiler_is_read(monkeypatch):
+def test_the_budget_of_the_compiler_is_read():
     from torch._functorch import config
 
     assert _torch.activation_memory_budget() == config.activation_memory_budget
-    monkeypatch.setattr(config, "activation_memory_budget", 0.5)
-    assert _torch.activation_memory_budget() == 0.5
+    with config.patch(activation_memory_budget=0.5):
+        assert _torch.activation_memory_budget() == 0.5

@@ -21,8 +21,9 @@ OPTIONAL = (
     "transformers",
     "pyro",
 )
-#: folders of src/softdraw that are no room of their own in ``sd``: a program, and what reports are made with
-NO_ROOM = {"cli", "pages"}
+#: folders of src/softdraw that are no room of their own in ``sd``: a program, what reports are made with, and
+#: what draws from DTensors
+NO_ROOM = {"cli", "pages", "sharding"}
 
 PROGRAM = """
 import softdraw as sd

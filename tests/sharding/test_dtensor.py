@@ -43,10 +43,10 @@ def whole(y):
     return y.full_tensor()
 
 
-def every_placement_draws_the_same():
+def every_placement_draws_the_same(thorough):
     for mesh, placements in meshes():
         # uneven, with fewer classes or rows than ranks, with more pieces of rows than are drawn one by one
-        for number, shape in enumerate(((5, 3, 7), (1, 6, 3), (70, 5, 1))):
+        for number, shape in enumerate(((5, 3, 7), (1, 6, 3), (70, 5, 1))[: 3 if thorough else 1]):
             x = normal(*shape).requires_grad_()
             weight = normal(*shape, seed=1)
             d = spread(x, mesh, placements)
@@ -128,7 +128,7 @@ def dtensors_serve_as_temperature_mask_and_noise(mesh):
         )
 
 
-def awkward_rows(line, square):
+def awkward_rows(line, square, thorough):
     """Ties, rows and shards without a class, NaN, infinities, overflow: in each dtype, at limits of tau."""
     top = torch.finfo(torch.float32).max
     rows = torch.tensor(
@@ -154,7 +154,7 @@ def awkward_rows(line, square):
         (square, (Shard(0), Shard(1))),
         (square, (Shard(1), Shard(1))),
     ):
-        for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)[: 4 if thorough else 1]:
             x = rows.to(dtype)
             d = spread(x, mesh, placements)
             for source in ({"key": KEY}, {"noise": quiet}, {"noise": loud}):
@@ -273,14 +273,14 @@ def a_graph_draws_the_same(mesh, rank):
     assert all(torch.equal(fresh, one) for one in every)
 
 
-def on_a_rank(rank, folder):
+def on_a_rank(rank, folder, thorough):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=4)
     line, square = dist.init_device_mesh("cpu", (4,)), dist.init_device_mesh("cpu", (2, 2))
-    every_placement_draws_the_same()
+    every_placement_draws_the_same(thorough)
     gradients_are_those_of_one_process(square)
     dtensors_serve_as_temperature_mask_and_noise(square)
-    awkward_rows(line, square)
+    awkward_rows(line, square, thorough)
     fresh_keys_are_agreed_on(square, rank)
     other_forms_of_dtensors(square, rank)
     mistakes_are_named(square, line, rank)
@@ -289,5 +289,7 @@ def on_a_rank(rank, folder):
     dist.destroy_process_group()
 
 
-def test_a_dtensor_draws_what_one_process_does(tmp_path):
-    mp.spawn(on_a_rank, args=(tmp_path,), nprocs=4)
+@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_dtensor_draws_what_one_process_does(tmp_path, thorough):
+    """Thorough: batches of one row and of more rows than pieces, every dtype."""
+    mp.spawn(on_a_rank, args=(tmp_path, thorough), nprocs=4)

@@ -43,7 +43,6 @@ class Run:
 
     Example:
         >>> from softdraw.molecules.run.options import RunOptions
-    from softdraw.molecules.run.processes import is_worker
         >>> run = Run("runs/first", RunOptions(minutes=5), say=print)
         >>> run.interrupted
         False
