@@ -128,7 +128,7 @@ def dtensors_serve_as_temperature_mask_and_noise(mesh):
         )
 
 
-def awkward_rows(line, square, thorough):
+def awkward_rows(line, square):
     """Ties, rows and shards without a class, NaN, infinities, overflow: in each dtype, at limits of tau."""
     top = torch.finfo(torch.float32).max
     rows = torch.tensor(
@@ -154,7 +154,7 @@ def awkward_rows(line, square, thorough):
         (square, (Shard(0), Shard(1))),
         (square, (Shard(1), Shard(1))),
     ):
-        for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16)[: 4 if thorough else 1]:
+        for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
             x = rows.to(dtype)
             d = spread(x, mesh, placements)
             for source in ({"key": KEY}, {"noise": quiet}, {"noise": loud}):
@@ -278,18 +278,19 @@ def on_a_rank(rank, folder, thorough):
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=4)
     line, square = dist.init_device_mesh("cpu", (4,)), dist.init_device_mesh("cpu", (2, 2))
     every_placement_draws_the_same(thorough)
-    gradients_are_those_of_one_process(square)
-    dtensors_serve_as_temperature_mask_and_noise(square)
-    awkward_rows(line, square, thorough)
     fresh_keys_are_agreed_on(square, rank)
-    other_forms_of_dtensors(square, rank)
     mistakes_are_named(square, line, rank)
-    a_graph_draws_the_same(square, rank)
+    if thorough:
+        gradients_are_those_of_one_process(square)
+        dtensors_serve_as_temperature_mask_and_noise(square)
+        awkward_rows(line, square)
+        other_forms_of_dtensors(square, rank)
+        a_graph_draws_the_same(square, rank)
     dist.barrier()  # or one process may tear down what the other still uses
     dist.destroy_process_group()
 
 
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_dtensor_draws_what_one_process_does(tmp_path, thorough):
-    """Thorough: batches of one row and of more rows than pieces, every dtype."""
+    """Values and keys; thorough: gradients, other forms, awkward rows, every dtype, compiled graphs, too."""
     mp.spawn(on_a_rank, args=(tmp_path, thorough), nprocs=4)

@@ -245,16 +245,16 @@ def on_a_rank(rank, folder, thorough):
     if thorough:
         index_and_its_law((mesh, "tensor"), half, [5, 5], torch.float32)
         mixtures(line, rank, [3, 1, 1, 6], torch.float32)
+        a_graph_draws_the_same(line, rank, [3, 1, 1, 6])
     ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
     fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
     dtensors_say_who_has_which_classes(mesh)
     mistakes_are_named(mesh, rank)
-    a_graph_draws_the_same(line, rank, [3, 1, 1, 6])
     dist.barrier()  # or one process may tear down what the other still uses
     dist.destroy_process_group()
 
 
 @pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_split_head_draws_what_the_whole_head_does(tmp_path, thorough):
-    """Thorough: in float32, too."""
+    """Thorough: in float32 and in compiled graphs, too."""
     mp.spawn(on_a_rank, args=(tmp_path, thorough), nprocs=4)
