@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softdraw.kernels import reference
-from softdraw.kernels.vocabulary import mixture, mixture_backward, mixture_formulas, tiles
+from softdraw.kernels.vocabulary import mixture, mixture_backward, mixture_draw, mixture_formulas
 
 from .backends import INSTRUCTIONS, instructions
 
@@ -202,7 +202,7 @@ def test_memory_that_a_loop_would_misread_is_refused():
 def test_the_loops_over_tiles_are_the_same_without_c(estimator, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     hidden, weight = (torch.randn(n, 6, generator=generator, dtype=torch.float64) for n in (7, 400))
-    draw = tiles.Draw(estimator, estimator != "st-gumbel-softmax", 0.6, None, (1, 2), 0)
+    draw = mixture_draw.Draw(estimator, estimator != "st-gumbel-softmax", 0.6, None, (1, 2), 0)
     found = []
     for _ in range(2):
         value, index, centre, state = mixture.forward(hidden, weight, None, None, None, draw, True)
@@ -211,6 +211,6 @@ def test_the_loops_over_tiles_are_the_same_without_c(estimator, monkeypatch):
             torch.ones_like(value), hidden, weight, None, None, None, draw, index, centre, state, needs
         )
         found.append((value, index, grads[0], grads[1]))
-        monkeypatch.setattr(tiles, "backend_of", lambda tensor: reference)
+        monkeypatch.setattr(mixture_formulas, "backend_of", lambda tensor: reference)
     for one, two in zip(*found, strict=True):
         torch.testing.assert_close(one, two, rtol=1e-11, atol=1e-11)

@@ -76,6 +76,7 @@ def test_programs_start_on_the_card_of_the_tensors(name, monkeypatch):
 
 def test_tiles_of_a_vocabulary_on_a_card_are_few_and_small():
     pytest.importorskip("softdraw.kernels.triton", reason="Triton is not installed", exc_type=ImportError)
+    from softdraw.kernels.vocabulary.mixture_formulas import loops_of
     from softdraw.kernels.vocabulary.tiles import Tiles
 
     with FakeTensorMode():
@@ -85,4 +86,4 @@ def test_tiles_of_a_vocabulary_on_a_card_are_few_and_small():
             assert 4 * found.block * found.step <= 32 << 20  # a tile of logits
             assert 4 * 4096 * found.step <= 64 << 20  # one of weights
             assert len(list(found.classes_of())) <= 64
-            assert found.module.__name__ == "softdraw.kernels.triton.mixture"
+            assert loops_of(hidden).__name__ == "softdraw.kernels.triton.mixture"

@@ -37,7 +37,7 @@ def problem(rows, width, classes, dtype):
 @pytest.mark.parametrize(("shape", "masks", "dtype"), CASES)
 def test_the_program_draws_what_the_tiles_of_torch_draw(shape, masks, dtype, monkeypatch):
     hidden, weight, bias, mask, tau = problem(*shape, dtype)
-    mask = None if masks is None else mask if masks == "rows" else mask[0]
+    mask = None if masks is None else mask if masks == "rows" else mask[:1]
     bias = None if masks == "all" else bias
     if masks == "rows":
         mask[1] = False  # no class

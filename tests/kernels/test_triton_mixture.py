@@ -11,7 +11,7 @@ import torch
 
 import softdraw as sd
 from softdraw.kernels import reference
-from softdraw.kernels.vocabulary import mixture_formulas, tiles
+from softdraw.kernels.vocabulary import mixture_formulas
 
 from .backends import backend
 from .test_mixture import KINDS, both_ways
@@ -113,7 +113,7 @@ def test_mixtures_agree(triton, dtype, estimator, tied, monkeypatch):
     mask[2] = False
     found = []
     for here, where in ((module, device), (reference, torch.device("cpu"))):
-        monkeypatch.setattr(tiles, "backend_of", lambda tensor, here=here: here)
+        monkeypatch.setattr(mixture_formulas, "backend_of", lambda tensor, here=here: here)
         h, w, e, b = (one.to(where).requires_grad_() for one in (hidden, weight, table, bias))
         tau = torch.tensor([0.5, 1.5, 1.0], device=where, requires_grad=estimator != "reinmax")
         hard = estimator != "st-gumbel-softmax" or tied

@@ -222,8 +222,35 @@ def dtensors_say_who_has_which_classes(mesh):
     assert all(torch.equal(fresh, other) for other in others)
 
 
+def another_dtype_from_a_hook_is_refused(group, rank, sizes):
+    """Of each tensor that is saved, by each function: the loops would read its memory as something else."""
+    hidden, weight = normal(6, 4).requires_grad_(), cut(normal(sum(sizes), 4, seed=1), 0, sizes, rank)
+    other = {torch.float32: torch.float16, torch.float64: torch.float32, torch.int64: torch.int32}
+    for draw in (
+        lambda: sd.vocabulary.gumbel_max(hidden, weight, group=group, key=KEY, return_log_prob=True).log_prob,
+        lambda: sd.vocabulary.gumbel_softmax(hidden, weight, weight, 0.7, True, group=group, key=KEY),
+    ):
+        saved, change = [], {}
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor, saved=saved: saved.append(tensor) or len(saved) - 1,
+            lambda number, saved=saved, change=change: saved[number].to(
+                change.get(number, saved[number].dtype)
+            ),
+        ):
+            loss = draw().sum()
+        assert len(saved) > 5
+        for number, tensor in enumerate(saved):
+            change.clear()
+            change[number] = other[tensor.dtype]
+            with pytest.raises(TypeError, match="from a saved-tensor hook, expected"):
+                loss.backward(retain_graph=True)
+
+
 def mistakes_are_named(mesh, rank):
     hidden, weight = torch.zeros(2, 3), torch.zeros(4, 3)
+    for dim, error in (("rows", ValueError), (2, ValueError), (0.0, TypeError)):
+        with pytest.raises(error, match=r"group: got .* dimension of the mesh"):
+            sd.vocabulary.gumbel_max(hidden, weight, group=(mesh, dim))
     for group, error in ((mesh, ValueError), ("tensor", TypeError), (3, TypeError)):
         with pytest.raises(error, match=r"group: got .*, expected a process group"):
             sd.vocabulary.gumbel_max(hidden, weight, group=group)
@@ -249,6 +276,7 @@ def on_a_rank(rank, folder, thorough):
     ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
     fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
     dtensors_say_who_has_which_classes(mesh)
+    another_dtype_from_a_hook_is_refused(line, rank, [3, 1, 1, 6])
     mistakes_are_named(mesh, rank)
     dist.barrier()  # or one process may tear down what the other still uses
     dist.destroy_process_group()

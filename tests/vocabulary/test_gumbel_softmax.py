@@ -193,7 +193,7 @@ def test_tiles_of_any_size_give_the_same(hard, estimator, monkeypatch):
     for class_bytes, tile_bytes, rows in ((4 << 20, 1 << 20, 512), (1, 1, 3), (1 << 16, 1 << 16, 7)):
         monkeypatch.setattr(tiles, "_CLASS_BYTES", class_bytes)
         monkeypatch.setattr(tiles, "_TILE_BYTES", tile_bytes)
-        monkeypatch.setattr(tiles, "_MOST_ROWS", rows)
+        monkeypatch.setattr(tiles, "MOST_ROWS", rows)
         hidden, weight, embedding, bias = problem((20,), 2500)
         tau = torch.linspace(0.4, 1.5, 20, dtype=torch.float64).requires_grad_()
         value, index = draw(

@@ -6,6 +6,7 @@ that PyTorch knows applies. Keys are tensors here, or each new key would be a re
 
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from softdraw._torch import activation_memory_budget, register_fake
 from softdraw.kernels import dispatch
 from softdraw.kernels.formulas import compute_dtype
 
-__all__ = ["fresh_state", "noise", "noise_beside", "noise_like", "random_seed", "random_state"]
+__all__ = ["fresh_state", "noise", "noise_beside", "noise_like", "one_by_one", "random_seed", "random_state"]
 
 _library = torch.library.Library("softdraw", "DEF")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
@@ -167,3 +168,21 @@ def noise_beside(state: Tensor, law: str, samples: int, logits: Tensor) -> Tenso
     dtype = compute_dtype(logits.dtype)
     drawn: Tensor = noise(state, law, samples, math.prod(rows), classes, dtype, logits.device)
     return drawn
+
+
+def one_by_one(name: str) -> Callable[..., Any]:
+    """A rule for ``vmap`` that calls the operation ``softdraw::name`` once for each example."""
+
+    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        found = []
+        for number in range(info.batch_size):
+            # a list among the arguments has a list of dims, all None
+            picked = [
+                one.select(dim, number) if isinstance(dim, int) else one
+                for one, dim in zip(args, in_dims, strict=True)
+            ]
+            found.append(getattr(torch.ops.softdraw, name)(*picked))
+        outs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
+        return outs, (0,) * len(outs)
+
+    return rule

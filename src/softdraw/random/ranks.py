@@ -9,7 +9,7 @@ from softdraw.arguments import described, wrong_type, wrong_value
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
-__all__ = ["Group", "Ranks"]
+__all__ = ["Group", "Ranks", "dimension_of"]
 
 #: the ranks among which the noise of a layer differs: all of them, those of a process group or of a mesh, or
 #: none; a mesh without names has its dimensions as ``(mesh, 0)``
@@ -107,7 +107,7 @@ def _known_rank(group: Any) -> int:
     mesh = group[0] if pair else group
     if not isinstance(mesh, DeviceMesh):
         raise wrong_type("group", group, _EXPECTED)
-    number = _dimension(mesh, group[1]) if pair else None
+    number = dimension_of(mesh, group[1]) if pair else None
     coordinate = mesh.get_coordinate()
     if coordinate is None:
         return _OUTSIDE
@@ -119,7 +119,13 @@ def _known_rank(group: Any) -> int:
     return rank
 
 
-def _dimension(mesh: "DeviceMesh", dim: Any) -> int:
+def dimension_of(mesh: "DeviceMesh", dim: Any) -> int:
+    """The number of a dimension of a mesh, given by its name or number.
+
+    Raises:
+        TypeError: neither a name nor a number.
+        ValueError: a dimension that the mesh has not.
+    """
     names = mesh.mesh_dim_names or ()
     if isinstance(dim, str):
         if dim not in names:

@@ -10,6 +10,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from softdraw._torch import all_reduce
 from softdraw.arguments import wrong_type, wrong_value
 from softdraw.random import Key
+from softdraw.random.ranks import dimension_of
 from softdraw.sharding.collectives import Axes, agreed_key
 
 __all__ = ["Part", "part_of"]
@@ -38,7 +39,7 @@ def part_of(
 
     Raises:
         TypeError: no process group and no mesh.
-        ValueError: a mesh of several dimensions, or a group without this rank.
+        ValueError: a mesh of several dimensions, a dimension that it has not, or a group without this rank.
     """
     axis: Any
     if isinstance(group, dist.ProcessGroup):
@@ -49,7 +50,7 @@ def part_of(
             raise wrong_type("group", group, _EXPECTED)
         if mesh.ndim > 1 and mesh is group:
             raise wrong_value("group", str(mesh), _EXPECTED)
-        dim = (mesh.mesh_dim_names or ()).index(dim) if isinstance(dim, str) else dim
+        dim = dimension_of(mesh, dim)
         place = mesh.get_coordinate()
         axis, rank, ranks = (mesh, dim), -1 if place is None else place[dim], mesh.size(dim)
     if rank < 0:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.vocabulary.index_shard_op import draw_shard, shard_gradient
 from softdraw.sharding.collectives import Axes, max_over, sum_over
 from softdraw.sharding.winner import winner_over
@@ -45,7 +46,7 @@ class _Draw(torch.autograd.Function):
         safe = torch.where(total == 0, 1.0, total)
         poison = torch.where(torch.isnan(top), torch.nan, 0.0).to(safe.dtype)
         log_total, mean = ((one + poison).to(top.dtype) for one in (safe.log(), weighted / safe))
-        ctx.save_for_backward(found, top, log_total, mean, hidden, weight, bias, mask, tau, start)
+        keep(ctx, found, top, log_total, mean, hidden, weight, bias, mask, tau, start)
         ctx.axes = axes
         ctx.mark_non_differentiable(found)
         empty = top == -torch.inf
@@ -54,7 +55,7 @@ class _Draw(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, _: Any, log_prob_grad: Tensor, entropy_grad: Tensor) -> tuple[Tensor | None, ...]:
-        *known, start = ctx.saved_tensors
+        *known, start = kept(ctx)
         needs = [bool(ctx.needs_input_grad[place]) for place in (0, 1, 2, 4)]
         of_hidden, of_weight, of_bias, of_tau = shard_gradient(
             log_prob_grad, entropy_grad, *known, start, needs

@@ -5,7 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.vocabulary.mixture import finished
+from softdraw.kernels.vocabulary.mixture_draw import Draw
 from softdraw.kernels.vocabulary.mixture_formulas import (
     BAD,
     BASE,
@@ -17,7 +19,6 @@ from softdraw.kernels.vocabulary.mixture_formulas import (
     WEIGHTED,
 )
 from softdraw.kernels.vocabulary.mixture_shard_op import mix_shard, shard_gradient
-from softdraw.kernels.vocabulary.tiles import Draw
 from softdraw.sharding.collectives import Axes, max_over, sum_over
 from softdraw.sharding.winner import winner_over
 
@@ -70,22 +71,18 @@ class _Mix(torch.autograd.Function):
             totals = known[:, (TOTAL, TOTAL_AT_ONE)[:count]].t().unsqueeze(2)
             centre = centre / torch.where(totals > 0, totals, 1.0).to(dtype)
         value, centre = finished(draw, temperatures, centre, winner, won.classes, known)
-        tensors = hidden, weight, embedding, bias, mask, row_tau, state, start
-        ctx.save_for_backward(won.classes, centre, known, winner, *tensors)
-        ctx.rest = tau, estimator, hard, centred
+        keep(ctx, won.classes, centre, known, winner, *inputs)
         ctx.axes = axes
         ctx.mark_non_differentiable(won.classes)
         return value.to(hidden.dtype), won.classes
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Any) -> tuple[Tensor | None, ...]:
-        found, centre, known, winner, *tensors, row_tau, state, start = ctx.saved_tensors
-        tau, estimator, hard, centred = ctx.rest
+        found, centre, known, winner, *inputs = kept(ctx)
         needs = [bool(ctx.needs_input_grad[place]) for place in _LEARNED]
-        if estimator == "reinmax":
+        if inputs[8] == "reinmax":
             needs[-1] = False  # its temperature gets no gradient
-        rest = row_tau, tau, state, estimator, hard, centred, start, needs
-        gradients = shard_gradient(grad, found, centre, known, winner, *tensors, *rest)
+        gradients = shard_gradient(grad, found, centre, known, winner, *inputs, needs)
         result: list[Tensor | None] = [None] * 13
         for place, need, one in zip(_LEARNED, needs, gradients, strict=True):
             if need:

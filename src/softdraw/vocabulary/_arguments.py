@@ -38,13 +38,13 @@ def check_head(hidden: Tensor, weight: Tensor, bias: Tensor | None) -> torch.Siz
 
 
 def rows_of_mask(mask: Tensor | None, logits: Tensor) -> Tensor | None:
-    """The mask ``[rows, V]``, or ``[V]`` where all rows have the same, for logits ``[*batch, V]``."""
+    """The mask ``[rows, V]``, or ``[1, V]`` where all rows have the same, for logits ``[*batch, V]``."""
     expanded = read_mask(mask, logits)
     if mask is None or expanded is None:
         return None
     classes = logits.shape[-1]
     if all(size == 1 for size in mask.shape[:-1]):
-        return mask.reshape(mask.shape[-1:] if mask.dim() else (1,)).expand(classes)
+        return mask.reshape(1, -1).expand(1, classes)
     return expanded.reshape(-1, classes)
 
 

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from softdraw.arguments import check_floating, read_mask, read_tau, wrong_value
+from softdraw.arguments import check_floating, read_tau, wrong_value
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.vocabulary import mixture_op
 from softdraw.kernels.vocabulary.tiles import computed
 from softdraw.random import Key, source
-from softdraw.vocabulary._arguments import check_head
+from softdraw.vocabulary._arguments import check_head, rows_of_mask
 
 __all__ = ["Mixture", "mix"]
 
@@ -59,7 +59,7 @@ def mix(
     centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
     quiet = estimator == "none"
     rows = hidden.reshape(batch.numel(), hidden.shape[-1])
-    tables = weight, None if embedding is weight else embedding, bias, _rows_of(read_mask(mask, logits), mask)
+    tables = weight, None if embedding is weight else embedding, bias, rows_of_mask(mask, logits)
     if group is None:
         state = torch.zeros(2, dtype=torch.int64, device="cpu") if quiet else source.state(key, generator)
         value, index = mixture_op.mix(rows, *tables, tau, state, estimator, hard, centred)
@@ -83,12 +83,3 @@ def _check_embedding(hidden: Tensor, weight: Tensor, embedding: Tensor) -> None:
         raise ValueError(
             f"embedding: got a tensor on {embedding.device}, expected one on {hidden.device}, as hidden"
         )
-
-
-def _rows_of(mask: Tensor | None, given: Tensor | None) -> Tensor | None:
-    """The mask ``[rows, V]``, or ``[1, V]`` where it is the same for all rows."""
-    if mask is None or given is None:
-        return None
-    if all(size == 1 for size in given.shape[:-1]):
-        return given.reshape(1, -1).expand(1, mask.shape[-1]).contiguous()
-    return mask.reshape(-1, mask.shape[-1]).contiguous()

@@ -10,7 +10,7 @@ from torch import Tensor
 from softdraw.arguments import check_samples, read_sample_shape, wrong_type
 from softdraw.kernels.fast_path import is_distributed
 from softdraw.kernels.vocabulary.index_op import draw
-from softdraw.kernels.vocabulary.index_tiles import computed
+from softdraw.kernels.vocabulary.tiles import computed
 from softdraw.random import Key, source
 from softdraw.vocabulary._arguments import check_head, read_positive_tau, rows_of_mask
 

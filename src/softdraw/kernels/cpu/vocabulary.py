@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 import softdraw.kernels.cpu._native as _native
-from softdraw.kernels.vocabulary.index_tiles import Drawn, Upstream
+from softdraw.kernels.vocabulary.index_state import Drawn, Upstream
 
 __all__ = ["draw_tile", "gradient_tile"]
 
@@ -58,12 +58,7 @@ def _run(
 ) -> None:
     rows, classes = tile.shape
     samples, all_rows = drawn.index.shape
-    stride = 0
-    if mask is not None and mask.dim() == 2:
-        mask = mask if mask.stride(1) == 1 else mask.contiguous()
-        stride = mask.stride(0)
-    elif mask is not None:
-        mask = mask.contiguous()
+    stride = 0 if mask is None or mask.shape[0] == 1 else mask.stride(0)
     size = tile.element_size()
     known = (
         (None,) * 5 if upstream is None else (drawn.log_total, drawn.mean, *upstream[1:3], upstream.picked)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from softdraw._torch import innermost_transform, register_fake
 from softdraw.kernels import dispatch
+from softdraw.kernels.saved import keep, kept
 
 __all__ = ["assignment", "sinkhorn"]
 
@@ -97,11 +98,11 @@ def _sinkhorn_vmap(info: Any, in_dims: Any, x: Tensor, masses: Tensor, most: int
 
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(output[0])
+    keep(ctx, output[0])
 
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
-    (y,) = ctx.saved_tensors
+    (y,) = kept(ctx)
     return implicit_gradient(y, grad), None, None, None
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import forward_mode_level, innermost_transform, register_fake
+from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.structures import tree_formulas as formulas
 
 __all__ = ["draws", "sums"]
@@ -51,11 +52,11 @@ def _trees_vmap(info: Any, in_dims: tuple[int | None, ...], logits: Tensor) -> A
 
 def _save(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.set_materialize_grads(False)
-    ctx.save_for_backward(inputs[0], output[1])
+    keep(ctx, inputs[0], output[1])
 
 
 def _backward(ctx: Any, value: Tensor | None, marginals: Tensor | None) -> Tensor | None:
-    logits, p = ctx.saved_tensors
+    logits, p = kept(ctx)
     grad = None if value is None else value[..., None, None] * p
     if marginals is not None:
         curved = torch.ops.softdraw.tree_curvature(logits, marginals)
@@ -86,11 +87,11 @@ def _curvature_vmap(info: Any, in_dims: tuple[int | None, ...], logits: Tensor, 
 
 
 def _save_curvature(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(*inputs)
+    keep(ctx, *inputs)
 
 
 def _curvature_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-    logits, direction = ctx.saved_tensors
+    logits, direction = kept(ctx)
     pull = torch.func.vjp(lambda x, d: formulas.sums(x, d)[2], logits, direction)[1]
     first, second = pull(grad)
     return first, second

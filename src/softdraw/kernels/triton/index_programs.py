@@ -1,6 +1,6 @@
 """The Triton program of a vocabulary's draws of an index: products, noise and the winner of a tile, in one.
 
-What it leaves of a tile is what ``kernels.vocabulary.index_tiles.Drawn`` says, for the tile alone.
+What it leaves of a tile is what ``kernels.vocabulary.index_state.Drawn`` says, for the tile alone.
 """
 
 # Programs take untyped pointers and numbers; arguments in capitals are constants of the compilation.

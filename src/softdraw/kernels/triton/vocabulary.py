@@ -6,7 +6,7 @@ from torch import Tensor
 from softdraw.kernels.triton import index_programs
 from softdraw.kernels.triton.launch import FUSED, card, key_words, power_of_two
 from softdraw.kernels.triton.programs import INTERPRETED
-from softdraw.kernels.vocabulary.index_tiles import Drawn
+from softdraw.kernels.vocabulary.index_state import Drawn
 
 __all__ = ["draw", "serves"]
 
@@ -43,7 +43,7 @@ def draw(
     chosen = torch.full_like(best, -torch.inf)
     index = torch.full_like(best, -1, dtype=torch.int64)
     allowed = None if mask is None else mask.contiguous().view(torch.uint8)
-    mask_stride = size if mask is not None and mask.dim() == 2 else 0
+    mask_stride = 0 if mask is None or mask.shape[0] == 1 else size
     # the interpreter multiplies the bits of bfloat16 as if they were integers
     widened = hidden.dtype != weight.dtype or INTERPRETED
     block = min(max(power_of_two(max(rows, 1)), 16), 32)

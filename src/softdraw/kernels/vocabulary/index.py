@@ -13,9 +13,16 @@ from torch import Tensor
 
 from softdraw.kernels.dispatch import backend_of
 from softdraw.kernels.vocabulary import index_formulas
-from softdraw.kernels.vocabulary.index_tiles import Drawn, Head, Upstream
+from softdraw.kernels.vocabulary.index_state import Drawn, Upstream
+from softdraw.kernels.vocabulary.tiles import MOST_ROWS, Tiles
 
 __all__ = ["Gradients", "backward", "forward"]
+
+#: numbers of a tile of logits, which stay in the second-level cache: for one thread, and for several, which
+#: wait for each other after every tile and so lose more by small ones
+_TILE, _SHARED_TILE = 1 << 16, 1 << 18
+#: classes of a tile for many rows, and the most for few; a multiple of a block of the counter
+_CLASSES, _MOST_CLASSES = 1024, 16384
 
 
 class Gradients(NamedTuple):
@@ -45,7 +52,7 @@ def forward(
         hidden: ``[rows, d]``.
         weight: ``[V, d]``.
         bias: ``[V]``.
-        mask: bool ``[V]`` or ``[rows, V]``.
+        mask: bool ``[rows, V]``, or ``[1, V]`` for all rows.
         tau: ``[rows]``, in the dtype that is computed in.
         key: seed and offset.
         samples: draws of each row.
@@ -56,24 +63,25 @@ def forward(
     fused = getattr(backend_of(hidden), "index_draws", None)
     if class_start is None and fused is not None and fused.serves(tau.dtype, samples):
         return _finished(fused.draw(hidden, weight, bias, mask, _rate(tau), key, samples, measured))
-    head = Head(hidden, weight, bias, mask, columns)
+    tiles = _tiles(hidden, weight, bias, mask, columns)
     module = _module(hidden)
-    shape = samples, head.rows
-    unknown = hidden.new_empty(0, dtype=head.dtype)
+    h = hidden.to(tiles.dtype)
+    shape = samples, tiles.rows
+    unknown = hidden.new_empty(0, dtype=tiles.dtype)
     drawn = Drawn(
         index=hidden.new_full(shape, -1, dtype=torch.int64),
-        best=hidden.new_full(shape, -torch.inf, dtype=head.dtype),
-        chosen=hidden.new_full(shape, -torch.inf, dtype=head.dtype),
-        top=hidden.new_full((head.rows,), -torch.inf, dtype=head.dtype),
-        sums=hidden.new_zeros((head.rows, 2), dtype=head.wide) if measured else None,
+        best=hidden.new_full(shape, -torch.inf, dtype=tiles.dtype),
+        chosen=hidden.new_full(shape, -torch.inf, dtype=tiles.dtype),
+        top=hidden.new_full((tiles.rows,), -torch.inf, dtype=tiles.dtype),
+        sums=hidden.new_zeros((tiles.rows, 2), dtype=tiles.wide) if measured else None,
         log_total=unknown,
         mean=unknown,
     )
     rate = _rate(tau)
-    for classes in head.classes_of_tiles():
-        some, some_bias = head.weight(classes), head.bias(classes)
-        for rows in head.rows_of_tiles():
-            tile, allowed = head.product(rows, some), head.mask(rows, classes)
+    for classes in tiles.classes_of():
+        some, some_bias = tiles.table("weight", classes), tiles.part("bias", classes)
+        for rows in tiles.rows_of():
+            tile, allowed = tiles.product(h, rows, some), tiles.mask_of(rows, classes)
             module.draw_tile(
                 tile, some_bias, allowed, rate, drawn, rows.start, (class_start or 0) + classes.start, *key
             )
@@ -107,35 +115,36 @@ def backward(
     class_start: int = 0,
 ) -> Gradients:
     """Gradients of ``log_prob`` ``[samples, rows]`` and ``entropy`` ``[rows]``, as ``needs`` has them."""
-    head = Head(hidden, weight, bias, mask, columns)
+    tiles = _tiles(hidden, weight, bias, mask, columns)
     module, rate = _module(hidden), _rate(tau)
+    h = hidden.to(tiles.dtype)
     # a row without a winner has no log probability that could move
-    picked = torch.where(drawn.index < 0, 0.0, log_prob_grad.to(head.dtype)).contiguous()
+    picked = torch.where(drawn.index < 0, 0.0, log_prob_grad.to(tiles.dtype)).contiguous()
     upstream = Upstream(
         picked,
         picked.sum(0),
-        entropy_grad.to(head.dtype).contiguous(),
-        hidden.new_zeros((head.rows,), dtype=head.wide) if needs[3] else None,
+        entropy_grad.to(tiles.dtype).contiguous(),
+        hidden.new_zeros((tiles.rows,), dtype=tiles.wide) if needs[3] else None,
     )
-    of_hidden = torch.zeros_like(head.hidden, memory_format=torch.contiguous_format) if needs[0] else None
+    of_hidden = torch.zeros_like(h, memory_format=torch.contiguous_format) if needs[0] else None
     of_weight = torch.zeros_like(weight, memory_format=torch.contiguous_format) if needs[1] else None
     of_bias = torch.zeros_like(bias) if needs[2] and bias is not None else None
-    narrow = of_weight is not None and of_weight.dtype != head.dtype
-    for classes in head.classes_of_tiles():
-        some, some_bias = head.weight(classes), head.bias(classes)
+    narrow = of_weight is not None and of_weight.dtype != tiles.dtype
+    for classes in tiles.classes_of():
+        some, some_bias = tiles.table("weight", classes), tiles.part("bias", classes)
         of_some = None if of_weight is None else of_weight[classes]
         if narrow:
             of_some = torch.zeros_like(some)
         of_some_bias = some.new_zeros(some.shape[0]) if of_bias is not None else None
-        for rows in head.rows_of_tiles():
-            tile, allowed = head.product(rows, some), head.mask(rows, classes)
+        for rows in tiles.rows_of():
+            tile, allowed = tiles.product(h, rows, some), tiles.mask_of(rows, classes)
             module.gradient_tile(
                 tile, some_bias, allowed, rate, drawn, upstream, rows.start, class_start + classes.start
             )
             if of_hidden is not None:
                 of_hidden[rows].addmm_(tile, some)
             if of_some is not None:
-                of_some.addmm_(tile.mT, head.hidden[rows], beta=0 if rows.start == 0 else 1)
+                of_some.addmm_(tile.mT, h[rows], beta=0 if rows.start == 0 else 1)
             if of_some_bias is not None:
                 of_some_bias += tile.sum(0)
         if narrow and of_weight is not None and of_some is not None:
@@ -147,6 +156,16 @@ def backward(
         # the gradients of a row's logits add up to 0, so distances serve for logits
         of_tau = (-upstream.along * rate).to(tau.dtype)
     return Gradients(None if of_hidden is None else of_hidden.to(hidden.dtype), of_weight, of_bias, of_tau)
+
+
+def _tiles(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, mask: Tensor | None, columns: int | None
+) -> Tiles:
+    """Tiles whose logits stay in a cache."""
+    if columns is None:
+        size = _TILE if torch.get_num_threads() == 1 else _SHARED_TILE
+        columns = min(max(size // max(1, min(hidden.shape[0], MOST_ROWS)), _CLASSES), _MOST_CLASSES)
+    return Tiles(hidden, weight, None, bias, mask, columns)
 
 
 def _rate(tau: Tensor) -> Tensor:

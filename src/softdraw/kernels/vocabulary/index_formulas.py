@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from softdraw.kernels.dispatch import backend_of
-from softdraw.kernels.vocabulary.index_tiles import Drawn, Upstream
+from softdraw.kernels.vocabulary.index_state import Drawn, Upstream
 
 __all__ = ["draw_tile", "gradient_tile"]
 

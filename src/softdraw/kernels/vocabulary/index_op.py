@@ -4,16 +4,17 @@ Eager mode calls them too: beside a vocabulary's products their own cost is noth
 ``vmap`` and ``torch.func.grad`` then see what eager mode does.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from softdraw._torch import register_fake
+from softdraw.kernels.ops import one_by_one
 from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.vocabulary import index
-from softdraw.kernels.vocabulary.index_tiles import Drawn, computed
+from softdraw.kernels.vocabulary.index_state import Drawn
+from softdraw.kernels.vocabulary.tiles import computed
 
 __all__ = ["backward", "backward_fake", "draw"]
 
@@ -190,29 +191,14 @@ class _Draw(torch.autograd.Function):
         return tuple(result)
 
 
-def _vmap(name: str) -> Callable[..., Any]:
-    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        found = []
-        for number in range(info.batch_size):
-            picked = [
-                one.select(dim, number) if isinstance(dim, int) else one
-                for one, dim in zip(args, in_dims, strict=True)
-            ]
-            found.append(getattr(torch.ops.softdraw, name)(*picked))
-        outs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
-        return outs, (0,) * len(outs)
-
-    return rule
-
-
 _key = "CompositeExplicitAutograd"
 _name = "softdraw::vocabulary_index"
 _library.impl("vocabulary_index", _draw, _key)  # type: ignore[no-untyped-call]
 _library.impl("vocabulary_index_backward", backward, _key)  # type: ignore[no-untyped-call]
 register_fake(_library, "vocabulary_index", _draw_fake)
 register_fake(_library, "vocabulary_index_backward", backward_fake)
-torch.library.register_vmap(_name, _vmap("vocabulary_index"), lib=_library)
-torch.library.register_vmap(f"{_name}_backward", _vmap("vocabulary_index_backward"), lib=_library)
+torch.library.register_vmap(_name, one_by_one("vocabulary_index"), lib=_library)
+torch.library.register_vmap(f"{_name}_backward", one_by_one("vocabulary_index_backward"), lib=_library)
 
 
 def draw(

@@ -11,7 +11,7 @@ from torch import Tensor
 from softdraw._torch import register_fake
 from softdraw.kernels.formulas import wide
 from softdraw.kernels.vocabulary import index, index_op
-from softdraw.kernels.vocabulary.index_tiles import computed
+from softdraw.kernels.vocabulary.tiles import computed
 
 __all__ = ["draw_shard", "shard_gradient"]
 

@@ -8,15 +8,17 @@ second time.
 import torch
 from torch import Tensor
 
+from softdraw.kernels.vocabulary.mixture_draw import Draw
 from softdraw.kernels.vocabulary.mixture_formulas import (
     BAD,
     COUNT,
     TOTAL,
     TOTAL_AT_ONE,
     WEIGHTED,
+    loops_of,
     new_state,
 )
-from softdraw.kernels.vocabulary.tiles import Draw, Tiles
+from softdraw.kernels.vocabulary.tiles import Tiles
 
 __all__ = ["finished", "forward"]
 
@@ -46,7 +48,7 @@ def forward(
         The result ``[rows, e]``, the winners ``[rows]``, the mixtures ``[rows, e]`` (``[2, rows, e]`` with a
         second softmax) and the rows' states.
     """
-    tiles = Tiles(hidden, weight, embedding, bias, mask)
+    tiles, loops = Tiles(hidden, weight, embedding, bias, mask), loops_of(hidden)
     table = weight if embedding is None else embedding
     h = hidden.to(tiles.dtype).contiguous()
     tau = draw.taus(tiles.rows, tiles.wide, tiles.device)
@@ -61,10 +63,9 @@ def forward(
         values = tiles.table("embedding", classes) if mixes and embedding is not None else keys
         for rows in tiles.rows_of():
             shape = rows.stop - rows.start, classes.stop - classes.start
-            logits = tiles.buffer("logits", *shape)
+            logits = tiles.product(h, rows, keys)
             other = tiles.buffer("other", *shape) if second else None
-            torch.mm(h[rows], keys.t(), out=logits)
-            tiles.module.forward_tile(
+            loops.forward_tile(
                 logits, other, offsets, tiles.mask_of(rows, classes), tau[rows], state[rows], index[rows],
                 factor[rows], draw.key_at(rows.start), draw.class_start + classes.start,
                 first=classes.start == 0, noisy=draw.noisy, quiet=draw.quiet,

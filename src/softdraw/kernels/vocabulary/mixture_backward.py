@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from softdraw.kernels.vocabulary.tiles import Draw, Tiles
+from softdraw.kernels.vocabulary.mixture_draw import Draw
+from softdraw.kernels.vocabulary.mixture_formulas import loops_of
+from softdraw.kernels.vocabulary.tiles import Tiles
 
 __all__ = ["backward"]
 
@@ -71,7 +73,9 @@ def backward(
     The arguments are those of ``forward`` and its results. Where the embedding is the weight, the weight's
     gradient is that of both. ``winner`` is the embedding of each row's, which another rank may have.
     """
-    tiles = Tiles(hidden, weight, embedding, bias, mask)
+    tiles, loops = Tiles(hidden, weight, embedding, bias, mask), loops_of(hidden)
+    # a hook on saved tensors may have laid them out anew
+    index, state, centre = index.contiguous(), state.contiguous(), centre.contiguous()
     need_hidden, need_weight, need_embedding, need_bias, need_tau = needs
     tied, reinmax = embedding is None, draw.estimator == "reinmax"
     table = weight if embedding is None else embedding
@@ -116,7 +120,7 @@ def backward(
                     torch.mm(h[rows], keys.t(), out=logits)
                     if learns:
                         torch.mm(upstream[rows], values.t(), out=g)
-                tiles.module.backward_tile(
+                loops.backward_tile(
                     logits, g, offsets, tiles.mask_of(rows, classes), tau[rows], state[rows], index[rows],
                     means[rows], None if tau_grad is None else tau_grad[rows], draw.key_at(rows.start),
                     draw.class_start + classes.start,

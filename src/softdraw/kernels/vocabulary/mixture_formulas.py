@@ -5,10 +5,13 @@ its bias less the row's base, for noisy weights with the Gumbel noise of its cla
 largest x so far.
 """
 
+import sys
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from softdraw.kernels.dispatch import backend_for
+from softdraw.kernels.dispatch import backend_for, backend_of
 from softdraw.kernels.hashing import signed
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "WEIGHTED",
     "backward_tile",
     "forward_tile",
+    "loops_of",
     "new_state",
 ]
 
@@ -33,6 +37,11 @@ BASE, BEST, TOP, TOTAL, TOTAL_AT_ONE, WEIGHTED, COUNT, BAD, STATES = range(9)
 #: the base is the largest allowed logit of about this many first classes: noise is not rounded to the steps
 #: of large numbers when a constant is added to a row
 _BASE_CLASSES = 256
+
+
+def loops_of(tensor: Tensor) -> Any:
+    """What works on tiles on the device of ``tensor``: a backend's loops, or this module."""
+    return getattr(backend_of(tensor), "mixture", sys.modules[__name__])
 
 
 def new_state(rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:

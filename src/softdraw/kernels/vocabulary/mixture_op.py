@@ -4,7 +4,6 @@ Eager mode calls them too: beside a vocabulary's products their own cost is noth
 ``vmap`` and ``torch.func.grad`` then see what eager mode does.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,9 +11,12 @@ from torch import Tensor
 
 from softdraw._torch import innermost_transform, register_fake
 from softdraw.kernels.formulas import wide
+from softdraw.kernels.ops import one_by_one
+from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.vocabulary import mixture, mixture_backward
+from softdraw.kernels.vocabulary.mixture_draw import Draw
 from softdraw.kernels.vocabulary.mixture_formulas import STATES
-from softdraw.kernels.vocabulary.tiles import Draw, computed
+from softdraw.kernels.vocabulary.tiles import computed
 
 __all__ = ["backward_fake", "forward_fake", "mix"]
 
@@ -113,16 +115,13 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> Non
     _, index, centre, known = output
     ctx.mark_non_differentiable(index, centre, known)
     ctx.set_materialize_grads(False)
-    tensors = [one if isinstance(one, Tensor) else None for one in inputs]
-    ctx.others = [None if isinstance(one, Tensor) else one for one in inputs]
-    ctx.save_for_backward(index, centre, known, *tensors)
+    keep(ctx, index, centre, known, *inputs)
 
 
 def _gradient(ctx: Any, grad: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
+    index, centre, known, *inputs = kept(ctx)
     if grad is None:
-        return (None,) * len(ctx.others)
-    index, centre, known, *tensors = ctx.saved_tensors
-    inputs = [other if one is None else one for one, other in zip(tensors, ctx.others, strict=True)]
+        return (None,) * len(inputs)
     needs = [bool(ctx.needs_input_grad[place]) for place in _LEARNED]
     if inputs[8] == "reinmax":
         needs[-1] = False  # its temperature gets no gradient
@@ -174,29 +173,6 @@ class _TransformedBackward(torch.autograd.Function):
         return torch.ops.softdraw.vocabulary_mixture_backward(*inputs)
 
 
-def _vmap(name: str) -> Callable[..., Any]:
-    def rule(
-        info: Any, in_dims: tuple[int | None, ...], *args: Any
-    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        operation = getattr(torch.ops.softdraw, name)
-        found = []
-        for number in range(info.batch_size):
-            picked = [
-                one if dim is None else one.select(dim, number)
-                for one, dim in zip(args, _flat(in_dims), strict=True)
-            ]
-            found.append(operation(*picked))
-        outs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
-        return outs, (0,) * len(outs)
-
-    return rule
-
-
-def _flat(in_dims: Sequence[Any]) -> list[int | None]:
-    # a list among the arguments has a list of dims
-    return [dim if isinstance(dim, int) else None for dim in in_dims]
-
-
 _key = "CompositeExplicitAutograd"
 _library.impl("vocabulary_mixture", _forward, _key)  # type: ignore[no-untyped-call]
 _library.impl("vocabulary_mixture_backward", _backward, _key)  # type: ignore[no-untyped-call]
@@ -205,8 +181,8 @@ register_fake(_library, "vocabulary_mixture_backward", backward_fake)
 _name = "softdraw::vocabulary_mixture"
 torch.library.register_autograd(_name, _gradient, setup_context=_setup, lib=_library)
 torch.library.register_autograd(f"{_name}_backward", _second, setup_context=_setup_second, lib=_library)
-torch.library.register_vmap(_name, _vmap("vocabulary_mixture"), lib=_library)
-torch.library.register_vmap(f"{_name}_backward", _vmap("vocabulary_mixture_backward"), lib=_library)
+torch.library.register_vmap(_name, one_by_one("vocabulary_mixture"), lib=_library)
+torch.library.register_vmap(f"{_name}_backward", one_by_one("vocabulary_mixture_backward"), lib=_library)
 
 
 def mix(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from softdraw._torch import register_fake
 from softdraw.kernels.vocabulary import mixture, mixture_backward, mixture_op
-from softdraw.kernels.vocabulary.tiles import Draw
+from softdraw.kernels.vocabulary.mixture_draw import Draw
 
 __all__ = ["mix_shard", "shard_gradient"]
 

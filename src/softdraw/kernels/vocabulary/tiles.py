@@ -1,81 +1,37 @@
-"""Tiles of a vocabulary's classes and of the rows that draw from it, and what a mixture is asked to be."""
+"""Tiles of a vocabulary's classes and of the rows that draw from it."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from softdraw.kernels.dispatch import backend_of
 from softdraw.kernels.formulas import compute_dtype, wide
-from softdraw.kernels.vocabulary import mixture_formulas
 
-__all__ = ["Draw", "Tiles", "computed"]
+__all__ = ["MOST_ROWS", "Tiles", "computed"]
 
 #: bytes, for each thread, of a tile of weights and embeddings, of which every product reads all: they stay in
 #: the third-level cache
 _CLASS_BYTES = 4 << 20
 #: bytes of a tile of logits (and of its gradient), which stay in the second-level cache or near it
 _TILE_BYTES = 1 << 20
-_MOST_ROWS = 512
+#: rows of a tile; more would not make the product faster, and need more memory
+MOST_ROWS = 512
 _MOST_THREADS = 4
 #: the three on a card, where a tile is to be worth the start of its programs
 _ON_CARD = 64 << 20, 32 << 20, 4096
 
 
-class Draw(NamedTuple):
-    """What both directions have in common.
-
-    Attributes:
-        estimator: ``"st-gumbel-softmax"`` (soft samples are its relaxation), ``"st"``, ``"reinmax"``,
-            ``"entropy-weighted"``, or ``"none"`` for no noise: the best class, or the mean.
-        hard: whether the result is the winner's embedding (with ``"entropy-weighted"`` partly).
-        tau: the temperature of every row, for all rows without ``row_tau``.
-        row_tau: ``[rows]`` or None.
-        key: seed and offset.
-        class_start: the number of the first class.
-    """
-
-    estimator: str
-    hard: bool
-    tau: float
-    row_tau: Tensor | None
-    key: tuple[int, int]
-    class_start: int
-
-    @property
-    def noisy(self) -> bool:
-        """Whether the weights are those of the perturbed logits."""
-        return self.estimator == "st-gumbel-softmax"
-
-    @property
-    def quiet(self) -> bool:
-        """Whether there is no noise at all."""
-        return self.estimator == "none"
-
-    @property
-    def second(self) -> bool:
-        """Whether the gradient needs a softmax at temperature 1 beside the one at tau."""
-        return self.estimator == "reinmax" and (self.row_tau is not None or self.tau != 1.0)
-
-    @property
-    def picks(self) -> bool:
-        """Whether the result is the winner's embedding alone."""
-        return self.hard and self.estimator != "entropy-weighted"
-
-    def taus(self, rows: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """The temperatures ``[rows]``."""
-        if self.row_tau is None:
-            return torch.full((rows,), self.tau, dtype=dtype, device=device)
-        return self.row_tau.to(dtype).contiguous()
-
-    def key_at(self, row: int) -> tuple[int, int]:
-        """The key whose first row is ``row``."""
-        return self.key[0], self.key[1] + row
-
-
 class Tiles:
-    """Tiles of a vocabulary in the dtype that is computed in, and buffers that all of them share."""
+    """Tiles of a vocabulary in the dtype that is computed in, and buffers that all of them share.
+
+    Args:
+        hidden: ``[rows, d]``.
+        weight: ``[classes, d]``.
+        embedding: ``[classes, e]``, None where there is none beside the weight.
+        bias: ``[classes]``.
+        mask: bool ``[rows, classes]``, or ``[1, classes]`` for all rows.
+        step: classes of a tile; chosen by the sizes without it.
+    """
 
     def __init__(
         self,
@@ -84,22 +40,24 @@ class Tiles:
         embedding: Tensor | None,
         bias: Tensor | None,
         mask: Tensor | None,
+        step: int | None = None,
     ) -> None:
         self.rows, self.classes = hidden.shape[0], weight.shape[0]
         self.dtype, self.device = computed(hidden, weight, embedding), hidden.device
-        self.weight, self.embedding, self.bias, self.mask = weight, embedding, bias, mask
+        self.weight, self.embedding, self.bias = weight, embedding, bias
+        # the loops read the classes of a row side by side
+        self.mask = mask if mask is None or mask.stride(1) == 1 else mask.contiguous()
         self.wide = wide(self.device)
         width = hidden.shape[1] + (0 if embedding is None else embedding.shape[1])
         if self.device.type == "cuda":
             (class_bytes, tile_bytes, most_rows), threads = _ON_CARD, 1
         else:
-            class_bytes, tile_bytes, most_rows = _CLASS_BYTES, _TILE_BYTES, _MOST_ROWS
+            class_bytes, tile_bytes, most_rows = _CLASS_BYTES, _TILE_BYTES, MOST_ROWS
             # a product that is shared by threads waits for the last of them, so it is to be worth the wait
             threads = min(_MOST_THREADS, torch.get_num_threads())
         self.block = max(1, min(self.rows, most_rows))
         most = min(class_bytes / max(1, width), tile_bytes / self.block) * threads / self.dtype.itemsize
-        self.step = max(256, int(most) // 64 * 64)
-        self.module = getattr(backend_of(hidden), "mixture", mixture_formulas)
+        self.step = max(256, int(most) // 64 * 64) if step is None else step
         self._buffers: dict[str, Tensor] = {}
 
     def classes_of(self) -> Iterator[slice]:
@@ -111,6 +69,11 @@ class Tiles:
     def rows_of(self) -> Iterator[slice]:
         """The tiles' rows."""
         return (slice(start, min(start + self.block, self.rows)) for start in range(0, self.rows, self.block))
+
+    def product(self, hidden: Tensor, rows: slice, weight: Tensor) -> Tensor:
+        """Logits ``[rows, classes]`` of a tile of the weight, in memory that the next tile takes over."""
+        some = hidden[rows]
+        return torch.mm(some, weight.t(), out=self.buffer("logits", some.shape[0], weight.shape[0]))
 
     def part(self, name: str, classes: slice) -> Tensor | None:
         """Some classes of ``"bias"``, if there is one."""
@@ -139,7 +102,7 @@ class Tiles:
         return held[:size].view(shape)
 
 
-def computed(hidden: Tensor, weight: Tensor, embedding: Tensor | None) -> torch.dtype:
+def computed(hidden: Tensor, weight: Tensor, embedding: Tensor | None = None) -> torch.dtype:
     """The dtype that is computed in: float64 where any of the three is, else float32."""
     dtypes = {hidden.dtype, weight.dtype, hidden.dtype if embedding is None else embedding.dtype}
     return torch.float64 if torch.float64 in dtypes else compute_dtype(hidden.dtype)
