@@ -43,10 +43,10 @@ def whole(y):
     return y.full_tensor()
 
 
-def every_placement_draws_the_same(thorough):
+def every_placement_draws_the_same():
     for mesh, placements in meshes():
         # uneven, with fewer classes or rows than ranks, with more pieces of rows than are drawn one by one
-        for number, shape in enumerate(((5, 3, 7), (1, 6, 3), (70, 5, 1))[: 3 if thorough else 1]):
+        for number, shape in enumerate(((5, 3, 7), (1, 6, 3), (70, 5, 1))):
             x = normal(*shape).requires_grad_()
             weight = normal(*shape, seed=1)
             d = spread(x, mesh, placements)
@@ -268,29 +268,41 @@ def a_graph_draws_the_same(mesh, rank):
     again = whole(compiled(d, spread(weight, mesh, placements), KEY)[3])
     fresh = whole(fresh)
     assert not torch.equal(fresh, again)
-    every = [torch.empty_like(fresh) for _ in range(4)]
+    every = [torch.empty_like(fresh) for _ in range(dist.get_world_size())]
     dist.all_gather(every, fresh)
     assert all(torch.equal(fresh, one) for one in every)
 
 
-def on_a_rank(rank, folder, thorough):
+def on_a_rank(rank, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=4)
     line, square = dist.init_device_mesh("cpu", (4,)), dist.init_device_mesh("cpu", (2, 2))
-    every_placement_draws_the_same(thorough)
+    every_placement_draws_the_same()
+    gradients_are_those_of_one_process(square)
+    dtensors_serve_as_temperature_mask_and_noise(square)
+    awkward_rows(line, square)
     fresh_keys_are_agreed_on(square, rank)
+    other_forms_of_dtensors(square, rank)
     mistakes_are_named(square, line, rank)
-    if thorough:
-        gradients_are_those_of_one_process(square)
-        dtensors_serve_as_temperature_mask_and_noise(square)
-        awkward_rows(line, square)
-        other_forms_of_dtensors(square, rank)
-        a_graph_draws_the_same(square, rank)
     dist.barrier()  # or one process may tear down what the other still uses
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_dtensor_draws_what_one_process_does(tmp_path, thorough):
-    """Values and keys; thorough: gradients, other forms, awkward rows, every dtype, compiled graphs, too."""
-    mp.spawn(on_a_rank, args=(tmp_path, thorough), nprocs=4)
+def compiled_on_a_rank(rank, folder, shape):
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=math.prod(shape)
+    )
+    a_graph_draws_the_same(dist.init_device_mesh("cpu", shape), rank)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_a_dtensor_draws_what_one_process_does(tmp_path):
+    mp.spawn(on_a_rank, args=(tmp_path,), nprocs=4)
+
+
+#: rows over the first dimension, classes over the second: each rank compiles for itself, so four take long
+@pytest.mark.parametrize("shape", [(1, 2), pytest.param((2, 2), marks=pytest.mark.slow)])
+def test_a_compiled_graph_draws_the_same(tmp_path, shape):
+    mp.spawn(compiled_on_a_rank, args=(tmp_path, shape), nprocs=math.prod(shape))

@@ -260,19 +260,17 @@ def mistakes_are_named(mesh, rank):
             sd.vocabulary.gumbel_max(hidden, weight, group=two)
 
 
-def on_a_rank(rank, folder, thorough):
+def on_a_rank(rank, folder):
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=4)
     mesh = dist.init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "tensor"))
     line = dist.new_group([0, 1, 2, 3])
     half = mesh.get_local_rank("tensor")
     index_and_its_law(mesh["tensor"], half, [7, 2])
+    index_and_its_law((mesh, "tensor"), half, [5, 5], torch.float32)
     index_and_its_law(line, rank, [3, 1, 1, 6])
     mixtures(mesh["tensor"], half, [7, 2])
-    if thorough:
-        index_and_its_law((mesh, "tensor"), half, [5, 5], torch.float32)
-        mixtures(line, rank, [3, 1, 1, 6], torch.float32)
-        a_graph_draws_the_same(line, rank, [3, 1, 1, 6])
+    mixtures(line, rank, [3, 1, 1, 6], torch.float32)
     ties_go_to_the_lower_class(line, rank, [3, 1, 1, 6])
     fresh_keys_are_agreed_on(line, rank, [30, 1, 1, 60])
     dtensors_say_who_has_which_classes(mesh)
@@ -282,7 +280,19 @@ def on_a_rank(rank, folder, thorough):
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize("thorough", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_a_split_head_draws_what_the_whole_head_does(tmp_path, thorough):
-    """Thorough: in float32 and in compiled graphs, too."""
-    mp.spawn(on_a_rank, args=(tmp_path, thorough), nprocs=4)
+def compiled_on_a_rank(rank, folder, sizes):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=len(sizes))
+    a_graph_draws_the_same(dist.group.WORLD, rank, sizes)
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def test_a_split_head_draws_what_the_whole_head_does(tmp_path):
+    mp.spawn(on_a_rank, args=(tmp_path,), nprocs=4)
+
+
+#: each rank compiles for itself, so four take long
+@pytest.mark.parametrize("sizes", [[3, 8], pytest.param([3, 1, 1, 6], marks=pytest.mark.slow)])
+def test_a_compiled_graph_draws_the_same(tmp_path, sizes):
+    mp.spawn(compiled_on_a_rank, args=(tmp_path, sizes), nprocs=len(sizes))
