@@ -15,15 +15,8 @@ from .nn.examples import first
 from .readers import READERS, TENSOR
 
 MODES = ("train", "eval")
-#: whose operation by tiles takes the number of rows that it was traced with
-FIXED = {"GumbelEmbedding"}
 MODULES = {
-    **{
-        f"{name} {mode}": (LAYERS[name][0], LAYERS[name][1], mode)
-        for name in LAYERS
-        if name.split()[0] not in FIXED
-        for mode in MODES
-    },
+    **{f"{name} {mode}": (LAYERS[name][0], LAYERS[name][1], mode) for name in LAYERS for mode in MODES},
     **{
         f"{name} estimator": (partial(sd.estimators.get, name), torch.linspace(-1, 1, 10).view(5, 2), "train")
         for name in TENSOR
@@ -76,6 +69,35 @@ def test_torch_jit_traces_a_layer(name):
         traced = torch.jit.trace(model, (x,), check_trace=False)
         other = torch.cat([x, -x])
         torch.testing.assert_close(traced(other), model(other))
+
+
+FROM_A_VOCABULARY = {
+    "index": lambda hidden, weight, mask: sd.vocabulary.gumbel_max(hidden, weight, key=sd.Key(3)),
+    "index with log p": lambda hidden, weight, mask: tuple(
+        sd.vocabulary.gumbel_max(
+            hidden, weight, tau=0.5 + hidden[..., :1].abs(), mask=mask, key=sd.Key(3), return_log_prob=True
+        )
+    ),
+    "mixture": lambda hidden, weight, mask: sd.vocabulary.gumbel_softmax(
+        hidden, weight, weight, 0.5 + hidden[..., :1].abs(), True, mask=mask, key=sd.Key(3)
+    ),
+}
+
+
+@pytest.mark.parametrize("batch", [(2,), (2, 3)], ids=str)
+@pytest.mark.parametrize("name", FROM_A_VOCABULARY)
+def test_torch_jit_traces_a_vocabulary_for_any_number_of_rows(name, batch):
+    hidden, weight = torch.randn(*batch, 4), torch.randn(9, 4)
+
+    def draw(hidden):
+        return FROM_A_VOCABULARY[name](hidden, weight, hidden[..., 1:2] > torch.linspace(-2, 0.5, 9))
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        traced = torch.jit.trace(draw, (hidden,), check_trace=False)
+        other = torch.cat([hidden, -hidden])
+        torch.testing.assert_close(traced(other), draw(other))
 
 
 DRAWING = [

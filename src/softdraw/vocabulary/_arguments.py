@@ -55,12 +55,12 @@ def read_positive_tau(tau: float | Tensor, logits: Tensor) -> Tensor:
         TypeError: no number and no floating tensor.
         ValueError: 0, negative, infinite or NaN, or of a shape that has no value a row.
     """
-    rows = logits.shape[:-1].numel()
+    batch = logits.shape[:-1]
     if not isinstance(tau, Tensor):
         if not hasattr(tau, "tau"):
             tau = read_number("tau", tau, above=0.0, below=torch.inf)
         tau = read_tau(tau, logits)
-        return torch.full((rows,), float(tau), dtype=logits.dtype, device=logits.device)
+        return torch.full(batch, float(tau), dtype=logits.dtype, device=logits.device).flatten()
     eager = is_plain(logits) and is_plain(tau)
     if eager and tau.device.type == "cpu" and tau.dtype.is_floating_point:
         values = tau.detach()
@@ -69,4 +69,4 @@ def read_positive_tau(tau: float | Tensor, logits: Tensor) -> Tensor:
             raise ValueError(f"tau: got a tensor that holds {worst}, expected finite temperatures > 0")
     read = torch.as_tensor(read_tau(tau, logits))
     # a copy in full: a schedule may step before the backward
-    return read.expand(logits.shape[:-1]).clone(memory_format=torch.contiguous_format).reshape(-1)
+    return read.expand(batch).clone(memory_format=torch.contiguous_format).reshape(-1)

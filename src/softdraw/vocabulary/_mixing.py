@@ -58,7 +58,8 @@ def mix(
     learned = [hidden, weight, *(one for one in (bias, tau) if isinstance(one, Tensor))]
     centred = not eager or (torch.is_grad_enabled() and any(one.requires_grad for one in learned))
     quiet = estimator == "none"
-    rows = hidden.reshape(batch.numel(), hidden.shape[-1])
+    # not by numbers, which a traced graph would keep
+    rows = hidden.flatten(end_dim=-2) if batch else hidden.unsqueeze(0)
     tables = weight, None if embedding is weight else embedding, bias, rows_of_mask(mask, logits)
     if group is None:
         state = torch.zeros(2, dtype=torch.int64, device="cpu") if quiet else source.state(key, generator)

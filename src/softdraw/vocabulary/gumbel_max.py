@@ -161,7 +161,8 @@ def gumbel_max(
     # a tensor in the shape of the logits that takes no memory
     logits = hidden.detach().new_empty((), dtype=computed(hidden, weight)).expand(*batch, weight.shape[0])
     temperatures = read_positive_tau(tau, logits)
-    rows = hidden.reshape(batch.numel(), hidden.shape[-1])
+    # not by numbers, which a traced graph would keep
+    rows = hidden.flatten(end_dim=-2) if batch else hidden.unsqueeze(0)
     allowed = rows_of_mask(mask, logits)
     if not return_log_prob:
         rows, weight, temperatures = rows.detach(), weight.detach(), temperatures.detach()

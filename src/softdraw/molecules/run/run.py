@@ -215,7 +215,7 @@ class Run:
             self.say("steer: complete, taken from the folder")
             return self._load(folder.steered)
         self._try_targets(generator.train_smiles)
-        resume = self._resume and _same_butbudget_text(before.get("options"), stage)
+        resume = self._resume and _same_apart_from_budget(before.get("options"), stage)
         if not resume:
             folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
@@ -302,7 +302,7 @@ class Run:
             self.seconds[stage] = time.monotonic() - began
 
 
-def _same_butbudget_text(before: Any, now: dict[str, Any]) -> bool:
+def _same_apart_from_budget(before: Any, now: dict[str, Any]) -> bool:
     if not isinstance(before, dict):
         return False
     budget = ("minutes", "steps")
