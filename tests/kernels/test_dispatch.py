@@ -114,6 +114,22 @@ def test_an_extension_that_does_not_load_says_why(forget, monkeypatch, tmp_path)
     assert "compiler" not in text
 
 
+@pytest.mark.parametrize("interface", [None, 0, 10**6])
+def test_an_extension_of_other_sources_is_refused(forget, monkeypatch, interface):
+    """It read its arguments as something else, and the process died."""
+    extension = native()._native
+    if interface is None:
+        monkeypatch.delattr(extension, "INTERFACE")
+    else:
+        monkeypatch.setattr(extension, "INTERFACE", interface)
+    sources = sys.modules[NATIVE]
+    forget("cpu")
+    monkeypatch.setitem(sys.modules, NATIVE, sources)
+    text = draws_in_plain_pytorch("does not load .*built from other sources")
+    assert f"got interface {interface or 0}, expected" in text
+    assert "install softdraw again" in text
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

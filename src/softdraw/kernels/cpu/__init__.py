@@ -13,7 +13,7 @@ from torch import Tensor
 
 # By its full name, so that a missing extension is a ModuleNotFoundError and a broken one is not.
 import softdraw.kernels.cpu._native as _native
-from softdraw.kernels.cpu import blocks, mixture, vocabulary
+from softdraw.kernels.cpu import blocks, mixture, structures, vocabulary
 from softdraw.kernels.cpu.tensors import DTYPES, dense
 from softdraw.kernels.formulas import compute_dtype, scores
 
@@ -30,6 +30,7 @@ __all__ = [
     "reinmax_backward",
     "soft",
     "soft_backward",
+    "structures",
     "top_k",
     "vocabulary",
 ]
@@ -38,6 +39,8 @@ __all__ = [
 _NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD, _RAO_BACKWARD, _TOP_K = (
     range(9)
 )
+#: what Python hands to C, as a number that ``src/job.h`` holds too and that changes with it
+_INTERFACE = 1
 #: the longest order that the loops keep; as ``MOST_TOP`` there
 _MOST_TOP = 256
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}
@@ -54,6 +57,12 @@ def _team() -> int:
         return 0
 
 
+if getattr(_native, "INTERFACE", 0) != _INTERFACE:
+    # it would read what it is handed as something else
+    raise ImportError(
+        f"{_native.__file__} was built from other sources than these: got interface "
+        f"{getattr(_native, 'INTERFACE', 0)}, expected {_INTERFACE}; install softdraw again, which builds it"
+    )
 _native.use_team(_team())
 _native.use_dtypes((*DTYPES, torch.int64, torch.bool))
 

@@ -1,5 +1,7 @@
 from torch import Tensor, dtype
 
+INTERFACE: int
+
 def run(
     operation: int,
     dtype: int,

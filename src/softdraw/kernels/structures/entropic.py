@@ -1,10 +1,12 @@
 """Entropic top-k on plain tensors of the CPU, by one loop each way."""
 
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from softdraw.kernels.dispatch import loops_of
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.saved import keep, kept
 
@@ -26,9 +28,7 @@ def entropic(x: Tensor, k: int, tau: float | Tensor) -> Tensor | None:
         return None
     if not isinstance(tau, Tensor) and not tau > 0:
         return None
-    try:
-        from softdraw.kernels.cpu import structures  # noqa: F401
-    except ImportError:
+    if loops_of(x) is None:
         return None
     shape = x.shape[:-1]
     if isinstance(tau, Tensor):
@@ -42,9 +42,8 @@ def entropic(x: Tensor, k: int, tau: float | Tensor) -> Tensor | None:
 class _Entropic(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, k: int, tau: Tensor) -> Tensor:
-        from softdraw.kernels.cpu import structures
-
-        y = structures.entropic(x.reshape(-1, x.shape[-1]).contiguous(), k, tau).reshape(x.shape)
+        loops = cast(ModuleType, loops_of(x))
+        y: Tensor = loops.entropic(x.reshape(-1, x.shape[-1]).contiguous(), k, tau).reshape(x.shape)
         keep(ctx, y, tau)
         return y
 
@@ -52,11 +51,10 @@ class _Entropic(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         y, tau = kept(ctx)
         if not torch.is_grad_enabled() and is_plain(grad) and is_plain(y):
-            from softdraw.kernels.cpu import structures
-
+            loops = cast(ModuleType, loops_of(y))
             flat = (-1, y.shape[-1])
             upstream = grad.to(y.dtype).reshape(flat).contiguous()
-            found = structures.entropic_backward(upstream, y.reshape(flat).contiguous(), tau.contiguous())
+            found: Tensor = loops.entropic_backward(upstream, y.reshape(flat).contiguous(), tau.contiguous())
             return found.reshape(y.shape), None, None
         # A second derivative follows, through y, or a batch of gradients comes.
         weight = torch.where(y.isnan(), 0.0, y * (1.0 - y))

@@ -4,7 +4,6 @@ Both are operations of graphs, because their loops end where the values say so: 
 ``torch.func`` see one node each.
 """
 
-import importlib
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ _library.define("assignment(Tensor scores) -> Tensor")  # type: ignore[no-untype
 def _sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
     batch, (n, m) = x.shape[:-2], x.shape[-2:]
     flat, mass = x.reshape(-1, n, m), masses.expand(*batch, n).reshape(-1, n)
-    loops = _native() if x.device.type == "cpu" else None
+    loops = dispatch.loops_of(x)
     if loops is None:
         y, error, steps = _iterated_on(flat, mass, most, tolerance)
     else:
@@ -43,13 +42,6 @@ def _sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[T
         error.to(x.dtype).reshape(batch),
         steps.to(torch.int64).reshape(batch),
     )
-
-
-def _native() -> Any:
-    try:
-        return importlib.import_module("softdraw.kernels.cpu.structures")
-    except ImportError:
-        return None
 
 
 def _iterated_on(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:

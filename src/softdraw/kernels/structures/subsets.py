@@ -5,13 +5,13 @@ Operations of graphs, because their loops run over the items one by one: in C on
 """
 
 import math
-from types import ModuleType
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from softdraw._torch import forward_mode_level, register_fake
+from softdraw.kernels.dispatch import loops_of
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.structures.subset_recursion import backwards, items_of, plain_sum, sums, walk
@@ -65,22 +65,12 @@ def draws(x: Tensor, k: int, uniforms: Tensor) -> Tensor:
         return drawn
 
 
-def _native(x: Tensor) -> ModuleType | None:
-    if x.device.type != "cpu":
-        return None
-    try:
-        from softdraw.kernels.cpu import structures
-    except ImportError:
-        return None
-    return structures
-
-
 def _flat(x: Tensor) -> Tensor:
     return x.detach().to(torch.float64).reshape(-1, x.shape[-1]).contiguous()
 
 
 def _subset_sum(x: Tensor, k: int) -> Tensor:
-    loops, batch = _native(x), x.shape[:-1]
+    loops, batch = loops_of(x), x.shape[:-1]
     if loops is not None:
         value: Tensor = loops.subsets(_flat(x), k, marginals=False)[0]
         return value.to(x.dtype).reshape(batch)
@@ -88,7 +78,7 @@ def _subset_sum(x: Tensor, k: int) -> Tensor:
 
 
 def _subsets(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    loops, batch = _native(x), x.shape[:-1]
+    loops, batch = loops_of(x), x.shape[:-1]
     if loops is not None:
         value, inclusion, _ = loops.subsets(_flat(x), k)
         return value.to(x.dtype).reshape(batch), inclusion.to(x.dtype).reshape(x.shape)
@@ -97,7 +87,7 @@ def _subsets(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _subset_slope(x: Tensor, k: int, direction: Tensor) -> Tensor:
-    loops = _native(x)
+    loops = loops_of(x)
     if loops is not None:
         slope: Tensor = loops.subsets(_flat(x), k, _flat(direction))[2]
         return slope.to(x.dtype).reshape(x.shape)
@@ -106,7 +96,7 @@ def _subset_slope(x: Tensor, k: int, direction: Tensor) -> Tensor:
 
 
 def _subset_draws(x: Tensor, k: int, uniforms: Tensor) -> Tensor:
-    loops, n = _native(x), x.shape[-1]
+    loops, n = loops_of(x), x.shape[-1]
     u = uniforms.reshape(uniforms.shape[0], math.prod(x.shape[:-1]), n)
     if loops is not None:
         drawn: Tensor = loops.subset_draws(_flat(x), k, u.to(torch.float64).contiguous())

@@ -271,5 +271,10 @@ PyMODINIT_FUNC PyInit__native(void) {
     if (intern_names()) return NULL;
     choose(NULL);
     softdraw_threads(NULL);
-    return PyModule_Create(&definition);
+    PyObject *module = PyModule_Create(&definition);
+    if (module && PyModule_AddIntConstant(module, "INTERFACE", SOFTDRAW_INTERFACE)) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
 }
