@@ -42,11 +42,12 @@ INLINE void from_tail64(vd *p, const vl *upper, int law, const int n) {
     }
 }
 
-/* The probability of the nearer tail where lanes need their low words: rare, hence out of line. */
-static __attribute__((noinline)) vf refined32(const struct tile *t, int64_t i, vi m, vi upper, vf p) {
+/* The probability of the nearer tail where lanes need their low words, those of the elements from i, or at `places` where
+   they are scattered: rare, hence out of line. */
+static __attribute__((noinline)) vf refined32(const struct tile *t, int64_t i, const int64_t *places, vi m, vi upper, vf p) {
     for (int lane = 0; lane < LANES; lane++)
         if (m[lane] < REFINED_BELOW) {
-            uint32_t low = low_word(t, i + lane) ^ (uint32_t)upper[lane];
+            uint32_t low = low_word(t, places ? places[lane] : i + lane) ^ (uint32_t)upper[lane];
             p[lane] = (float)m[lane] * 0x1p-32f + ((float)low + 0.5f) * 0x1p-64f;
         }
     return p;
@@ -61,8 +62,19 @@ INLINE void noise32(const struct tile *t, int64_t i, int law, vf *p, const int n
     EACH p[u] = fma32(__builtin_convertvector(m[u], vf), set32(0x1p-32f), set32(0x1p-33f));
     EACH rare |= m[u] - REFINED_BELOW;
     if (__builtin_expect(any_negative32(rare), 0))
-        EACH if (any_negative32(m[u] - REFINED_BELOW)) p[u] = refined32(t, i + u * LANES, m[u], upper[u], p[u]);
+        EACH if (any_negative32(m[u] - REFINED_BELOW)) p[u] = refined32(t, i + u * LANES, NULL, m[u], upper[u], p[u]);
     from_tail32(p, upper, law, n);
+}
+/* Gumbel noise of the elements at `places`. */
+INLINE vf gumbel_at32(const struct tile *t, const int64_t *places) {
+    vi m;
+    for (int lane = 0; lane < LANES; lane++) m[lane] = (int32_t)t->words[places[lane]];
+    const vi upper = m >> 31;
+    m ^= upper;
+    vf p = fma32(__builtin_convertvector(m, vf), set32(0x1p-32f), set32(0x1p-33f));
+    if (any_negative32(m - REFINED_BELOW)) p = refined32(t, 0, places, m, upper, p);
+    from_tail32(&p, &upper, LAW_GUMBEL, 1);
+    return p;
 }
 /* The same in float64, which needs the low words of all elements in `fine`. */
 INLINE void noise64(const struct tile *t, int64_t i, int law, vd *p, const int n) {

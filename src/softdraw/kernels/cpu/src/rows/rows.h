@@ -42,10 +42,11 @@ INLINE void F(draw_one)(struct F(scratch) *s, int64_t ready, const struct job *j
 
 static int F(draw_rows)(const struct job *job, int64_t begin, int64_t end) {
     const int64_t classes = job->classes, blocks = (classes + 3) / 4, group = F(rows_in_tile)(classes);
-    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD;
+    const int searching = job->operation == OP_INDEX || job->operation == OP_HARD, ordering = job->operation == OP_TOP_K;
+    const int bounded = searching ? F(bounded)(classes) : ordering && F(order_bounded)(classes, job->draws);
     struct F(scratch) s;
     s.z = s.small;
-    if (classes > TILE && !searching && job->operation != OP_TOP_K) {
+    if (classes > TILE && !searching && !ordering) {
         s.z = malloc((size_t)(classes + SPARE) * sizeof(REAL));
         if (!s.z) return -1;
     }
@@ -56,9 +57,9 @@ static int F(draw_rows)(const struct job *job, int64_t begin, int64_t end) {
         rows = rows < group ? rows : group;
         if (classes <= TILE) {
             F(fill_tile)(&s.tile, job, sample, row, rows, 0, classes);
-            if (!searching || !F(bounded)(classes)) F(make_noise)(&s.tile, s.noise, F(law_of)(job));
+            if (!bounded) F(make_noise)(&s.tile, s.noise, F(law_of)(job));
         }
-        if (F(is_narrow)(classes) && job->operation != OP_TOP_K)
+        if (F(is_narrow)(classes) && !ordering)
             for (int64_t r = 0; r < rows; r += N)
                 F(draw_narrow)(job, sample, row + r, rows - r < N ? rows - r : N, s.noise + r * 4 * blocks);
         else for (int64_t r = 0; r < rows; r++)

@@ -104,39 +104,3 @@ INLINE int64_t F(winner_of)(struct F(scratch) *s, int64_t ready, const struct jo
     }
     return w.index;
 }
-
-/* The k best classes of one row, best first and of equals the first; -1 where there are fewer. `ready` as in winner_of, but
-   with the noise made. */
-static __attribute__((noinline)) void F(best_of)(struct F(scratch) *s, int64_t ready, const struct job *job, int64_t sample,
-                                                 int64_t row_number, const struct F(row) *row, int64_t *out) {
-    const int64_t k = job->draws;
-    REAL kept[MOST_TOP], limit = -INFINITE;
-    int64_t count = 0;
-    for (int64_t from = 0; from < row->classes; from += TILE) {
-        const int64_t to = from + TILE < row->classes ? from + TILE : row->classes;
-        if (ready < 0) {
-            F(fill_tile)(&s->tile, job, sample, row_number, 1, from, to);
-            F(make_noise)(&s->tile, s->noise, LAW_GUMBEL);
-        }
-        const REAL *noise = s->noise + (ready < 0 ? 0 : ready);
-        for (int64_t i = from; i < to; i += N) {
-            V z;
-            F(score)(row, i, noise + i - from, LAW_GUMBEL, &z, 1, 0);
-            if (__builtin_expect(!R(any_negative)((VI)(limit - z)), 1)) continue;
-            for (int lane = 0; lane < N; lane++) {
-                if (!(z[lane] > limit)) continue;
-                int64_t at = count < k ? count++ : k - 1;
-                for (; at > 0 && kept[at - 1] < z[lane]; at--) kept[at] = kept[at - 1], out[at] = out[at - 1];
-                kept[at] = z[lane], out[at] = i + lane;
-                if (count == k) limit = kept[k - 1];
-            }
-        }
-    }
-    /* A class may be allowed although its distance to the best one overflows. */
-    for (int64_t i = 0; i < row->classes && count < k; i += N) {
-        const V x = F(logits)(row, i, 0);
-        for (int lane = 0; lane < N && count < k; lane++)
-            if (x[lane] > -INFINITE && x[lane] - row->top == -INFINITE) out[count++] = i + lane;
-    }
-    for (; count < k; count++) out[count] = -1;
-}

@@ -1,6 +1,7 @@
 /* The loops of one dtype, in the order in which they need each other; see dtypes.h. */
 #include "tensors.h"
 #include "search.h"
+#include "order.h"
 #include "weights.h"
 #include "narrow.h"
 #include "../gradients/softmax.h"

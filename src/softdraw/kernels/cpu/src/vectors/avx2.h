@@ -28,8 +28,11 @@ INLINE vd where_less64(vd a, vd b, vd x, vd y) {
 }
 INLINE vi where_less_int32(vf a, vf b, vi x, vi y) { return (vi)where_less32(a, b, (vf)x, (vf)y); }
 INLINE vl where_less_int64(vd a, vd b, vl x, vl y) { return (vl)where_less64(a, b, (vd)x, (vd)y); }
-INLINE int any_negative32(vi s) { return _mm256_movemask_ps((__m256)s) != 0; }
-INLINE int any_negative64(vl s) { return _mm256_movemask_pd((__m256d)s) != 0; }
+/* The signs of the lanes, a bit each. */
+INLINE unsigned signs32(vi s) { return (unsigned)_mm256_movemask_ps((__m256)s); }
+INLINE unsigned signs64(vl s) { return (unsigned)_mm256_movemask_pd((__m256d)s); }
+INLINE int any_negative32(vi s) { return signs32(s) != 0; }
+INLINE int any_negative64(vl s) { return signs64(s) != 0; }
 /* The smallest index among the lanes whose value is `top`. */
 INLINE int64_t first_equal32(vf best, vi where, float top) {
     int64_t first = INT64_MAX;

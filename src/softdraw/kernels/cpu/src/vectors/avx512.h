@@ -34,8 +34,11 @@ INLINE vi where_less_int32(vf a, vf b, vi x, vi y) {
 INLINE vl where_less_int64(vd a, vd b, vl x, vl y) {
     return (vl)_mm512_mask_blend_epi64(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
 }
-INLINE int any_negative32(vi s) { return _mm512_movepi32_mask((__m512i)s) != 0; }
-INLINE int any_negative64(vl s) { return _mm512_movepi64_mask((__m512i)s) != 0; }
+/* The signs of the lanes, a bit each. */
+INLINE unsigned signs32(vi s) { return _mm512_movepi32_mask((__m512i)s); }
+INLINE unsigned signs64(vl s) { return _mm512_movepi64_mask((__m512i)s); }
+INLINE int any_negative32(vi s) { return signs32(s) != 0; }
+INLINE int any_negative64(vl s) { return signs64(s) != 0; }
 /* The smallest index among the lanes whose value is `top`. */
 INLINE int64_t first_equal32(vf best, vi where, float top) {
     __mmask16 lanes = _mm512_cmp_ps_mask((__m512)best, _mm512_set1_ps(top), _CMP_EQ_OQ);

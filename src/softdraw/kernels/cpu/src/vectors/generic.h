@@ -24,6 +24,11 @@ INLINE vf where_less32(vf a, vf b, vf x, vf y) { return where_set32((vi)(a < b),
 INLINE vd where_less64(vd a, vd b, vd x, vd y) { return where_set64((vl)(a < b), x, y); }
 INLINE vi where_less_int32(vf a, vf b, vi x, vi y) { vi m = (vi)(a < b); return (m & x) | (~m & y); }
 INLINE vl where_less_int64(vd a, vd b, vl x, vl y) { vl m = (vl)(a < b); return (m & x) | (~m & y); }
+/* The signs of the lanes, a bit each. */
+INLINE unsigned signs32(vi s) {
+    return (unsigned)(s[0] < 0) | (unsigned)(s[1] < 0) << 1 | (unsigned)(s[2] < 0) << 2 | (unsigned)(s[3] < 0) << 3;
+}
+INLINE unsigned signs64(vl s) { return (unsigned)(s[0] < 0) | (unsigned)(s[1] < 0) << 1; }
 INLINE int any_negative32(vi s) { return (s[0] | s[1] | s[2] | s[3]) < 0; }
 INLINE int any_negative64(vl s) { return (s[0] | s[1]) < 0; }
 /* The smallest index among the lanes whose value is `top`. */
