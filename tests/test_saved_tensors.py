@@ -93,6 +93,7 @@ EXAMPLES |= {
         for estimator in ("st-gumbel-softmax", "st", "reinmax", "entropy-weighted")
     },
     "gumbel_sinkhorn": lambda x, mask: sd.gumbel_sinkhorn(x, 0.7, mask=mask, key=KEY),
+    "gumbel_sinkhorn of all pairs": lambda x, mask: sd.gumbel_sinkhorn(x, 0.7, key=KEY),
     "topk.entropic": lambda x, mask: sd.topk.entropic(x, 2, 0.7, mask=mask),
     "SpanningTree.log_partition": lambda x, mask: sd.structured.SpanningTree(edges(x)).log_partition,
     "SpanningTree.marginals": lambda x, mask: sd.structured.SpanningTree(edges(x)).marginals,

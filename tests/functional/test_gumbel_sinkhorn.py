@@ -188,3 +188,29 @@ def test_compile_and_vmap():
 def test_errors_name_the_argument(kwargs, error, text):
     with pytest.raises(error, match=text):
         sd.gumbel_sinkhorn(**({"scores": torch.zeros(2, 2)} | kwargs))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("shape", [(5, 5), (2, 3, 7), (2, 7, 3), (3, 1, 1), (1, 6)], ids=str)
+@pytest.mark.parametrize("tau", [1.0, 0.05, 1e6])
+def test_a_mask_of_true_changes_nothing(shape, dtype, tau):
+    """Without a mask and with finite scores fewer operations lead to the same."""
+    scores = (torch.randn(shape, generator=torch.Generator().manual_seed(3)) * 4 + 100).to(dtype)
+    everything = torch.ones(shape, dtype=torch.bool)
+    found = []
+    for mask in (None, everything):
+        x = scores.clone().requires_grad_()
+        y, error = sd.gumbel_sinkhorn(x, tau, mask=mask, key=sd.Key(4), return_error=True)
+        weight = torch.randn(shape, generator=torch.Generator().manual_seed(5)).to(dtype)
+        (grad,) = torch.autograd.grad((y * weight).sum(), x)
+        found.append((y, error, grad * min(tau, 1.0)))
+    for one, other in zip(*found, strict=True):
+        assert one.dtype == other.dtype
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=2e-6)
+
+
+def test_scores_of_every_size_are_matched():
+    """Their differences overflow float32."""
+    scores = torch.tensor([[3e38, -3e38], [0.0, 0.0]])
+    y = sd.gumbel_sinkhorn(scores, 0.5, key=sd.Key(0))
+    torch.testing.assert_close(y, torch.eye(2), rtol=0, atol=2e-3)

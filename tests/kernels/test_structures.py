@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from softdraw.kernels.structures import tree_formulas
+from softdraw.kernels.structures import matching_operations, tree_formulas
 
 from .backends import INSTRUCTIONS, instructions
 
@@ -185,6 +185,18 @@ def test_sinkhorn_is_the_iteration_in_log_space(loops, n, tau):
     assert (steps == 25).all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 100.0, 1e3, 1e5])
+def test_sinkhorn_of_far_scores_is_the_iteration_in_log_space(loops, scale):
+    """Factors leave the range in which what was rounded to 0 is nothing, sooner or later."""
+    for n, m in ((2, 2), (3, 5), (12, 12)):
+        x, masses = normal(10, n, m) * scale, torch.full((10, n), m / n, dtype=WIDE)
+        for most in (5, 100):
+            y, _, _, error, _ = loops.sinkhorn(x, masses, most, -1.0)
+            expected, left, _ = matching_operations._iterated(x, masses, most, -1.0)
+            torch.testing.assert_close(y, expected, rtol=0, atol=1e-14 * max(scale, 100.0))
+            torch.testing.assert_close(error, left, rtol=0, atol=1e-13 * max(scale, 100.0))
+
+
 def test_sinkhorn_stops_at_its_tolerance_with_padding_and_a_row_for_many(loops):
     x = normal(5, 4, 6)
     x[:, 3] = 0.0  # stands for three rows
@@ -214,3 +226,38 @@ def test_threads_share_the_rows(loops):
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize("tau", [1e-3, 0.05, 1.0, 40.0])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 1e6])
+def test_entropic_of_float32_is_that_of_float64(loops, scale, tau):
+    for n, k in ((2, 1), (7, 6), (30, 3), (65, 32), (1000, 10), (5000, 4000)):
+        x = (normal(6, n) * scale + scale).float()
+        taus = torch.full((6,), tau, dtype=WIDE)
+        y, exact = loops.entropic(x, k, taus), loops.entropic(x.double(), k, taus)
+        torch.testing.assert_close(y.double(), exact, rtol=0, atol=1e-6)
+        torch.testing.assert_close(
+            y.double().sum(-1), torch.full((6,), float(k), dtype=WIDE), rtol=1e-6, atol=0
+        )
+        assert y.max() <= 1
+        grad = normal(6, n, seed=1).float()
+        found = loops.entropic_backward(grad, y, taus)
+        torch.testing.assert_close(
+            found.double() * tau,
+            loops.entropic_backward(grad.double(), y.double(), taus) * tau,
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+def test_entropic_of_float32_beyond_what_float32_holds(loops):
+    x = torch.tensor(
+        [[3e38, -3e38, 0.0, 1.0], [torch.nan, 1, 2, 3], [torch.inf, 1, 2, 3], [-torch.inf, 1, 2, 3]]
+    )
+    for tau in (1e-30, 1e-3, 1.0, 1e30, math.inf):
+        taus = torch.full((4,), tau, dtype=WIDE)
+        y, exact = loops.entropic(x, 2, taus), loops.entropic(x.double(), 2, taus)
+        torch.testing.assert_close(y.double(), exact, rtol=0, atol=1e-6, equal_nan=True)
+        found = loops.entropic_backward(torch.ones_like(x), y, taus)
+        expected = loops.entropic_backward(torch.ones_like(exact), y.double(), taus)
+        torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-6)

@@ -1,7 +1,7 @@
 """``gumbel_sinkhorn``: relaxed or straight-through matchings of perturbed scores."""
 
 import warnings
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
@@ -128,6 +128,11 @@ def gumbel_sinkhorn(
         source.one_source(key, generator, noise)
     eager = is_plain(scores)
     tau = read_tau(tau, scores.flatten(-2), eager=eager)
+    if eager and mask is None and noise is None and _is_usual(scores, tau):
+        noise = source.noise("gumbel", scores, 1, key, generator, eager)[0]
+        y, error = _usual(scores, noise, float(tau), hard, tolerance, max_iterations)
+        _warn_of(error, tolerance, max_iterations)
+        return (y, error) if return_error else y
     allowed = allowed_classes(scores.detach(), read_mask(mask, scores))
     if noise is None:
         noise = source.noise("gumbel", scores, 1, key, generator, eager)[0]
@@ -144,15 +149,20 @@ def gumbel_sinkhorn(
     if best is not None:
         y = torch.where(cold[..., None, None], best, y)
         error = torch.where(cold, 0.0, error)
-    if eager and bool((error > tolerance).any()):
+    if eager:
+        _warn_of(error, tolerance, max_iterations)
+    result = (y if best is None or not hard else straight_through(best.to(y.dtype), y)).to(scores.dtype)
+    return (result, error) if return_error else result
+
+
+def _warn_of(error: Tensor, tolerance: float, max_iterations: int) -> None:
+    if bool((error > tolerance).any()):
         warnings.warn(
             f"gumbel_sinkhorn: rows are off by up to {float(error.detach().max()):.2g} after "
             f"{max_iterations} iterations, more than tolerance={tolerance:g}; raise tau or max_iterations",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    result = (y if best is None or not hard else straight_through(best.to(y.dtype), y)).to(scores.dtype)
-    return (result, error) if return_error else result
 
 
 def sinkhorn_limit(
@@ -194,3 +204,44 @@ def sinkhorn_limit(
     y, error, _ = matching_operations.sinkhorn(torch.cat((x, rest), -2), masses, max_iterations, tolerance)
     y = torch.where(bad[..., None, None], torch.nan, y[..., :-1, :])
     return y.to(z.dtype), torch.where(bad, torch.nan, error).to(z.dtype)
+
+
+def _is_usual(scores: Tensor, tau: float | Tensor) -> bool:
+    """Whether all pairs are allowed, no number is none, and there are as many columns as rows or more."""
+    if isinstance(tau, Tensor) or not 1e-30 <= tau < torch.inf or scores.shape[-2] > scores.shape[-1]:
+        return False
+    return bool(torch.isfinite(scores.detach().sum()))
+
+
+def _usual(
+    scores: Tensor, noise: Tensor, tau: float, hard: bool, tolerance: float, max_iterations: int
+) -> tuple[Tensor, Tensor]:
+    """``gumbel_sinkhorn`` of usual scores and their noise: the same by a third of the operations."""
+    n, m = scores.shape[-2:]
+    with torch.no_grad():
+        x = scores.to(wide(scores.device), copy=True)
+        x.sub_(x.amax((-2, -1), keepdim=True)).add_(noise)
+        best = matching_operations.assignment(x) if hard else None
+        x.sub_(x.amax((-2, -1), keepdim=True)).div_(tau).clamp_(min=-_FAR)
+    x = _Scaled.apply(scores, x, 1.0 / tau)  # type: ignore[no-untyped-call]
+    masses = x.new_ones((*x.shape[:-2], n))
+    if n < m:  # one more row stands for those that are missing
+        masses = torch.cat((masses, x.new_full((*x.shape[:-2], 1), float(m - n))), -1)
+        x = torch.cat((x, x.new_zeros((*x.shape[:-2], 1, m))), -2)
+    y, error, _ = matching_operations.sinkhorn(x, masses, max_iterations, tolerance)
+    y = y[..., :n, :] if n < m else y
+    result = y if best is None else straight_through(best, y)
+    return result.to(scores.dtype), error.to(noise.dtype)
+
+
+class _Scaled(torch.autograd.Function):
+    """What was made of the scores, with a slope: a shift moves nothing in Sinkhorn's limit."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, x: Tensor, slope: float) -> Tensor:
+        ctx.slope, ctx.dtype = slope, scores.dtype
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return (grad * ctx.slope).to(ctx.dtype), None, None

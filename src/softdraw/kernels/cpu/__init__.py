@@ -40,7 +40,7 @@ _NOISE, _INDEX, _SOFT, _HARD, _SOFT_BACKWARD, _HARD_BACKWARD, _REINMAX_BACKWARD,
     range(9)
 )
 #: what Python hands to C, as a number that ``src/job.h`` holds too and that changes with it
-_INTERFACE = 1
+_INTERFACE = 2
 #: the longest order that the loops keep; as ``MOST_TOP`` there
 _MOST_TOP = 256
 _LAWS = {"gumbel": 0, "logistic": 1, "exponential": 2, "uniform": 3}

@@ -16,6 +16,7 @@ __all__ = [
     "entropic",
     "entropic_backward",
     "sinkhorn",
+    "sinkhorn_backward",
     "subset_draws",
     "subsets",
     "tree_curvature",
@@ -24,9 +25,10 @@ __all__ = [
 ]
 
 #: as ``enum structure_operation`` in ``src/structures/structures.h`` has them
-_TREES, _SUBSETS, _SUBSET_DRAWS, _ENTROPIC, _ENTROPIC_BACKWARD, _SINKHORN, _TREE_DRAWS, _TREE_CURVATURE = (
-    range(8)
-)
+(
+    _TREES, _SUBSETS, _SUBSET_DRAWS, _ENTROPIC, _ENTROPIC_BACKWARD, _SINKHORN, _TREE_DRAWS, _TREE_CURVATURE,
+    _SINKHORN_BACKWARD,
+) = range(9)  # fmt: skip
 #: elements that a thread should have to work on before another one is woken for more
 _ELEMENTS_FOR_A_THREAD = 4096
 
@@ -194,3 +196,11 @@ def sinkhorn(
         more=more,
     )
     return out, more[:, :n], more[:, n : n + m], value, more[:, n + m]
+
+
+def sinkhorn_backward(grad: Tensor, y: Tensor) -> Tensor:
+    """The gradient ``[rows, n, m]`` of x in the limit y of ``sinkhorn``, for its upstream ``grad``."""
+    rows, n, m = y.shape
+    out = _new(rows, n, m)
+    _run(_SINKHORN_BACKWARD, y, n, n * m * (min(n, m) + 8), size=m, other=grad, out=out)
+    return out

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from softdraw.kernels.dispatch import loops_of
-from softdraw.kernels.fast_path import is_plain
+from softdraw.kernels.fast_path import is_plain, kernel_serves
 from softdraw.kernels.saved import keep, kept
 
 __all__ = ["entropic"]
@@ -50,7 +50,7 @@ class _Entropic(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         y, tau = kept(ctx)
-        if not torch.is_grad_enabled() and is_plain(grad) and is_plain(y):
+        if kernel_serves(grad) and is_plain(y):
             loops = cast(ModuleType, loops_of(y))
             flat = (-1, y.shape[-1])
             upstream = grad.to(y.dtype).reshape(flat).contiguous()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from softdraw._torch import innermost_transform, register_fake
 from softdraw.kernels import dispatch
+from softdraw.kernels.fast_path import is_plain, kernel_serves
 from softdraw.kernels.saved import keep, kept
 
 __all__ = ["assignment", "sinkhorn"]
@@ -95,7 +96,13 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
     (y,) = kept(ctx)
-    return implicit_gradient(y, grad), None, None, None
+    loops = dispatch.loops_of(y) if kernel_serves(grad) and is_plain(y) else None
+    if loops is None:
+        return implicit_gradient(y, grad), None, None, None
+    flat = (-1, *y.shape[-2:])
+    upstream, limit = (one.to(torch.float64).reshape(flat).contiguous() for one in (grad, y))
+    found: Tensor = loops.sinkhorn_backward(upstream, limit)
+    return found.to(y.dtype).reshape(y.shape), None, None, None
 
 
 def implicit_gradient(y: Tensor, grad: Tensor) -> Tensor:

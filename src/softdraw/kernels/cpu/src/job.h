@@ -16,7 +16,7 @@ enum operation {
     OP_TOP_K
 };
 /* What Python hands over, counted: raised with every change of it, here and in ../__init__.py. */
-#define SOFTDRAW_INTERFACE 1
+#define SOFTDRAW_INTERFACE 2
 /* The most classes that OP_TOP_K keeps in order. */
 #define MOST_TOP 256
 enum law { LAW_GUMBEL, LAW_LOGISTIC, LAW_EXPONENTIAL, LAW_UNIFORM };

@@ -198,6 +198,8 @@ static PyObject *run_structure(PyObject *module, PyObject *const *args, Py_ssize
     s.logits = (const double *)(uintptr_t)n[7], s.other = (const double *)(uintptr_t)n[8];
     s.value = (double *)(uintptr_t)n[9], s.out = (double *)(uintptr_t)n[10], s.more = (double *)(uintptr_t)n[11];
     int status = 0;
+    if (s.out && (s.operation == ST_ENTROPIC || s.operation == ST_ENTROPIC_BACKWARD))
+        ask_for_huge_pages((char *)s.out, (size_t)(s.rows * s.items) * (s.most ? sizeof(float) : sizeof(double)));
     if (s.rows > 0) {
         Py_BEGIN_ALLOW_THREADS
         status = softdraw_divide(chosen_structures, &s, s.rows, (int64_t)n[12], (int64_t)n[13],

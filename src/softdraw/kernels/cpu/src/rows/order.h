@@ -60,19 +60,17 @@ static void F(rank_above)(const struct tile *t, int64_t at, const struct F(row) 
     }
 }
 
-#define MOST_PACKED 64
-
 /* rank_all for those classes alone whose bound exceeds `guess`, packed. 0, and nothing done, where they are too many. */
 static int F(rank_packed)(const struct tile *t, int64_t at, const struct F(row) *row, int64_t from, int64_t to, REAL guess,
                           const REAL *bounds, struct F(order) *o) {
     const V least = (V){0} + guess;
-    int64_t places[MOST_PACKED + N], classes[MOST_PACKED + N];
-    REAL scores[MOST_PACKED + N], here[N];
-    int64_t count = 0;
+    enum { MOST = 6 * N }; /* for the k best of 2 N about 3 N are above */
+    int64_t places[MOST + N], classes[MOST + N], count = 0;
+    REAL scores[MOST + N], here[N];
     for (int64_t i = from; i < to; i += N) {
         unsigned above = R(signs)((VI)(least - F(load)(bounds + i - from)));
         if (__builtin_expect(!above, 1)) continue;
-        if (count + N > MOST_PACKED) return 0;
+        if (count + N > MOST) return 0;
         F(store)(here, F(logits)(row, i, 0) - row->top);
         for (; above; above &= above - 1, count++) {
             const int lane = __builtin_ctz(above);

@@ -27,38 +27,51 @@ static struct level level_at(const double *x, int64_t n, double nu, double rate)
     }
     return (struct level){sum_of(above), sum_of(missing), sum_of(rest), sum_of(slope)};
 }
-/* The same in float32, a quarter of the time, for the first steps. */
-static struct level level_near(const float *x, int64_t n, float nu, float rate) {
-    vf above = (vf){0}, missing = (vf){0}, rest = (vf){0}, slope = (vf){0};
-    for (int64_t i = 0; i < n; i += 2 * LANES) {
-        vf t[2], e[2];
-        for (int u = 0; u < 2; u++) {
-            memcpy(&t[u], x + i + u * LANES, sizeof t[u]);
-            t[u] = (t[u] - nu) * rate;
-            e[u] = where_less32((vf){0}, t[u], -t[u], t[u]);
-        }
-        exp32(e, 2);
-        for (int u = 0; u < 2; u++) {
-            const vf one = 1.0f / (1.0f + e[u]), other = e[u] * one, none = (vf){0};
-            above += where_less32(none, t[u], none + 1.0f, none);
-            missing += where_less32(none, t[u], other, none);
-            rest += where_less32(none, t[u], none, other);
-            slope += one * other;
-        }
-    }
+/* The same in float32, a quarter of the time. The level is the sum of two floats, so that what is far below the steps of a
+   large one is not lost, and few numbers are added up before float64 takes them. */
+#define SUMMED_NEAR (64 * LANES)
+static struct level level_near(const float *x, int64_t n, double nu, float rate) {
+    const float coarse = (float)nu, fine = (float)(nu - (double)coarse);
     struct level l = {0, 0, 0, 0};
-    for (int lane = 0; lane < LANES; lane++)
-        l.above += above[lane], l.missing += missing[lane], l.rest += rest[lane], l.slope += slope[lane];
+    for (int64_t from = 0; from < n; from += SUMMED_NEAR) {
+        const int64_t to = from + SUMMED_NEAR < n ? from + SUMMED_NEAR : n;
+        vf above = (vf){0}, missing = (vf){0}, rest = (vf){0}, slope = (vf){0};
+        for (int64_t i = from; i < to; i += 2 * LANES) {
+            vf t[2], e[2];
+            for (int u = 0; u < 2; u++) {
+                memcpy(&t[u], x + i + u * LANES, sizeof t[u]);
+                t[u] = ((t[u] - coarse) - fine) * rate;
+                e[u] = where_less32((vf){0}, t[u], -t[u], t[u]);
+            }
+            exp32(e, 2);
+            for (int u = 0; u < 2; u++) {
+                const vf one = 1.0f / (1.0f + e[u]), other = e[u] * one, none = (vf){0};
+                above += where_less32(none, t[u], none + 1.0f, none);
+                missing += where_less32(none, t[u], other, none);
+                rest += where_less32(none, t[u], none, other);
+                slope += one * other;
+            }
+        }
+        l.above += total32(above), l.missing += total32(missing), l.rest += total32(rest), l.slope += total32(slope);
+    }
     return l;
 }
 
-/* Where to look next: where exactly k lie above, both sides are exponentials of the level, and their balance is known;
-   elsewhere Newton's step; never out of the bracket. */
-static double next_level(const struct level *l, double k, double nu, double rate, double low, double high) {
-    double next;
-    if (l->above == k && l->rest > 0 && l->missing > 0 && l->rest + l->missing < 0.5)
-        next = nu + 0.5 * log(l->rest / l->missing) / rate;
-    else next = nu + excess(l, k) / (l->slope * rate);
+/* Where to look next: where exactly k lie above, both sides are exponentials of the level, and their balance is known, roughly;
+   elsewhere, and near the balance, Newton's step for the logarithm of the sum, or of what it lacks to n: the smaller of the
+   two is nearly an exponential of the level. */
+static double next_level(const struct level *l, double k, double n, double nu, double rate) {
+    const double less = 2 * k < n ? k : k - n, ratio = excess(l, k) / less;
+    double next = nu + less * (1 + ratio) * log1p(ratio) / (l->slope * rate);
+    if (!(ratio > -1)) next = nu + excess(l, k) / (l->slope * rate);
+    if (l->above == k && l->rest > 0 && l->missing > 0 && l->rest + l->missing < 0.5) {
+        const double apart = log(l->rest / l->missing);
+        if (fabs(apart) > 0.1) next = nu + 0.5 * apart / rate;
+    }
+    return next;
+}
+/* The same, but never out of the bracket. */
+INLINE double bracketed(double next, double low, double high) {
     return next > low && next < high ? next : 0.5 * (low + high);
 }
 
@@ -75,13 +88,14 @@ static double level_for(const double *x, const float *single, int64_t n, double 
     nu = nu > low && nu < high ? nu : 0.5 * (low + high);
     if (rate < 1e30 && rate > 1e-30)
         for (int step = 0; step < 30; step++) {
-            const struct level l = level_near(single, n, (float)nu, (float)rate);
+            const struct level l = level_near(single, n, nu, (float)rate);
             const double error = excess(&l, k);
             if (error > 0) low = nu;
             else high = nu;
-            const double next = next_level(&l, k, nu, rate, low, high), moved = fabs(next - nu);
-            nu = next;
-            if (moved * rate < 1e-3 || moved <= 1e-6 * fabs(nu)) break;
+            const double next = next_level(&l, k, (double)n, nu, rate), moved = fabs(next - nu);
+            const int near = moved * rate < 1e-3 || moved <= 1e-6 * fabs(nu);
+            nu = near ? next : bracketed(next, low, high);
+            if (near) break;
         }
     low = bottom, high = top;
     for (int step = 0; step < 200; step++) {
@@ -90,10 +104,11 @@ static double level_for(const double *x, const float *single, int64_t n, double 
         if (fabs(error) <= 1e-13 * k) break;
         if (error > 0) low = nu;
         else high = nu;
-        const double next = next_level(&l, k, nu, rate, low, high), moved = fabs(next - nu);
-        nu = next;
+        const double next = next_level(&l, k, (double)n, nu, rate), moved = fabs(next - nu);
         /* The step was right to its square, times k at the most. */
-        if (moved * rate < enough || moved <= 1e-15 * fabs(nu)) break;
+        const int near = moved * rate < enough || moved <= 1e-15 * fabs(nu);
+        nu = near ? next : bracketed(next, low, high);
+        if (near) break;
     }
     return nu;
 }
@@ -154,6 +169,8 @@ static void entropic_row(const double *logits, double *out, int64_t n, int64_t k
     }
 }
 
+#include "entropic_near.h"
+
 /* x `logits` [rows, n], tau `other` [rows]; out: y. k = `size`. NaN or +inf makes a row NaN; k items or fewer are all 1. */
 static int entropic(const struct structure *s, int64_t begin, int64_t end) {
     const int64_t n = s->items, padded = PADDED(n) + 4 * LANES;
@@ -163,9 +180,12 @@ static int entropic(const struct structure *s, int64_t begin, int64_t end) {
     float *single = (float *)(row + padded);
     for (int64_t r = begin; r < end; r++) {
         if (s->most) {
-            widen(row, (const float *)s->logits + r * n, n);
+            const float *logits = (const float *)s->logits + r * n;
+            float *out = (float *)s->out + r * n;
+            if (entropic_near(logits, out, n, s->size, s->other[r], single, padded)) continue;
+            widen(row, logits, n);
             entropic_row(row, row, n, s->size, s->other[r], x, single, padded, 4e-6);
-            narrow((float *)s->out + r * n, row, n);
+            narrow(out, row, n);
         } else entropic_row(s->logits + r * n, s->out + r * n, n, s->size, s->other[r], x, single, padded, 1e-9);
     }
     free(x);
@@ -203,10 +223,13 @@ static int entropic_backward(const struct structure *s, int64_t begin, int64_t e
     if (s->most && !row) return -1;
     for (int64_t r = begin; r < end; r++) {
         if (s->most) {
-            widen(row, (const float *)s->logits + r * n, n);
-            widen(row + n, (const float *)s->more + r * n, n);
+            const float *y = (const float *)s->logits + r * n, *g = (const float *)s->more + r * n;
+            float *out = (float *)s->out + r * n;
+            if (gradient_near(y, g, out, n, s->other[r])) continue;
+            widen(row, y, n);
+            widen(row + n, g, n);
             entropic_gradient(row, row + n, row, n, s->other[r]);
-            narrow((float *)s->out + r * n, row, n);
+            narrow(out, row, n);
         } else entropic_gradient(s->logits + r * n, s->more + r * n, s->out + r * n, n, s->other[r]);
     }
     free(row);

@@ -9,6 +9,7 @@
 #include "subsets.h"
 #include "entropic.h"
 #include "sinkhorn.h"
+#include "sinkhorn_gradient.h"
 
 int NAME(softdraw_structures)(const void *argument, int64_t begin, int64_t end) {
     const struct structure *s = argument;
@@ -20,6 +21,7 @@ int NAME(softdraw_structures)(const void *argument, int64_t begin, int64_t end) 
     case ST_TREE_CURVATURE: return tree_curvature(s, begin, end);
     case ST_ENTROPIC: return entropic(s, begin, end);
     case ST_ENTROPIC_BACKWARD: return entropic_backward(s, begin, end);
+    case ST_SINKHORN_BACKWARD: return sinkhorn_backward(s, begin, end);
     default: return sinkhorn(s, begin, end);
     }
 }

@@ -1,9 +1,11 @@
 /* Sinkhorn's iteration in log space: exp(x_ij + u_i + v_j) whose columns sum to 1 and whose rows sum to their masses.
 
-   A step of logarithms fixes the potentials, then a few steps work on K = exp(x + u + v) itself, whose large entries are near
-   their final size; the factors found go into the potentials, and so on (absorption; Schmitzer 2019). */
+   A step of logarithms fixes the potentials, then steps work on K = exp(x + u + v) itself, whose large entries are near their
+   final size, until a factor leaves the range in which what K rounds to 0 is nothing; the factors go into the potentials, and
+   so on (absorption; Schmitzer 2019). */
 
-#define PLAIN_STEPS 8
+#define PLAIN_STEPS 64
+#define FACTOR_RANGE 1e100
 
 struct matrix {
     int64_t n, m, stride;
@@ -59,16 +61,21 @@ static int64_t plain_steps(const struct structure *s, const struct matrix *t, in
         }
         *error = worst;
         if (worst <= s->tolerance || done == most) return done;
+        int wide = 0;
         for (int64_t i = 0; i < t->n; i++) {
             const double sum = t->x[i * t->stride + t->stride - 1];
             if (sum > 1e-250 && sum < 1e250) t->a[i] = t->mass[i] / sum;
+            wide |= sum > 0 && (sum < 1 / FACTOR_RANGE || sum > FACTOR_RANGE);
         }
+        vl outside = (vl){0};
         for (int64_t j = 0; j < t->stride; j += WIDTH) {
             vd sum = (vd){0};
             for (int64_t i = 0; i < t->n; i++) sum += load(t->k + i * t->stride + j) * t->a[i];
             store(t->b + j, pick((sum > 1e-250) & (sum < 1e250), 1.0 / sum, all(1.0)));
+            outside |= (vl)(sum > 0) & ((vl)(sum < 1 / FACTOR_RANGE) | (vl)(sum > FACTOR_RANGE));
         }
         done++;
+        if (wide || any_negative64(outside)) most = done;
     }
 }
 
@@ -85,15 +92,16 @@ static int sinkhorn(const struct structure *s, int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++) {
         const double *logits = s->logits + r * n * m;
         double *out = s->out + r * n * m, *more = s->more + r * (n + m + 1), error = INFINITY;
-        int bad = 0;
         for (int64_t i = 0; i < n * stride; i++) t.x[i] = LOG_ZERO;
         t.mass = s->other + r * n;
+        vl odd = (vl){0};
         for (int64_t i = 0; i < n; i++)
-            for (int64_t j = 0; j < m && t.mass[i] > 0; j++) {
-                const double x = logits[i * m + j];
-                bad |= !(x < 1e290);
-                if (x > NOTHING) t.x[i * stride + j] = x;
+            for (int64_t j = 0; j < m && t.mass[i] > 0; j += WIDTH) {
+                const vd x = m - j < WIDTH ? load_part64(logits + i * m + j, m - j, LOG_ZERO) : load(logits + i * m + j);
+                odd |= ~(vl)(x < 1e290);
+                store(t.x + i * stride + j, pick(x > NOTHING, x, all(LOG_ZERO)));
             }
+        const int bad = any_negative64(odd);
         for (int64_t i = 0; i < n; i++) t.u[i] = 0, t.a[i] = 1;
         for (int64_t j = 0; j < stride; j++) t.v[j] = 0, t.b[j] = 1;
         int64_t steps = 0;
@@ -110,7 +118,11 @@ static int sinkhorn(const struct structure *s, int64_t begin, int64_t end) {
         s->value[r] = bad ? NAN : error;
         for (int64_t i = 0; i < n; i++) {
             more[i] = bad ? NAN : t.u[i] + log(t.a[i]);
-            for (int64_t j = 0; j < m; j++) out[i * m + j] = bad ? NAN : t.k[i * stride + j] * t.a[i] * t.b[j];
+            for (int64_t j = 0; j < m; j += WIDTH) {
+                const vd y = load(t.k + i * stride + j) * t.a[i] * load(t.b + j) + (bad ? NAN : 0);
+                if (m - j < WIDTH) store_part64(out + i * m + j, m - j, y);
+                else store(out + i * m + j, y);
+            }
         }
         for (int64_t j = 0; j < m; j++) more[n + j] = bad ? NAN : t.v[j] + log(t.b[j]);
         more[n + m] = (double)steps;

@@ -12,7 +12,8 @@ enum structure_operation {
     ST_ENTROPIC_BACKWARD,
     ST_SINKHORN,
     ST_TREE_DRAWS,
-    ST_TREE_CURVATURE
+    ST_TREE_CURVATURE,
+    ST_SINKHORN_BACKWARD
 };
 
 /* All tensors are contiguous float64 (of entropic top-k float32, but for tau, where `most` is 1) with the rows of the batch
