@@ -67,7 +67,7 @@ sanitize: $(VENV)/.installed  ## the C extension's tests under AddressSanitizer 
 	rm -rf build/sanitized && mkdir -p build && cp -r src build/sanitized
 	find build/sanitized -name '*.so' -delete
 	SOFTDRAW_CFLAGS="$(SANITIZERS)" SOFTDRAW_LDFLAGS="-fsanitize=address,undefined" $(BIN)/python setup.py -q build_ext --build-lib build/sanitized --build-temp build/sanitized-objects
-	PYTHONPATH=build/sanitized LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/kernels
+	PYTHONPATH=build/sanitized LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests/kernels
 
 bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
 	$(BIN)/python -m benchmarks

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -24,15 +24,19 @@ __all__ = [
     "is_batched",
     "is_checkpointed",
     "is_readable",
+    "is_strided",
     "is_tracing",
     "jit_traces",
     "move_averages",
     "multiplies_bfloat16",
     "plain_apply",
     "register_fake",
+    "unfilled",
     "untraced",
     "without_subclass",
 ]
+
+D = TypeVar("D")
 
 #: the innermost transform of ``torch.func`` that runs, or None
 innermost_transform = torch._C._functorch.peek_interpreter_stack
@@ -149,3 +153,18 @@ def all_reduce(value: Tensor, operation: str, group: Any) -> Tensor:
     reduced = collectives.all_reduce(value.detach(), operation, group)
     done: Tensor = reduced.wait() if isinstance(reduced, collectives.AsyncCollectiveTensor) else reduced
     return done
+
+
+def unfilled(distribution: D, instance: D | None) -> D:
+    """For ``expand``: the instance, or one of the distribution's class that has no attributes yet.
+
+    torch's distributions ask ``_get_checked_instance``, which torch 2.8 cannot compile.
+    """
+    return object.__new__(type(distribution)) if instance is None else instance
+
+
+def is_strided(placement: object) -> bool:
+    """Whether a placement is that of FSDP2's parameters, whose parts are interleaved."""
+    from torch.distributed.tensor.placement_types import _StridedShard  # here: it takes half a second
+
+    return isinstance(placement, _StridedShard)

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -134,8 +135,10 @@ def wrappers(mesh, rank):
     # one shard of the parameters and its replicas: every rank has data of its own
     trained(fully_shard(model(mesh), mesh=mesh), [0, 1, 2, 3])
     # whole logits on all ranks of a row of the mesh, from a product whose halves they summed
-    plan = {"0.0": ColwiseParallel(), "0.1": RowwiseParallel()}
-    half = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    # (by names, because torch 2.8 looks for "0.0" in the wrong module)
+    plan = {"0.columns": ColwiseParallel(), "0.rows": RowwiseParallel()}
+    layers = {"columns": torch.nn.Linear(4, 4), "rows": torch.nn.Linear(4, 4)}
+    half = torch.nn.Sequential(OrderedDict(layers))
     tensors = torch.nn.Sequential(half, *model(mesh["data"]))
     trained(fully_shard(parallelize_module(tensors, mesh["tensor"], plan), mesh=mesh["data"]), [0, 0, 1, 1])
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Distribution
 
-from softdraw._torch import is_readable
+from softdraw._torch import is_readable, unfilled
 from softdraw.arguments import wrong_type
 from softdraw.distributions.parameters import (
     allowed_classes,
@@ -96,7 +96,7 @@ class Categorical(TorchCategorical):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to ``batch_shape``."""
-        new: Self = self._get_checked_instance(type(self), _instance)  # type: ignore[no-untyped-call]
+        new: Self = unfilled(self, _instance)
         new._dtype = self._dtype
         new._set(self._scores, self._allowed, torch.Size(batch_shape), self._validate_args)
         return new

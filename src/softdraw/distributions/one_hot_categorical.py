@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.distributions import OneHotCategorical as TorchOneHotCategorical
 
-from softdraw._torch import is_readable
+from softdraw._torch import is_readable, unfilled
 from softdraw.arguments import read_sample_shape, wrong_type, wrong_value
 from softdraw.distributions.categorical import Categorical
 from softdraw.functional import gumbel_softmax
@@ -63,7 +63,7 @@ class OneHotCategorical(TorchOneHotCategorical):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to ``batch_shape``."""
-        new: Self = self._get_checked_instance(type(self), _instance)  # type: ignore[no-untyped-call]
+        new: Self = unfilled(self, _instance)
         new._adopt(self._categorical.expand(batch_shape), self._validate_args)
         return new
 
@@ -110,7 +110,7 @@ class OneHotCategorical(TorchOneHotCategorical):
     def moved(self, by: Tensor) -> Self:
         """The same distribution with ``by`` ``[*, classes]`` added to its logits."""
         scores = self._categorical._scores + by
-        new: Self = self._get_checked_instance(type(self), None)  # type: ignore[no-untyped-call]
+        new: Self = unfilled(self, None)
         new._adopt(Categorical(logits=scores, mask=self._categorical._allowed), self._validate_args)
         return new
 

@@ -49,7 +49,7 @@ def min_p(
     x = rows.read(logits, mask)
     share = rows.per_row("p", p, logits, lambda name, value: read_number(name, value, least=0.0, most=1.0))
     least = read_count("min_tokens_to_keep", min_tokens_to_keep, 1)
-    probs = x.wide.softmax(-1)
+    probs = rows.wide(x).softmax(-1)
     if isinstance(share, Tensor):
         share = share.to(probs.dtype)
     kept = probs >= share * probs.amax(-1, keepdim=True)

@@ -10,7 +10,7 @@ from softdraw.arguments import check_classes, check_floating, read_mask, sizes_o
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.formulas import allowed_classes, compute_dtype
 
-__all__ = ["Rows", "first_largest", "per_row", "read", "running_sum"]
+__all__ = ["Rows", "first_largest", "per_row", "read", "running_sum", "wide"]
 
 #: a probability as a whole number of these: a sum of whole numbers is the same in every order
 _STEPS = 2.0**52
@@ -24,11 +24,6 @@ class Rows(NamedTuple):
     values: Tensor
     allowed: Tensor
     bad: Tensor
-
-    @property
-    def wide(self) -> Tensor:
-        """The values in the dtype that is computed in."""
-        return self.values.to(compute_dtype(self.values.dtype))
 
     def keep(self, kept: Tensor) -> Tensor:
         """The mask: what is kept of what is allowed, and all of it in a bad row."""
@@ -48,6 +43,11 @@ def read(logits: Tensor, mask: Tensor | None) -> Rows:
     values = torch.where(allowed, x, -torch.inf)
     top = values.amax(-1, keepdim=True)  # NaN and +inf reach it
     return Rows(values, allowed, torch.isnan(top) | (top == torch.inf))
+
+
+def wide(x: Rows) -> Tensor:
+    """The values in the dtype that is computed in."""
+    return x.values.to(compute_dtype(x.values.dtype))
 
 
 def per_row(

@@ -50,7 +50,7 @@ def top_p(
     x = rows.read(logits, mask)
     share = rows.per_row("p", p, logits, lambda name, value: read_number(name, value, least=0.0, most=1.0))
     least = read_count("min_tokens_to_keep", min_tokens_to_keep, 1)
-    order = x.wide.sort(dim=-1, stable=True)
+    order = rows.wide(x).sort(dim=-1, stable=True)
     below = rows.running_sum(order.values.softmax(-1))
     # a difference of float64 that is then rounded, as of a Python float
     rest = (1 - share).to(below.dtype) if isinstance(share, Tensor) else 1 - share

@@ -50,10 +50,10 @@ def typical(
     x = rows.read(logits, mask)
     share = rows.per_row("mass", mass, logits, lambda name, value: read_number(name, value, above=0, below=1))
     least = read_count("min_tokens_to_keep", min_tokens_to_keep, 1)
-    surprise = -x.wide.log_softmax(-1)
+    surprise = -rows.wide(x).log_softmax(-1)
     entropy = (surprise * (-surprise).exp()).nansum(-1, keepdim=True)
     order = (entropy - surprise).abs().sort(dim=-1, stable=True)
-    below = rows.running_sum(x.wide.gather(-1, order.indices).softmax(-1))
+    below = rows.running_sum(rows.wide(x).gather(-1, order.indices).softmax(-1))
     if isinstance(share, Tensor):
         share = share.to(below.dtype)
     last = (below < share).sum(-1, keepdim=True).clamp(max=below.shape[-1] - 1)

@@ -135,7 +135,7 @@ def index(
 
 
 def _is_one_size(sizes: tuple[int, ...]) -> bool:
-    return sizes.count(sizes[0]) == len(sizes)
+    return all(size == sizes[0] for size in sizes)
 
 
 def _split(value: Any, split: tuple[int, int]) -> Any:

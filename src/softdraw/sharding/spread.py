@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
+from softdraw._torch import is_strided
 from softdraw.arguments import (
     check_floating,
     class_dim,
@@ -55,10 +56,7 @@ class Spread:
         wanted: list[Any] = []
         pending = False
         for placement in logits.placements:
-            strided = hasattr(
-                placement, "split_factor"
-            )  # of FSDP2's parameters, where the parts are interleaved
-            if strided or not isinstance(placement, Shard | Replicate | Partial):
+            if is_strided(placement) or not isinstance(placement, (Shard, Replicate, Partial)):
                 raise wrong_value("logits", str(placement), "placements Shard, Replicate or Partial")
             partial = isinstance(placement, Partial)
             wanted.append(Replicate() if partial else placement)

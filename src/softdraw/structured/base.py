@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from softdraw._torch import is_readable
+from softdraw._torch import is_readable, unfilled
 from softdraw.arguments import check_samples, read_sample_shape, wrong_type, wrong_value
 from softdraw.functional import straight_through
 from softdraw.kernels.formulas import compute_dtype
@@ -84,7 +84,7 @@ class Structured(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same law with its parameters expanded to ``batch_shape``."""
-        new: Self = self._get_checked_instance(type(self), _instance)  # type: ignore[no-untyped-call]
+        new: Self = unfilled(self, _instance)
         shape = torch.Size(batch_shape)
         for name, dims in self._tensors.items():
             value = getattr(self, name)

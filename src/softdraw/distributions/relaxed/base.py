@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
-from softdraw._torch import is_readable, without_subclass
+from softdraw._torch import is_readable, unfilled, without_subclass
 from softdraw.arguments import check_floating, read_sample_shape
 from softdraw.distributions.relaxed.log_space_sample import carry, log_space_of
 from softdraw.kernels.formulas import compute_dtype
@@ -59,7 +59,7 @@ class Relaxed(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Self:
         """The same distribution with its parameters expanded to ``batch_shape``."""
-        new: Self = self._get_checked_instance(type(self), _instance)  # type: ignore[no-untyped-call]
+        new: Self = unfilled(self, _instance)
         batch_shape = torch.Size(batch_shape)
         new._copy_options(self)
         new._initialise(

@@ -4,6 +4,7 @@ Grounds are transparent and ink is dark, so that a page may invert them in a dar
 """
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,10 @@ def new_figure(panels: int = 1, height: float = 2.9) -> tuple[Figure, list[Axes]
 def chart(figure: Figure) -> str:
     """A figure as a PNG in a data URI."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="none", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # matplotlib 3.9 says so of a machine that is slow just then
+        warnings.filterwarnings("ignore", 'Creating legend with loc="best" can be slow', UserWarning)
+        figure.savefig(buffer, format="png", facecolor="none", metadata={"Software": None})
     return data_uri(buffer.getvalue(), "png")
 
 
