@@ -60,16 +60,19 @@ def test_torch_fx_names_what_it_cannot_record():
         torch.fx.symbolic_trace(sd.nn.GumbelSoftmax())
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_torch_jit_traces_a_layer(name):
-    """pytorch#100636."""
-    model, x = make(name)
+def assert_traced_for_any_number_of_rows(function, x):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(model, (x,), check_trace=False)
+        traced = torch.jit.trace(function, (x,), check_trace=False)
         other = torch.cat([x, -x])
-        torch.testing.assert_close(traced(other), model(other))
+        torch.testing.assert_close(traced(other), function(other))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_torch_jit_traces_a_layer(name):
+    """pytorch#100636."""
+    assert_traced_for_any_number_of_rows(*make(name))
 
 
 FROM_A_VOCABULARY = {
@@ -93,12 +96,7 @@ def test_torch_jit_traces_a_vocabulary_for_any_number_of_rows(name, batch):
     def draw(hidden):
         return FROM_A_VOCABULARY[name](hidden, weight, hidden[..., 1:2] > torch.linspace(-2, 0.5, 9))
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        traced = torch.jit.trace(draw, (hidden,), check_trace=False)
-        other = torch.cat([hidden, -hidden])
-        torch.testing.assert_close(traced(other), draw(other))
+    assert_traced_for_any_number_of_rows(draw, hidden)
 
 
 DRAWING = [

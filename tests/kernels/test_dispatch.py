@@ -49,6 +49,12 @@ def test_the_native_backend_is_named():
     assert kernels.backend() in ("cpu-avx512", "cpu-avx2", "cpu-generic")
 
 
+def test_structures_are_looped_over_in_c_on_the_cpu_alone():
+    module = native()
+    assert dispatch.structure_loops_of(torch.zeros(2)) is module.structures
+    assert dispatch.structure_loops_of(torch.zeros(2, device="meta")) is None
+
+
 @pytest.fixture
 def forget(monkeypatch):
     """Import a part of the kernels anew, and ``broken(name, loader)`` in its place."""

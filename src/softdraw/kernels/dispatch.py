@@ -9,7 +9,7 @@ from torch import Tensor
 from softdraw.kernels import reference
 from softdraw.kernels.backend import Backend
 
-__all__ = ["backend", "backend_for", "backend_of", "loops", "loops_of", "programs_of"]
+__all__ = ["backend", "backend_for", "backend_of", "loops", "programs_of", "structure_loops_of"]
 
 #: what an import may raise where a package is there and does not work
 _BROKEN = (ImportError, OSError, RuntimeError, AttributeError)
@@ -74,7 +74,7 @@ def backend_of(tensor: Tensor) -> Backend:
     return backend_for("cpu" if tensor.is_cpu else tensor.device.type)
 
 
-def loops_of(tensor: Tensor) -> ModuleType | None:
+def structure_loops_of(tensor: Tensor) -> ModuleType | None:
     """The loops over structures in C for a tensor on the CPU, ``kernels.cpu.structures``; else None."""
     found: ModuleType | None = getattr(backend_for("cpu"), "structures", None) if tensor.is_cpu else None
     return found

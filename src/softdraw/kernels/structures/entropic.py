@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from softdraw.kernels.dispatch import loops_of
+from softdraw.kernels.dispatch import structure_loops_of
 from softdraw.kernels.fast_path import is_plain, kernel_serves
 from softdraw.kernels.saved import keep, kept
 
@@ -28,7 +28,7 @@ def entropic(x: Tensor, k: int, tau: float | Tensor) -> Tensor | None:
         return None
     if not isinstance(tau, Tensor) and not tau > 0:
         return None
-    if loops_of(x) is None:
+    if structure_loops_of(x) is None:
         return None
     shape = x.shape[:-1]
     if isinstance(tau, Tensor):
@@ -42,7 +42,7 @@ def entropic(x: Tensor, k: int, tau: float | Tensor) -> Tensor | None:
 class _Entropic(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, k: int, tau: Tensor) -> Tensor:
-        loops = cast(ModuleType, loops_of(x))
+        loops = cast(ModuleType, structure_loops_of(x))
         y: Tensor = loops.entropic(x.reshape(-1, x.shape[-1]).contiguous(), k, tau).reshape(x.shape)
         keep(ctx, y, tau)
         return y
@@ -51,7 +51,7 @@ class _Entropic(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         y, tau = kept(ctx)
         if kernel_serves(grad) and is_plain(y):
-            loops = cast(ModuleType, loops_of(y))
+            loops = cast(ModuleType, structure_loops_of(y))
             flat = (-1, y.shape[-1])
             upstream = grad.to(y.dtype).reshape(flat).contiguous()
             found: Tensor = loops.entropic_backward(upstream, y.reshape(flat).contiguous(), tau.contiguous())

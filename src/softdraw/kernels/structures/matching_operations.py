@@ -30,7 +30,7 @@ _library.define("assignment(Tensor scores) -> Tensor")  # type: ignore[no-untype
 def _sinkhorn(x: Tensor, masses: Tensor, most: int, tolerance: float) -> tuple[Tensor, Tensor, Tensor]:
     batch, (n, m) = x.shape[:-2], x.shape[-2:]
     flat, mass = x.reshape(-1, n, m), masses.expand(*batch, n).reshape(-1, n)
-    loops = dispatch.loops_of(x)
+    loops = dispatch.structure_loops_of(x)
     if loops is None:
         y, error, steps = _iterated_on(flat, mass, most, tolerance)
     else:
@@ -96,7 +96,7 @@ def _save(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor, None, None, None]:
     (y,) = kept(ctx)
-    loops = dispatch.loops_of(y) if kernel_serves(grad) and is_plain(y) else None
+    loops = dispatch.structure_loops_of(y) if kernel_serves(grad) and is_plain(y) else None
     if loops is None:
         return implicit_gradient(y, grad), None, None, None
     flat = (-1, *y.shape[-2:])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import forward_mode_level, register_fake
-from softdraw.kernels.dispatch import loops_of
+from softdraw.kernels.dispatch import structure_loops_of
 from softdraw.kernels.fast_path import is_plain
 from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.structures.subset_recursion import backwards, items_of, plain_sum, sums, walk
@@ -70,7 +70,7 @@ def _flat(x: Tensor) -> Tensor:
 
 
 def _subset_sum(x: Tensor, k: int) -> Tensor:
-    loops, batch = loops_of(x), x.shape[:-1]
+    loops, batch = structure_loops_of(x), x.shape[:-1]
     if loops is not None:
         value: Tensor = loops.subsets(_flat(x), k, marginals=False)[0]
         return value.to(x.dtype).reshape(batch)
@@ -78,7 +78,7 @@ def _subset_sum(x: Tensor, k: int) -> Tensor:
 
 
 def _subsets(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    loops, batch = loops_of(x), x.shape[:-1]
+    loops, batch = structure_loops_of(x), x.shape[:-1]
     if loops is not None:
         value, inclusion, _ = loops.subsets(_flat(x), k)
         return value.to(x.dtype).reshape(batch), inclusion.to(x.dtype).reshape(x.shape)
@@ -87,7 +87,7 @@ def _subsets(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _subset_slope(x: Tensor, k: int, direction: Tensor) -> Tensor:
-    loops = loops_of(x)
+    loops = structure_loops_of(x)
     if loops is not None:
         slope: Tensor = loops.subsets(_flat(x), k, _flat(direction))[2]
         return slope.to(x.dtype).reshape(x.shape)
@@ -96,7 +96,7 @@ def _subset_slope(x: Tensor, k: int, direction: Tensor) -> Tensor:
 
 
 def _subset_draws(x: Tensor, k: int, uniforms: Tensor) -> Tensor:
-    loops, n = loops_of(x), x.shape[-1]
+    loops, n = structure_loops_of(x), x.shape[-1]
     u = uniforms.reshape(uniforms.shape[0], math.prod(x.shape[:-1]), n)
     if loops is not None:
         drawn: Tensor = loops.subset_draws(_flat(x), k, u.to(torch.float64).contiguous())

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from softdraw._torch import forward_mode_level, innermost_transform, register_fake
-from softdraw.kernels.dispatch import loops_of
+from softdraw.kernels.dispatch import structure_loops_of
 from softdraw.kernels.saved import keep, kept
 from softdraw.kernels.structures import tree_formulas as formulas
 
@@ -27,7 +27,7 @@ _library.define("tree_draws(Tensor logits, Tensor? noise) -> Tensor")  # type: i
 
 def _trees(logits: Tensor) -> tuple[Tensor, Tensor]:
     batch, (n, m) = logits.shape[:-2], logits.shape[-2:]
-    loops = loops_of(logits) if logits.dtype == torch.float64 else None
+    loops = structure_loops_of(logits) if logits.dtype == torch.float64 else None
     if loops is None:
         value, marginals, _ = formulas.sums(logits)
         return value, marginals
@@ -59,7 +59,7 @@ def _backward(ctx: Any, value: Tensor | None, marginals: Tensor | None) -> Tenso
 
 def _curvature(logits: Tensor, direction: Tensor) -> Tensor:
     n, m = logits.shape[-2:]
-    loops = loops_of(logits) if logits.dtype == torch.float64 else None
+    loops = structure_loops_of(logits) if logits.dtype == torch.float64 else None
     if loops is None:
         return formulas.sums(logits, direction)[2]
     flat = logits.reshape(-1, n, m).contiguous(), direction.reshape(-1, n, m).contiguous()
@@ -91,7 +91,7 @@ def _curvature_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _draws(logits: Tensor, noise: Tensor | None) -> Tensor:
-    loops = loops_of(logits) if logits.dtype == torch.float64 else None
+    loops = structure_loops_of(logits) if logits.dtype == torch.float64 else None
     if loops is None:
         return formulas.draws(logits, noise)
     wide = None if noise is None else noise.to(torch.float64).contiguous()
