@@ -16,6 +16,8 @@ KINDS = {
     "far apart": lambda x: x * 3e4,
     "rising": lambda x: x + torch.arange(x.shape[-1]) * 0.02,
     "falling": lambda x: x - torch.arange(x.shape[-1]) * 0.02,
+    # the best lie in few groups of lanes: the guess at the k-th is low, and too many are above it to be packed
+    "two of 64 high": lambda x: x + 30.0 * (torch.arange(x.shape[-1]) % 64 < 2),
     "few allowed": lambda x: x.masked_fill(x < 2, -torch.inf),
     "two allowed": lambda x: x.masked_fill(torch.arange(x.shape[-1]) > 1, -torch.inf),
     "one of them NaN": lambda x: x.masked_fill(torch.arange(x.numel()).view_as(x) == 3, torch.nan),
@@ -37,6 +39,7 @@ def test_the_order_is_that_of_all_scores(name, dtype, kind):
                 (1000, 10),
                 (1000, 31),
                 (1025, 32),
+                (3001, 5),
                 (3001, 16),
                 (9000, 256),
             )

@@ -197,6 +197,21 @@ def test_sinkhorn_of_far_scores_is_the_iteration_in_log_space(loops, scale):
             torch.testing.assert_close(error, left, rtol=0, atol=1e-13 * max(scale, 100.0))
 
 
+def test_sinkhorn_takes_up_what_was_rounded_to_zero(loops):
+    """All rows but one share a column, and the last has all others: factors grow by n in each step, until
+    what exp has made 0 counts.
+    """
+    n, gap = 600, 760.0
+    x = normal(1, n, n) * 0.1
+    x[:, :-1, 1:] -= gap
+    x[:, -1, 0] -= gap
+    masses = torch.ones(1, n, dtype=WIDE)
+    y, _, _, error, _ = loops.sinkhorn(x, masses, 63, -1.0)
+    expected, left, _ = matching_operations._iterated(x, masses, 63, -1.0)
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-9)
+    torch.testing.assert_close(error, left, rtol=1e-6, atol=1e-9)
+
+
 def test_sinkhorn_stops_at_its_tolerance_with_padding_and_a_row_for_many(loops):
     x = normal(5, 4, 6)
     x[:, 3] = 0.0  # stands for three rows
