@@ -16,7 +16,7 @@ KINDS = {
     "far apart": lambda x: x * 3e4,
     "rising": lambda x: x + torch.arange(x.shape[-1]) * 0.02,
     "falling": lambda x: x - torch.arange(x.shape[-1]) * 0.02,
-    # the best lie in few groups of lanes: the guess at the k-th is low, and too many are above it to be packed
+    # the best lie in few groups of lanes: the guess is low, and too many are above it to be packed
     "two of 64 high": lambda x: x + 30.0 * (torch.arange(x.shape[-1]) % 64 < 2),
     "few allowed": lambda x: x.masked_fill(x < 2, -torch.inf),
     "two allowed": lambda x: x.masked_fill(torch.arange(x.shape[-1]) > 1, -torch.inf),
