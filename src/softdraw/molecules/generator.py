@@ -8,23 +8,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from softdraw.arguments import read_count, read_number
-from softdraw.molecules.chemistry.properties import property_of
-from softdraw.molecules.chemistry.property import Property
-from softdraw.molecules.chemistry.vocabulary import Vocabulary
+from softdraw.arguments import read_count
 from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.split import Parts
-from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.model.sampling import sample_smiles
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
-from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model
 from softdraw.molecules.scoring.scores import Scores, score
+from softdraw.molecules.state import GeneratorState
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.stage import run_steering
 from softdraw.molecules.steering.steering import Steering, SteerOptions
@@ -39,7 +33,7 @@ ENOUGH_MOLECULES = 4
 """Fewer molecules than this are remarked on."""
 
 
-class MoleculeGenerator:
+class MoleculeGenerator(GeneratorState):
     """Draws molecular graphs atom by atom and bond by bond.
 
     Args:
@@ -71,76 +65,6 @@ class MoleculeGenerator:
         >>> len(drawn), all(drawn)
         (3, True)
     """
-
-    def __init__(
-        self,
-        *,
-        seed: int = 0,
-        augment: float = 1.0,
-        learning_rate: float = 4e-3,
-        batch_size: int | None = None,
-        **options: int,
-    ) -> None:
-        self.seed, self.augment = seed, read_number("augment", augment, least=0.0, most=1.0)
-        self.learning_rate = read_number("learning_rate", learning_rate, least=0.0)
-        self.batch_size = None if batch_size is None else read_count("batch_size", batch_size, 1)
-        self.options = NetworkOptions(**options)
-        self.dataset_summary: dict[str, Any] = {}
-        self.fit_summary: dict[str, Any] = {}
-        self.steer_summary: dict[str, Any] = {}
-        self.fit_history: list[dict[str, Any]] = []
-        self.steer_history: list[dict[str, Any]] = []
-        self.property_statistics: dict[str, tuple[float, float]] = {}
-        self.rank = 0
-        self._network: GraphNetwork | None = None
-        self._parts: Parts | None = None
-        self._known_labels: dict[Property, tuple[NDArray[np.float64], tuple[float, float]]] = {}
-
-    @property
-    def network(self) -> GraphNetwork:
-        """The network, fitted or steered.
-
-        Raises:
-            RuntimeError: before ``fit``.
-        """
-        if self._network is None:
-            raise RuntimeError(
-                "this MoleculeGenerator has no network yet: call fit, or MoleculeGenerator.load"
-            )
-        return self._network
-
-    @property
-    def parts(self) -> Parts:
-        """The molecules, parted.
-
-        Raises:
-            RuntimeError: before ``fit``.
-        """
-        if self._parts is None:
-            raise RuntimeError(
-                "this MoleculeGenerator holds no data yet: call fit, or MoleculeGenerator.load"
-            )
-        return self._parts
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The atom types that are drawn."""
-        return self.parts.train.vocabulary
-
-    @property
-    def train_smiles(self) -> list[str]:
-        """The molecules that were learned."""
-        return self.parts.train.smiles
-
-    @property
-    def validation_smiles(self) -> list[str]:
-        """The molecules that decided when to stop."""
-        return self.parts.validation.smiles
-
-    @property
-    def heldout_smiles(self) -> list[str]:
-        """The molecules to score against."""
-        return self.parts.heldout.smiles
 
     def fit(
         self,
@@ -208,19 +132,6 @@ class MoleculeGenerator:
         self.dataset_summary = parts.summary(dataset)
         self.property_statistics, self._known_labels = {}, {}
         return self
-
-    def statistics_of(self, name: str) -> tuple[float, float]:
-        """Mean and standard deviation of a property over the training molecules (10,000 of them at most)."""
-        if name not in self.property_statistics:
-            self._labels(property_of(name))
-        return self.property_statistics[name]
-
-    def _labels(self, record: Property) -> NDArray[np.float64]:
-        """A property of the first training molecules, computed once."""
-        if record not in self._known_labels:
-            self._known_labels[record] = self.parts.labels(record)
-        labels, self.property_statistics[record.name] = self._known_labels[record]
-        return labels
 
     def steer(
         self,
@@ -336,55 +247,6 @@ class MoleculeGenerator:
             whole = {*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles}
         reference = self.heldout_smiles if len(self.heldout_smiles) > 1 else None
         return score(samples, train=self.train_smiles, whole=whole, reference=reference, fcd=fcd)
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write the generator: weights (safetensors), data, settings and history.
-
-        Raises:
-            OutputError: the folder cannot be written, or the disk is full.
-            RuntimeError: before ``fit``.
-        """
-        settings = SavedSettings(
-            seed=self.seed,
-            augment=self.augment,
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            dataset_summary=self.dataset_summary,
-            fit_summary=self.fit_summary,
-            steer_summary=self.steer_summary,
-            fit_history=self.fit_history,
-            steer_history=self.steer_history,
-            property_statistics=self.property_statistics,
-        )
-        save_model(Path(folder), SavedModel(self.network, self.parts, settings))
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what ``save`` wrote.
-
-        Raises:
-            CheckpointError: a file is missing or damaged, or of another version.
-        """
-        saved = load_model(Path(folder))
-        kept = saved.settings
-        try:
-            generator = cls(
-                seed=kept.seed,
-                augment=kept.augment,
-                learning_rate=kept.learning_rate,
-                batch_size=kept.batch_size,
-                **saved.network.options.to_dict(),
-            )
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{os.fspath(folder)}: not a whole saved generator ({error})") from error
-        generator.dataset_summary, generator.property_statistics = (
-            kept.dataset_summary,
-            kept.property_statistics,
-        )
-        generator.fit_summary, generator.fit_history = kept.fit_summary, kept.fit_history
-        generator.steer_summary, generator.steer_history = kept.steer_summary, kept.steer_history
-        generator._network, generator._parts = saved.network.eval(), saved.parts
-        return generator
 
 
 def _dataset(data: Any, **options: Any) -> Dataset:
