@@ -18,16 +18,20 @@ __all__ = [
     "Folder",
     "MaxAtoms",
     "Minutes",
+    "Model",
     "Out",
     "Overwrite",
+    "Result",
     "Resume",
     "Samples",
     "Seed",
     "SmilesColumn",
+    "Stage",
     "Steps",
     "Strategy",
     "Targets",
     "as_usage",
+    "check_stage",
     "elements_of",
 ]
 
@@ -84,6 +88,16 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what an earlier run left in the folder.")
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="FOLDER")]
+Model = Annotated[Path, typer.Argument(help="Folder of a run, or of a saved generator.", metavar="FOLDER")]
+STAGES = ("fitted", "steered")
+Stage = Annotated[
+    str | None,
+    typer.Option(metavar="fitted|steered", help="Which model.", show_default="steered if there is one"),
+]
+Result = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write here instead of to the terminal; gzipped if it ends with .gz."),
+]
 
 
 def elements_of(text: str | None) -> tuple[str, ...] | None:
@@ -102,6 +116,16 @@ def elements_of(text: str | None) -> tuple[str, ...] | None:
     if not symbols:
         raise typer.BadParameter(f"--elements: got {text!r}, expected symbols such as C,N,O")
     return symbols
+
+
+def check_stage(stage: str | None) -> None:
+    """Refuse what names no model of a run.
+
+    Raises:
+        typer.BadParameter: the stage is neither ``"fitted"`` nor ``"steered"``.
+    """
+    if stage is not None and stage not in STAGES:
+        raise typer.BadParameter(f"--stage: got {stage!r}, expected fitted or steered")
 
 
 @contextmanager

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from softdraw.arguments import read_count
 from softdraw.molecules.data.dataset import Dataset, load
+from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
 from softdraw.molecules.model.sampling import sample_smiles
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
+from softdraw.molecules.sampling.likelihood import likelihoods
 from softdraw.molecules.scoring.scores import Scores, score
 from softdraw.molecules.state import GeneratorState
 from softdraw.molecules.steering.objectives import Objective
@@ -228,6 +231,30 @@ class MoleculeGenerator(GeneratorState):
         key = call_key(key, None)
         with threads_for(self.options.width):
             return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
+
+    def likelihood(self, smiles: Iterable[Any]) -> NDArray[np.float64]:
+        """How likely each molecule is to be drawn, in nats.
+
+        That is the log-probability of drawing it atom by atom in the reading order of its canonical SMILES,
+        with every decision allowed; as it can be drawn in other orders too, it is a lower bound of the
+        log-probability of the molecule. Stereo is dropped first.
+
+        Args:
+            smiles: SMILES or RDKit molecules.
+
+        Returns:
+            ``[molecules]`` float64; NaN where the model cannot draw the molecule: it cannot be read, has an
+            atom type that is not in ``vocabulary``, more atoms than any molecule of the data, or what no
+            graph holds (see ``data.dataset.load``).
+
+        Raises:
+            TypeError: ``smiles`` is text, or no list.
+            RuntimeError: before ``fit``.
+        """
+        listed = listed_smiles("smiles", smiles)
+        return likelihoods(self.network, self.vocabulary, enumerate(listed, 1)).nats
+
+    log_likelihood = likelihood
 
     def score(
         self, samples: Sequence[str], *, whole: Collection[str] | None = None, fcd: bool = True

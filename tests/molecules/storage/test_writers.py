@@ -17,7 +17,7 @@ from softdraw.molecules.errors import OutputError
 from softdraw.molecules.fitting.trainer import CheckpointFiles
 from softdraw.molecules.report import write_report
 from softdraw.molecules.storage.arrays import write_arrays
-from softdraw.molecules.storage.atomic import atomic, write_bytes, write_json, write_text
+from softdraw.molecules.storage.atomic import atomic, write_bytes, write_json, write_pieces, write_text
 from softdraw.molecules.storage.run_folder import RunFolder
 from softdraw.molecules.storage.tensors import write_state, write_tensors
 
@@ -35,6 +35,7 @@ WRITERS = {
     "atomic": write_atomically,
     "bytes": lambda path: write_bytes(path, b"x" * 1000),
     "text": lambda path: write_text(path, "x" * 1000),
+    "pieces": lambda path: write_pieces(path, ["x" * 500] * 2),
     "json": lambda path: write_json(path, {"numbers": NUMBERS.tolist()}),
     "npz": lambda path: write_arrays(path, {"numbers": np.random.default_rng(0).random(1000)}),
     "safetensors": lambda path: write_tensors(path, {"numbers": NUMBERS}),

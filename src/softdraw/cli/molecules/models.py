@@ -8,9 +8,7 @@ import typer
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
 
-__all__ = ["STAGES", "generator_in"]
-
-STAGES = ("fitted", "steered")
+__all__ = ["generator_in"]
 
 
 def generator_in(folder: Path, stage: str | None) -> "MoleculeGenerator":

@@ -1,48 +1,60 @@
 """The command that draws molecules from a model in a folder."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from softdraw.cli import options as o
-from softdraw.cli.molecules.models import STAGES, generator_in
+from softdraw.cli.molecules.models import generator_in
+from softdraw.cli.molecules.results import refuse_existing, write_result
 
 __all__ = ["sample"]
 
 
 def sample(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder of a run, or of a saved generator.", metavar="FOLDER")
-    ],
+    folder: o.Model,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many molecules.")] = 1000,
     mask: Annotated[bool, typer.Option(help="Allow only choices that end in a molecule.")] = True,
     key: Annotated[int, typer.Option("--key", "--seed", help="The same key, the same molecules.")] = 0,
-    stage: Annotated[
+    stage: o.Stage = None,
+    form: Annotated[
         str | None,
-        typer.Option(metavar="fitted|steered", help="Which model.", show_default="steered if there is one"),
+        typer.Option(
+            "--format",
+            metavar="smi|csv|sdf",
+            help="SMILES alone; with properties; an SD file with coordinates in the plane and properties.",
+            show_default="by the end of FILE",
+        ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write here instead of to the terminal.")
+    properties: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="PROPERTY",
+            help="A property in a .csv or .sdf file, named as a target is. Repeatable.",
+            show_default="those that a report shows",
+        ),
     ] = None,
+    out: o.Result = None,
     overwrite: o.Overwrite = False,
 ) -> None:
     """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule."""
-    from softdraw.molecules.storage.atomic import write_text
+    from softdraw.molecules.chemistry.properties import property_of
+    from softdraw.molecules.sampling.output import FORMATS, PLAIN, SHOWN, format_of, written_molecules
     from softdraw.random import Key
 
-    if stage is not None and stage not in STAGES:
-        raise typer.BadParameter(f"--stage: got {stage!r}, expected fitted or steered")
-    _keep(out, overwrite)
-    text = "".join(f"{one}\n" for one in generator_in(folder, stage).sample(count, key=Key(key), mask=mask))
-    if out is None:
-        typer.echo(text, nl=False)
-    else:
-        write_text(out, text)
-
-
-def _keep(out: Path | None, overwrite: bool) -> None:
-    from softdraw.molecules.errors import OutputError
-
-    if out is not None and out.exists() and not overwrite:
-        raise OutputError(f"{out}: exists already; replace it with --overwrite")
+    o.check_stage(stage)
+    form = form or (PLAIN if out is None else format_of(out))
+    if form not in FORMATS:
+        raise typer.BadParameter(f"--format: got {form!r}, expected {', '.join(FORMATS)}")
+    if properties and form == PLAIN:
+        raise typer.BadParameter("--property: got one for a list of SMILES, expected --format csv or sdf")
+    with o.as_usage():
+        chosen = [property_of(name) for name in properties or SHOWN]
+    refuse_existing(out, overwrite)
+    drawn = generator_in(folder, stage).sample(count, key=Key(key), mask=mask)
+    write_result(out, written_molecules(drawn, form, chosen))
+    missing = drawn.count("")
+    if missing and form != PLAIN:
+        where = "not in an SD file" if form == "sdf" else "blank rows, which score skips: score a .smi file"
+        typer.echo(f"{missing:,} of {count:,} graphs are no molecule: {where}", err=True)

@@ -15,11 +15,21 @@ from typing import Any
 
 from rdkit import Chem
 
+from softdraw.arguments import wrong_type
 from softdraw.molecules.data.files import digest_of, read_rows, reading_of
 from softdraw.molecules.data.layout import ColumnError, Reading
 from softdraw.molecules.errors import DataError
 
-__all__ = ["QM9_SHA256", "QM9_URL", "Row", "Source", "as_smiles", "has_column", "open_source"]
+__all__ = [
+    "QM9_SHA256",
+    "QM9_URL",
+    "Row",
+    "Source",
+    "as_smiles",
+    "has_column",
+    "listed_smiles",
+    "open_source",
+]
 
 QM9_URL = "https://ndownloader.figshare.com/files/3195389"
 """QM9 as Ramakrishnan et al. published it: 133,885 ``.xyz`` files (doi 10.6084/m9.figshare.c.978904)."""
@@ -129,6 +139,21 @@ def as_smiles(entry: Any) -> str:
     if isinstance(entry, Chem.Mol):
         return Chem.MolToSmiles(entry)
     return entry.strip() if isinstance(entry, str) else ""
+
+
+def listed_smiles(name: str, smiles: Iterable[Any]) -> list[str]:
+    """The entries of a list as SMILES.
+
+    Raises:
+        TypeError: ``smiles`` is text, of which every letter would be a molecule, or no list.
+
+    Example:
+        >>> listed_smiles("samples", ["CCO", None])
+        ['CCO', '']
+    """
+    if isinstance(smiles, str | bytes | os.PathLike) or not isinstance(smiles, Iterable):
+        raise wrong_type(name, smiles, "a list of SMILES; those of a file: scoring.molecule_sets.read_set")
+    return [as_smiles(entry) for entry in smiles]
 
 
 def _listed(smiles: Sequence[str]) -> Source:

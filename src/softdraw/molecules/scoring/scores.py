@@ -4,19 +4,18 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
-from softdraw.arguments import wrong_type
 from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
 from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
-from softdraw.molecules.data.sources import as_smiles
+from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
 __all__ = ["INVALID", "Scores", "canonical_smiles", "read_sample", "score", "score_file"]
@@ -96,7 +95,7 @@ def canonical_smiles(smiles: Iterable[str | None]) -> list[str]:
         >>> canonical_smiles(["OCC", "C1CC", "CC.O", "", "N[C@@H](C)C(=O)O"])
         ['CCO', '', '', '', 'CC(N)C(=O)O']
     """
-    return [entry[0] if entry else "" for entry in _valid(_listed("smiles", smiles))]
+    return [entry[0] if entry else "" for entry in _valid(listed_smiles("smiles", smiles))]
 
 
 def score(
@@ -140,7 +139,7 @@ def score(
         >>> scores.validity, round(scores.uniqueness, 3), scores.novelty_train, scores.valid_unique_novel
         (0.75, 0.667, 0.5, 0.25)
     """
-    samples = _listed("samples", samples)
+    samples = listed_smiles("samples", samples)
     valid = [pair for pair in _valid(samples) if pair is not None]
     smiles = [pair[0] for pair in valid]
     unique = set(smiles)
@@ -153,7 +152,7 @@ def score(
         ("fcd", "atom_types", "bond_orders", "ring_sizes", *COMPARED_PROPERTIES)
     )
     if reference is not None and valid:
-        known = _reference(tuple(_listed("reference", reference)), seed)
+        known = _reference(tuple(listed_smiles("reference", reference)), seed)
         drawn_composition = composition(pair[1] for pair in valid)
         compared["atom_types"] = total_variation(drawn_composition.atom_types, known.composition.atom_types)
         compared["bond_orders"] = total_variation(
@@ -261,15 +260,8 @@ def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
     return "several fragments" if "." in canonical else (canonical, mol)
 
 
-def _listed(name: str, smiles: Iterable[Any]) -> list[str]:
-    """SMILES of a list; text is refused, of which every letter would be a molecule."""
-    if isinstance(smiles, str | bytes | os.PathLike) or not isinstance(smiles, Iterable):
-        raise wrong_type(name, smiles, "a list of SMILES; those of a file: scoring.molecule_sets.read_set")
-    return [as_smiles(entry) for entry in smiles]
-
-
 def _known(name: str, smiles: Collection[str]) -> set[str]:
-    listed = _listed(name, smiles)
+    listed = listed_smiles(name, smiles)
     probe = listed[:: max(1, len(listed) // 200)]
     known = set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed))
     if listed and not known - {""}:

@@ -1,10 +1,11 @@
 """How a file is written (``atomic``), what is said when it cannot be, and text and JSON on top of it."""
 
+import gzip
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -12,7 +13,15 @@ from typing import IO, Any
 from softdraw import files
 from softdraw.molecules.errors import OutputError
 
-__all__ = ["atomic", "make_folder", "output_errors", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "atomic",
+    "make_folder",
+    "output_errors",
+    "write_bytes",
+    "write_json",
+    "write_pieces",
+    "write_text",
+]
 
 
 @contextmanager
@@ -110,6 +119,22 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         OutputError: as ``write_bytes``.
     """
     write_bytes(path, text.encode("utf-8", errors="surrogateescape"))
+
+
+def write_pieces(path: str | os.PathLike[str], pieces: Iterable[str]) -> None:
+    """``write_text`` of text that comes in pieces; gzipped where the name ends with ``.gz``.
+
+    The same text gives the same bytes: a gzipped file holds neither its name nor a time.
+
+    Raises:
+        OutputError: as ``write_bytes``.
+    """
+    with atomic(path) as file:
+        if not os.fspath(path).lower().endswith(".gz"):
+            file.writelines(piece.encode() for piece in pieces)
+            return
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+            packed.writelines(piece.encode() for piece in pieces)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

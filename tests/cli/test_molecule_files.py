@@ -1,0 +1,121 @@
+"""What the commands around a model read and write: tables, SD files, likelihoods."""
+
+import csv
+import gzip
+import io
+
+import pytest
+from rdkit import Chem
+
+import softdraw as sd
+from softdraw.cli import main
+from softdraw.molecules import MoleculeGenerator
+
+MOLECULES = ["CCO", "CC=O", "CCN", "C#N", "CCC", "COC", "C1CC1", "NCC=O", "CC(C)O", "FCC", "CNC", "OCCO"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    MoleculeGenerator(width=16, layers=1).fit(MOLECULES, steps=20).save(folder)
+    return folder
+
+
+@pytest.fixture
+def here(capsys):
+    def run(*words):
+        with pytest.raises(SystemExit) as left:
+            main(["molecules", *map(str, words)])
+        captured = capsys.readouterr()
+        return left.value.code, captured.out, captured.err
+
+    return run
+
+
+def drawn(model, count):
+    return MoleculeGenerator.load(model).sample(count, key=sd.Key(0))
+
+
+def table(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_a_table_by_the_name_of_the_file(model, here, tmp_path):
+    out = tmp_path / "drawn.csv"
+    assert here("sample", model, "-n", 9, "--out", out) == (0, "", "")
+    rows = table(out)
+    assert list(rows[0]) == ["smiles", "logp", "qed", "tpsa", "mw", "sa"]
+    assert [row["smiles"] for row in rows] == drawn(model, 9)
+    code, printed, _ = here("sample", model, "-n", 9, "--format", "csv")
+    assert (code, printed) == (0, out.read_text())
+
+
+def test_properties_are_asked_for_by_name(model, here, tmp_path):
+    out = tmp_path / "drawn.sdf.gz"
+    own = "rdkit.Chem.Lipinski:HeavyAtomCount"
+    words = ["sample", model, "-n", 9, "--out", out, "--property", "QED", "--property", own]
+    assert here(*words) == (0, "", "")
+    molecules = list(Chem.ForwardSDMolSupplier(io.BytesIO(gzip.decompress(out.read_bytes()))))
+    assert [Chem.MolToSmiles(mol) for mol in molecules] == drawn(model, 9)
+    for mol in molecules:
+        assert set(mol.GetPropNames()) == {"SMILES", "qed", own}
+        assert int(mol.GetProp(own)) == mol.GetNumAtoms()
+    code, _, err = here(*words)
+    assert code == 1
+    assert "exists already" in err
+    assert here(*words, "--overwrite")[0] == 0
+
+
+def test_what_is_no_molecule_is_said_where_a_format_has_no_place_for_it(model, here, tmp_path):
+    words = ["sample", model, "-n", 50, "--no-mask"]
+    lines = here(*words)[1].splitlines()
+    empty = lines.count("")
+    assert 0 < empty < 50
+    for form, text in (("csv", "blank rows, which score skips"), ("sdf", "not in an SD file")):
+        code, _, err = here(*words, "--format", form, "--out", tmp_path / form)
+        assert (code, err) == (0, f"{empty} of 50 graphs are no molecule: {text}" + err.partition(text)[2])
+    assert [row["smiles"] for row in table(tmp_path / "csv")] == lines
+    assert (tmp_path / "sdf").read_text().count("$$$$") == 50 - empty
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--format", "xlsx"], "expected smi, csv, sdf"),
+        (["--property", "logp"], "expected --format csv or sdf"),
+        (["--format", "csv", "--property", "colour"], "got 'colour', expected one of"),
+        (["--stage", "third"], "expected fitted or steered"),
+    ],
+)
+def test_mistakes_are_2(model, here, words, message):
+    code, out, err = here("sample", model, *words)
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.replace("│", " ").split())
+
+
+def test_a_table_of_likelihoods(model, here, tmp_path):
+    file, out = tmp_path / "mine.csv", tmp_path / "nats.csv"
+    file.write_text("id,SMILES\n1,OCC\n2,C[C@H](N)O\n3,CCS\n4,C(\n5,\n6,C.C\n")
+    code, printed, err = here("likelihood", model, file)
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert [row["smiles"] for row in rows] == ["OCC", "C[C@H](N)O", "CCS", "C(", "", "C.C"]
+    assert [row["atoms"] for row in rows] == ["3", "4", "", "", "", ""]
+    nats = MoleculeGenerator.load(model).likelihood(["CCO", "CC(N)O"])
+    assert [float(row["nats"]) for row in rows[:2]] == pytest.approx(nats, abs=1e-3)
+    assert all(row["nats"] == "" for row in rows[2:])
+    assert err == (
+        f"likelihood: {file} (SMILES in column 2 'SMILES', separated by commas): of 2 of 6 molecules, "
+        f"{nats.mean():.2f} nats on average; without one: 1 no SMILES, 1 unreadable, 1 several fragments, "
+        "1 atom type that is not drawn; 1 had stereo marks, which are dropped\n"
+    )
+    assert here("likelihood", model, file, "--out", out)[:2] == (0, "")
+    assert out.read_text() == printed
+    assert "exists already" in here("likelihood", model, file, "--out", out)[2]
+
+
+def test_likelihoods_of_nothing_that_is_there(model, here, tmp_path):
+    code, out, err = here("likelihood", model, tmp_path / "missing.smi")
+    assert (code, out) == (1, "")
+    assert "no such file" in err
+    assert "no such folder" in here("likelihood", tmp_path / "missing", "chemicals")[2]
