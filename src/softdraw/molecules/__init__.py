@@ -15,6 +15,7 @@ from softdraw.molecules.errors import (
     MoleculeError,
     OptionError,
     OutputError,
+    SetError,
     TargetError,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "OutputError",
     "Property",
     "Scores",
+    "SetError",
     "Target",
     "TargetError",
     "score",

@@ -4,7 +4,15 @@ The command line prints the message of a ``MoleculeError`` without a traceback a
 exception is a defect of softdraw and keeps its traceback.
 """
 
-__all__ = ["CheckpointError", "DataError", "MoleculeError", "OptionError", "OutputError", "TargetError"]
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "MoleculeError",
+    "OptionError",
+    "OutputError",
+    "SetError",
+    "TargetError",
+]
 
 
 class MoleculeError(Exception):
@@ -17,6 +25,10 @@ class DataError(MoleculeError):
 
 class OptionError(DataError, ValueError):
     """An option of how molecules are read will not do: a column, elements, sizes; a ``ValueError`` too."""
+
+
+class SetError(DataError, ValueError):
+    """A set that samples are scored or compared with holds too few molecules; a ``ValueError`` too."""
 
 
 class CheckpointError(MoleculeError):

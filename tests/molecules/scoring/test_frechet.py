@@ -93,6 +93,14 @@ def test_statistics_are_mean_and_covariance(known, monkeypatch):
     np.testing.assert_allclose(found.mean, matrix.mean(0), atol=1e-12)
     centred = matrix - matrix.mean(0)
     np.testing.assert_allclose(found.covariance, centred.T @ centred / (len(matrix) - 1), atol=1e-12)
+    monkeypatch.setattr(frechet, "_BLOCK", 7)
+    told = []
+    repeated = [*SMILES, *SMILES[:9], SMILES[3]]
+    in_blocks = ActivationStatistics.of(repeated, lambda what, share: told.append(share))
+    values = np.stack([known[s] for s in repeated]).astype(float)
+    np.testing.assert_allclose(in_blocks.mean, values.mean(0), atol=1e-12)
+    np.testing.assert_allclose(in_blocks.covariance, np.cov(values.T), atol=1e-12)
+    assert told == pytest.approx([7 / 40, 14 / 40, 21 / 40, 28 / 40, 35 / 40, 1])
     with pytest.raises(ValueError, match="got 1 molecules, expected at least 2"):
         ActivationStatistics.of(["C"])
 

@@ -14,7 +14,9 @@ from rdkit.Chem import MolFromSmiles, rdFingerprintGenerator
 
 from softdraw.molecules.data.dataset import load
 from softdraw.molecules.errors import DataError
-from softdraw.molecules.scoring.scores import Scores, canonical_smiles, score, score_file
+from softdraw.molecules.scoring import canonical
+from softdraw.molecules.scoring.canonical import canonical_smiles
+from softdraw.molecules.scoring.scores import Scores, score, score_file
 
 from ..drugs import DRUGS
 
@@ -208,7 +210,7 @@ def test_a_file_of_samples_counts_its_blank_lines(tmp_path):
 
 def test_molecules_that_are_drawn_often_are_read_once(monkeypatch):
     calls = []
-    monkeypatch.setattr(MODULE, "parse_smiles", lambda s: calls.append(s) or MolFromSmiles(s))
+    monkeypatch.setattr(canonical, "parse_smiles", lambda s: calls.append(s) or MolFromSmiles(s))
     canonical_smiles(["CCO"] * 10)
     assert calls == ["CCO"]
 

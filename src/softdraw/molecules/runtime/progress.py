@@ -1,13 +1,17 @@
 """A progress bar with the time left, drawn on standard error when it is a terminal."""
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-__all__ = ["ProgressBar"]
+__all__ = ["ProgressBar", "Report"]
+
+Report = Callable[[str, float], None]
+"""Is told what is being done, and which share of it is done."""
 
 
 class ProgressBar:

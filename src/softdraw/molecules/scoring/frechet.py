@@ -3,6 +3,7 @@
 import hashlib
 import os
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.data.dataset import cache_folder
 from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.runtime.progress import Report
 from softdraw.molecules.storage.arrays import read_arrays, write_arrays
 
 __all__ = ["ActivationStatistics", "activations", "frechet_distance", "reference_statistics"]
 
 
 _FEATURES = 512
+_BLOCK = 4096
+"""Molecules whose activations are in memory at a time: 17 MB in float64."""
 
 
 def activations(smiles: Sequence[str]) -> NDArray[np.float32]:
@@ -55,19 +59,38 @@ class ActivationStatistics:
     covariance: NDArray[np.float64]
 
     @classmethod
-    def of(cls, smiles: Sequence[str]) -> "ActivationStatistics":
-        """The statistics of a set.
+    def of(cls, smiles: Sequence[str], report: Report | None = None) -> "ActivationStatistics":
+        """The statistics of a set, a few thousand molecules at a time: memory does not grow with the set.
 
         Args:
-            smiles: at least two molecules, as canonical SMILES.
+            smiles: at least two molecules, as canonical SMILES. What occurs twice is computed once.
+            report: is told the share that is done.
 
         Raises:
             ValueError: there are fewer than two.
         """
         if len(smiles) < 2:
             raise ValueError(f"smiles: got {len(smiles)} molecules, expected at least 2")
-        values = activations(smiles).astype(np.float64)
-        return cls(values.mean(0), np.cov(values.T))
+        times = Counter(smiles)
+        different = list(times)
+        shift, total, products = np.zeros(0), np.zeros(0), np.zeros(0)
+        for start in range(0, len(different), _BLOCK):
+            block = different[start : start + _BLOCK]
+            values = activations(block).astype(np.float64)
+            weights = np.array([times[one] for one in block], dtype=np.float64)
+            if not start:
+                # about the mean of the first block, so that squares are not differences of large numbers
+                shift = values.mean(0)
+                total, products = np.zeros_like(shift), np.zeros((shift.size, shift.size))
+            values -= shift
+            weighted = values * weights[:, None]
+            total += weighted.sum(0)
+            products += weighted.T @ values
+            if report is not None:
+                report("Fréchet distance", min(1.0, (start + _BLOCK) / len(different)))
+        mean = total / len(smiles)
+        covariance = (products - len(smiles) * np.outer(mean, mean)) / (len(smiles) - 1)
+        return cls(shift + mean, covariance)
 
 
 def frechet_distance(first: ActivationStatistics, second: ActivationStatistics) -> float:
@@ -98,19 +121,22 @@ def frechet_distance(first: ActivationStatistics, second: ActivationStatistics) 
 
 
 def reference_statistics(
-    smiles: Sequence[str], cache: str | os.PathLike[str] | Literal["user"] | None = "user"
+    smiles: Sequence[str],
+    cache: str | os.PathLike[str] | Literal["user"] | None = "user",
+    report: Report | None = None,
 ) -> ActivationStatistics:
     """``ActivationStatistics.of``, remembered on disk by the molecules' hash; a damaged entry is made again.
 
     Args:
         smiles: at least two molecules, as canonical SMILES; their order does not matter.
         cache: a folder, ``"user"`` for the user's cache folder, or None.
+        report: as for ``ActivationStatistics.of``.
 
     Raises:
         ValueError: there are fewer than two molecules.
     """
     if cache is None:
-        return ActivationStatistics.of(smiles)
+        return ActivationStatistics.of(smiles, report)
     folder = cache_folder() if cache == "user" else Path(cache)
     content = "\n".join(sorted(smiles)).encode()
     path = folder / f"fcd-{hashlib.sha256(content).hexdigest()[:32]}.npz"
@@ -120,7 +146,7 @@ def reference_statistics(
             return ActivationStatistics(stored["mean"], stored["covariance"])
     except (DataError, KeyError):
         pass
-    statistics = ActivationStatistics.of(smiles)
+    statistics = ActivationStatistics.of(smiles, report)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_arrays(path, {"mean": statistics.mean, "covariance": statistics.covariance})

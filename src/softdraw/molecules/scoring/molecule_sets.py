@@ -8,7 +8,7 @@ from rdkit import rdBase
 from softdraw.molecules.data.account import Account, Tally
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import DataError
-from softdraw.molecules.scoring.scores import INVALID, read_sample
+from softdraw.molecules.scoring.canonical import INVALID, read_sample
 
 __all__ = ["MoleculeSet", "read_known", "read_set"]
 
@@ -19,7 +19,7 @@ class MoleculeSet:
 
     Attributes:
         smiles: as they stand there, ``""`` where there is none or it cannot be read.
-        canonical: of the valid ones, as ``scores.canonical_smiles`` writes them.
+        canonical: of the valid ones, as ``canonical_smiles`` writes them.
         account: how many are valid, and why the others are not.
         advice: what to look at where none could be read.
     """

@@ -1,30 +1,29 @@
 """How good drawn molecules are: valid, unique, new, and distributed like a reference set."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem, DataStructs, rdBase
+from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
 from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.data.sources import listed_smiles
+from softdraw.molecules.errors import SetError
+from softdraw.molecules.scoring.canonical import known_molecules, read_samples
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
-__all__ = ["INVALID", "Scores", "canonical_smiles", "read_sample", "score", "score_file"]
+__all__ = ["Scores", "score", "score_file"]
 
 Item = TypeVar("Item")
 
 COMPARED_PROPERTIES = tuple(one.name for one in PROPERTIES.values() if one.compared)
-INVALID = ("no SMILES", "unreadable", "several fragments")
-"""Why a sample is no valid molecule."""
 _SAMPLED = 2000
 """Molecules for the slow scores: drug-likeness takes 0.6 ms each, and diversity grows with their square."""
 
@@ -82,22 +81,6 @@ class Scores:
         return asdict(self)
 
 
-def canonical_smiles(smiles: Iterable[str | None]) -> list[str]:
-    """Canonical SMILES of every valid molecule, ``""`` for the others; without stereo and atom maps.
-
-    Args:
-        smiles: samples; None and ``""`` are invalid.
-
-    Returns:
-        One entry for each. Isotopes are left as they are.
-
-    Example:
-        >>> canonical_smiles(["OCC", "C1CC", "CC.O", "", "N[C@@H](C)C(=O)O"])
-        ['CCO', '', '', '', 'CC(N)C(=O)O']
-    """
-    return [entry[0] if entry else "" for entry in _valid(listed_smiles("smiles", smiles))]
-
-
 def score(
     samples: Sequence[str],
     *,
@@ -140,11 +123,11 @@ def score(
         (0.75, 0.667, 0.5, 0.25)
     """
     samples = listed_smiles("samples", samples)
-    valid = [pair for pair in _valid(samples) if pair is not None]
+    valid = [pair for pair in read_samples(samples) if pair is not None]
     smiles = [pair[0] for pair in valid]
     unique = set(smiles)
-    new_train = unique - _known("train", train)
-    new_whole = None if whole is None else unique - _known("whole", whole)
+    new_train = unique - known_molecules("train", train)
+    new_whole = None if whole is None else unique - known_molecules("whole", whole)
     count = len(samples)
     novel = new_train if new_whole is None else new_whole
     rng = np.random.default_rng(seed)
@@ -226,47 +209,13 @@ class _Reference:
 @lru_cache(maxsize=4)
 def _reference(smiles: tuple[str, ...], seed: int) -> _Reference:
     """What samples are compared with; several sets of samples of one run share it."""
-    valid = [pair for pair in _valid(smiles) if pair is not None]
+    valid = [pair for pair in read_samples(smiles) if pair is not None]
     if len(valid) < 2:
-        raise ValueError(f"reference: got {len(valid)} valid molecules, expected at least 2")
+        raise SetError(f"reference: got {len(valid)} valid molecules, expected at least 2")
     canonical = [pair[0] for pair in valid]
     some = _some(canonical, np.random.default_rng(seed))
     properties = {name: evaluate(name, some) for name in COMPARED_PROPERTIES}
     return _Reference(canonical, composition(pair[1] for pair in valid), properties)
-
-
-def _valid(smiles: Iterable[str | None]) -> list[tuple[str, Chem.Mol] | None]:
-    """Canonical SMILES and molecule of every valid sample."""
-    seen: dict[str | None, tuple[str, Chem.Mol] | None] = {None: None, "": None}
-    entries = []
-    with rdBase.BlockLogs():
-        for one in smiles:
-            if one and one not in seen:
-                entry = read_sample(one)
-                seen[one] = None if isinstance(entry, str) else entry
-            entries.append(seen[one])
-    return entries
-
-
-def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
-    """Canonical SMILES and molecule of a sample, or one of ``INVALID``. The caller mutes RDKit."""
-    mol = parse_smiles(smiles)
-    if mol is None:
-        return "unreadable"
-    if not mol.GetNumAtoms():
-        return "no SMILES"
-    mol = plain(mol)
-    canonical = Chem.MolToSmiles(mol)
-    return "several fragments" if "." in canonical else (canonical, mol)
-
-
-def _known(name: str, smiles: Collection[str]) -> set[str]:
-    listed = listed_smiles(name, smiles)
-    probe = listed[:: max(1, len(listed) // 200)]
-    known = set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed))
-    if listed and not known - {""}:
-        raise ValueError(f"{name}: got {len(listed)} entries of which none is a molecule, expected SMILES")
-    return known
 
 
 def _some(items: list[Item], rng: np.random.Generator) -> list[Item]:

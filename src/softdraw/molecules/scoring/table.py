@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DASH", "ROWS", "Row", "filled_rows", "written"]
+__all__ = ["DASH", "MOSES_ROWS", "ROWS", "Row", "filled_rows", "written"]
 
 DASH = "\N{EN DASH}"
 """Where there is no figure."""
@@ -19,7 +19,7 @@ class Row:
         title: what to call it.
         meaning: one sentence.
         better: ``"higher"``, ``"lower"``, or ``""`` where neither is.
-        kind: ``"share"`` or ``"number"``.
+        kind: ``"share"``, ``"number"``, or ``"similarity"``, which has four digits.
     """
 
     name: str
@@ -90,6 +90,49 @@ ROWS = (
 )
 
 
+def _compared(suffix: str, to: str) -> tuple[Row, ...]:
+    """The four comparisons of MOSES with one set."""
+    return (
+        Row(f"fcd_{suffix}", f"FCD, {to}", f"Fréchet ChemNet distance to {to}.", "lower"),
+        Row(
+            f"snn_{suffix}",
+            f"SNN, {to}",
+            f"Tanimoto similarity to the nearest molecule of {to}, on average.",
+            "higher",
+            "similarity",
+        ),
+        Row(
+            f"frag_{suffix}",
+            f"Frag, {to}",
+            f"Cosine similarity of the counts of BRICS fragments with those of {to}.",
+            "higher",
+            "similarity",
+        ),
+        Row(
+            f"scaf_{suffix}",
+            f"Scaf, {to}",
+            f"The same for scaffolds of at least two rings; to {to}.",
+            "higher",
+            "similarity",
+        ),
+    )
+
+
+MOSES_ROWS = (
+    Row("count", "molecules drawn", "Every draw counts, valid or not.", ""),
+    Row("valid", "valid", "RDKit reads the molecule; several fragments are one.", "higher", "share"),
+    Row("unique_1k", "unique@1k", "Different molecules among the first 1,000 valid ones.", "higher", "share"),
+    Row("unique_10k", "unique@10k", "The same among the first 10,000.", "higher", "share"),
+    *_compared("test", "test"),
+    *_compared("scaffolds", "scaffold test"),
+    Row("int_div", "IntDiv", "One less the mean Tanimoto similarity.", "higher", "similarity"),
+    Row("int_div2", "IntDiv2", "The same with the root mean square.", "higher", "similarity"),
+    Row("filters", "Filters", "Valid molecules that pass the filters of MOSES.", "higher", "share"),
+    Row("novelty", "Novelty", "Different molecules that are not in the training set.", "higher", "share"),
+)
+"""The table of MOSES, as ``moses.MosesScores`` has it."""
+
+
 def filled_rows(scores: Mapping[str, Mapping[str, Any]], draws: list[str]) -> list[dict[str, Any]]:
     """The rows for which there is a figure, with one cell for each draw.
 
@@ -114,11 +157,15 @@ def written(value: Any, kind: str = "number") -> str:
     Example:
         >>> written(0.98765, "share"), written(0.302134), written(1234), written(None)
         ('98.8 %', '0.302', '1,234', '–')
+        >>> written(0.5254321, "similarity")
+        '0.5254'
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return DASH
     if kind == "share":
         return f"{100 * value:.1f} %"
+    if kind == "similarity":
+        return f"{value:.4f}"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
