@@ -3,6 +3,8 @@
 import csv
 import gzip
 import io
+import subprocess
+import sys
 
 import pytest
 from rdkit import Chem
@@ -84,6 +86,7 @@ def test_what_is_no_molecule_is_said_where_a_format_has_no_place_for_it(model, h
         (["--format", "xlsx"], "expected smi, csv, sdf"),
         (["--property", "logp"], "expected --format csv or sdf"),
         (["--format", "csv", "--property", "colour"], "got 'colour', expected one of"),
+        (["--devices", "0"], "--devices"),
         (["--stage", "third"], "expected fitted or steered"),
     ],
 )
@@ -91,6 +94,58 @@ def test_mistakes_are_2(model, here, words, message):
     code, out, err = here("sample", model, *words)
     assert (code, out) == (2, "")
     assert message in " ".join(err.replace("│", " ").split())
+
+
+@pytest.fixture
+def nitrogen(tmp_path):
+    path = tmp_path / "nitrogen.smarts"
+    path.write_text("# any\n[#7] nitrogen\n")
+    return path
+
+
+def test_what_is_drawn_is_held_to_patterns(model, here, nitrogen):
+    words = ["sample", model, "-n", 40, "--key", 0]
+    code, out, err = here(*words, "--forbid", nitrogen, "--forbid", "pains")
+    lines = out.splitlines()
+    assert code == 0
+    assert len(lines) == 40
+    assert not any("N" in one.upper() for one in lines)
+    free = drawn(model, 200)
+    assert lines == [one for one in free if "N" not in one.upper()][:40]
+    looked_at = 1 + [i for i, one in enumerate(free) if "N" not in one.upper()][39]
+    assert err == f"drawn {looked_at}, left out: {looked_at - 40} forbidden ({nitrogen}: {looked_at - 40})\n"
+    _, out, err = here(*words, "--require", nitrogen)
+    assert all("N" in one.upper() for one in out.splitlines())
+    assert f"without what is required ({nitrogen}: " in err
+
+
+def test_patterns_that_cannot_be_met_or_read(model, here, tmp_path, nitrogen):
+    out = tmp_path / "drawn.smi"
+    code, printed, err = here("sample", model, "--forbid", "nowhere.smarts", "--out", out)
+    assert (code, printed) == (1, "")
+    assert "nowhere.smarts: no such file, expected a file of SMARTS or one of moses" in err
+    code, _, err = here("sample", model, "-n", 3, "--forbid", nitrogen, "--require", nitrogen, "--out", out)
+    assert code == 1
+    assert "error: forbid, require: nothing that is drawn passes them: drawn 10,000, left out: " in err
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_draw_what_one_draws(model, here, nitrogen, tmp_path):
+    words = ["sample", model, "-n", 2000, "--forbid", nitrogen]
+    _, out, err = here(*words)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "softdraw"]
+    ended = subprocess.run(
+        [*launcher, "molecules", *map(str, words), "--out", str(tmp_path / "two.smi")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "two.smi").read_text() == out
+    assert ended.stderr.count(err) == 1
+    assert ended.stdout == ""
+    assert here(*words, "--devices", 2) == (0, out, err)
 
 
 def test_a_table_of_likelihoods(model, here, tmp_path):

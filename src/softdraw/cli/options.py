@@ -16,11 +16,13 @@ __all__ = [
     "Estimator",
     "Fcd",
     "Folder",
+    "Forbid",
     "MaxAtoms",
     "Minutes",
     "Model",
     "Out",
     "Overwrite",
+    "Require",
     "Result",
     "Resume",
     "Samples",
@@ -97,6 +99,22 @@ Stage = Annotated[
 Result = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Write here instead of to the terminal; gzipped if it ends with .gz."),
+]
+
+
+Forbid = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|NAME",
+        help="Patterns that no molecule may hold: a file of SMARTS, or a name such as pains, brenk or moses. "
+        "Repeatable.",
+    ),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|NAME", help="Patterns, all of which each molecule has to hold, likewise. Repeatable."
+    ),
 ]
 
 

@@ -9,16 +9,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.distributed import ProcessGroup
 
 from softdraw.arguments import read_count
-from softdraw.molecules.data.dataset import Dataset, load
+from softdraw.molecules.data.dataset import Dataset, dataset_of
 from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
-from softdraw.molecules.model.sampling import sample_smiles
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
+from softdraw.molecules.sampling.conditions import Conditions, Given
+from softdraw.molecules.sampling.drawing import Drawer, draw_molecules
 from softdraw.molecules.sampling.likelihood import likelihoods
 from softdraw.molecules.scoring.scores import Scores, score
 from softdraw.molecules.state import GeneratorState
@@ -51,6 +53,7 @@ class MoleculeGenerator(GeneratorState):
     Attributes:
         dataset_summary: what was read, kept and left out, and how it was split.
         fit_summary, steer_summary: what the two stages did.
+        sample_summary: of the last ``sample``, how many graphs were drawn and what was left out.
         fit_history, steer_history: their figures over time.
         train_smiles, validation_smiles, heldout_smiles: the three parts of the data.
         property_statistics: mean and standard deviation over the data of the properties asked for so far.
@@ -124,7 +127,7 @@ class MoleculeGenerator(GeneratorState):
             strategy,
         )
         key = Key(self.seed) if key is None else key
-        dataset = _dataset(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
+        dataset = dataset_of(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
         parts = Parts.of(dataset.graphs, holdout, key.fold_in(1))
         if len(dataset) < ENOUGH_MOLECULES:
             remark(f"data: {len(dataset)} usable, too few to learn more than to repeat them")
@@ -209,28 +212,52 @@ class MoleculeGenerator(GeneratorState):
         self.steer_history = steering.history
         return self
 
-    def sample(self, count: int, *, key: Key | None = None, mask: bool = True) -> list[str]:
+    def sample(
+        self,
+        count: int,
+        *,
+        key: Key | None = None,
+        mask: bool = True,
+        forbid: Given = (),
+        require: Given = (),
+        devices: int = 1,
+        group: ProcessGroup | None = None,
+    ) -> list[str]:
         """Draw molecules.
 
         Args:
             count: how many.
-            key: the same key gives the same molecules, and the first ones of a larger count; None takes a
-                fresh key from torch's default generator.
+            key: the same key gives the same molecules, and the first ones of a larger count, however many
+                processes draw; None takes a fresh key from torch's default generator.
             mask: allow only decisions that end in a molecule, so that every graph is valid; without it the
                 network is on its own.
+            forbid: patterns that no molecule may hold: a file of SMARTS, the name of a set such as
+                ``"pains"``, what ``read_patterns`` gave, or several of these. What holds one is left out,
+                and further ones are drawn until ``count`` are there; ``sample_summary`` counts both.
+            require: patterns, all of which each molecule has to hold, given and applied likewise.
+            devices: processes of this machine that draw, started with Python's ``spawn``.
+            group: ranks that draw together instead (of a gloo group): all of them call this with the same
+                arguments, a key among them, and get the same molecules.
 
         Returns:
-            ``count`` canonical SMILES, ``""`` where a graph is no molecule.
+            ``count`` canonical SMILES, ``""`` where a graph is no molecule; such a graph is never left out.
+            Fewer, with a ``MoleculeWarning``, if after 100 draws for each, and 10,000, not all have passed.
 
         Raises:
-            TypeError: ``count`` is no int.
-            ValueError: it is negative.
+            TypeError: a number is no int, or a condition is something else.
+            ValueError: a number is out of its range; a group and no key, or ``devices`` too.
+            DataError: a file of patterns cannot be read.
+            MoleculeError: nothing that is drawn passes the conditions, or a process was killed.
             RuntimeError: before ``fit``.
         """
-        count = read_count("count", count)
-        key = call_key(key, None)
-        with threads_for(self.options.width):
-            return sample_smiles(self.network, self.vocabulary, count, key, mask=mask)
+        count, devices = read_count("count", count), read_count("devices", devices, 1)
+        if group is not None and (key is None or devices > 1):
+            raise ValueError(f"group: got one, key={key} and devices={devices}, expected a key and devices=1")
+        conditions = Conditions.of(forbid, require)
+        drawer = Drawer(self.network, self.vocabulary, call_key(key, None), mask, conditions)
+        found = draw_molecules(drawer, count, devices=devices, group=group)
+        self.sample_summary = found.to_dict()
+        return found.smiles
 
     def likelihood(self, smiles: Iterable[Any]) -> NDArray[np.float64]:
         """How likely each molecule is to be drawn, in nats.
@@ -274,15 +301,3 @@ class MoleculeGenerator(GeneratorState):
             whole = {*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles}
         reference = self.heldout_smiles if len(self.heldout_smiles) > 1 else None
         return score(samples, train=self.train_smiles, whole=whole, reference=reference, fcd=fcd)
-
-
-def _dataset(data: Any, **options: Any) -> Dataset:
-    """The data that a user means, encoded."""
-    if not isinstance(data, Dataset):
-        return load(data, **options)
-    given = [name for name, value in options.items() if value is not None]
-    if given:
-        raise ValueError(
-            f"{', '.join(given)}: got beside a Dataset, expected where it is loaded, as arguments of load"
-        )
-    return data

@@ -49,6 +49,7 @@ class GeneratorState:
         self.dataset_summary: dict[str, Any] = {}
         self.fit_summary: dict[str, Any] = {}
         self.steer_summary: dict[str, Any] = {}
+        self.sample_summary: dict[str, Any] = {}
         self.fit_history: list[dict[str, Any]] = []
         self.steer_history: list[dict[str, Any]] = []
         self.property_statistics: dict[str, tuple[float, float]] = {}

@@ -35,11 +35,23 @@ def sample(
             show_default="those that a report shows",
         ),
     ] = None,
+    forbid: o.Forbid = None,
+    require: o.Require = None,
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes that draw; the molecules are those of one.")
+    ] = 1,
     out: o.Result = None,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule."""
+    """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule.
+
+    With --forbid and --require what is drawn is held to patterns: what does not pass is left out and counted
+    on the error stream, and further molecules are drawn. Processes that torchrun starts draw together.
+    """
     from softdraw.molecules.chemistry.properties import property_of
+    from softdraw.molecules.runtime.processes import launched_group
+    from softdraw.molecules.runtime.remarks import remarks_said
+    from softdraw.molecules.sampling.conditions import Conditions, selection_line
     from softdraw.molecules.sampling.output import FORMATS, PLAIN, SHOWN, format_of, written_molecules
     from softdraw.random import Key
 
@@ -51,10 +63,37 @@ def sample(
         raise typer.BadParameter("--property: got one for a list of SMILES, expected --format csv or sdf")
     with o.as_usage():
         chosen = [property_of(name) for name in properties or SHOWN]
+    conditions = Conditions.of(forbid or (), require or ())
     refuse_existing(out, overwrite)
-    drawn = generator_in(folder, stage).sample(count, key=Key(key), mask=mask)
+    generator = generator_in(folder, stage)
+    with launched_group() as group:
+        if group is not None and devices > 1:
+            raise typer.BadParameter(f"--devices: got {devices} in a process of torchrun, expected 1")
+        first = group is None or group.rank() == 0
+        with remarks_said(_say if first else _hush):
+            drawn = generator.sample(
+                count,
+                key=Key(key),
+                mask=mask,
+                forbid=conditions.forbid,
+                require=conditions.require,
+                devices=devices,
+                group=group,
+            )
+    if not first:
+        return
+    if conditions:
+        _say(selection_line(generator.sample_summary))
     write_result(out, written_molecules(drawn, form, chosen))
     missing = drawn.count("")
     if missing and form != PLAIN:
         where = "not in an SD file" if form == "sdf" else "blank rows, which score skips: score a .smi file"
-        typer.echo(f"{missing:,} of {count:,} graphs are no molecule: {where}", err=True)
+        _say(f"{missing:,} of {count:,} graphs are no molecule: {where}")
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _hush(line: str) -> None:
+    """What the first process says."""

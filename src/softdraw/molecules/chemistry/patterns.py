@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _SCREENED = 32
 _BITS = 2048
 
 
+@runtime_checkable
 class Patterns(Protocol):
     """A set of patterns.
 

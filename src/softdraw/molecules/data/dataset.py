@@ -19,7 +19,7 @@ from softdraw.molecules.errors import DataError, OutputError
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
-__all__ = ["Dataset", "Dropped", "cache_folder", "load"]
+__all__ = ["Dataset", "Dropped", "cache_folder", "dataset_of", "load"]
 
 EMBEDDED_ELEMENTS = ("C", "N", "O", "F")
 EMBEDDED_MAX_ATOMS = 12
@@ -143,6 +143,23 @@ def load(
         write_arrays(folder / name, {**data.graphs.to_arrays(), "report": as_bytes(json.dumps(report))})
     except (OutputError, OSError) as error:
         remark(f"the encoded molecules are not cached: {error}")
+    return data
+
+
+def dataset_of(data: Any, **options: Any) -> Dataset:
+    """A data set as it is, or what ``load`` makes of anything else with these options.
+
+    Raises:
+        DataError: as ``load``.
+        ValueError: a data set, and options that would have been for ``load``.
+    """
+    if not isinstance(data, Dataset):
+        return load(data, **options)
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: got beside a Dataset, expected where it is loaded, as arguments of load"
+        )
     return data
 
 

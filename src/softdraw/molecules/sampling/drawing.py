@@ -1,0 +1,107 @@
+"""Many molecules from one key, by one process or several, on conditions or without."""
+
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from torch.distributed import ProcessGroup
+
+from softdraw.molecules.chemistry.vocabulary import Vocabulary
+from softdraw.molecules.errors import MoleculeError
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sampling import internal_width, sample_smiles
+from softdraw.molecules.runtime.processes import alone, by_pool, by_ranks
+from softdraw.molecules.runtime.remarks import remark
+from softdraw.molecules.runtime.threads import threads_for
+from softdraw.molecules.sampling.conditions import Conditions, Fault, Selection, selection_line
+from softdraw.random import Key
+
+__all__ = ["Drawer", "draw_molecules"]
+
+Span = tuple[int, int]
+"""The first row of the key, and how many."""
+Block = list[tuple[str, Fault | None]]
+MOST_DRAWN, MOST_TIMES = 10_000, 100
+"""Graphs that are drawn at most on conditions: so many, or so many times what is asked for."""
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """Draws any block of the molecules of a key, and holds them to conditions; processes get a copy of it.
+
+    Attributes:
+        network: gives the logits.
+        vocabulary: what its atom types mean.
+        key: molecule ``m`` uses row ``m`` of it.
+        mask: allow only decisions that end in a molecule.
+        conditions: what is asked of a molecule.
+    """
+
+    network: GraphNetwork
+    vocabulary: Vocabulary
+    key: Key
+    mask: bool
+    conditions: Conditions
+
+    def __call__(self, span: Span) -> Block:
+        """Molecules of a span of ``spans``, each with the reason to leave it out, if there is one."""
+        start, count = span
+        key = self.key.rows(start)
+        with threads_for(self.network.options.width):
+            smiles = sample_smiles(self.network, self.vocabulary, count, key, mask=self.mask)
+        return list(zip(smiles, self.conditions.faults(smiles), strict=True))
+
+    @property
+    def width(self) -> int:
+        """How many the network draws at a time."""
+        return internal_width(self.network.max_atoms)
+
+    def spans(self, count: int) -> Iterator[Span]:
+        """What to draw until ``count`` molecules are there, in what the network draws at a time."""
+        width = self.width
+        most = max(MOST_DRAWN, MOST_TIMES * count) if self.conditions else count
+        for start in itertools.takewhile(lambda start: start < most, itertools.count(0, width)):
+            yield start, min(width, most - start)
+
+
+def draw_molecules(
+    drawer: Drawer, count: int, *, devices: int = 1, group: ProcessGroup | None = None
+) -> Selection:
+    """Draw until ``count`` molecules have passed the conditions: the same ones, however many processes draw.
+
+    Args:
+        drawer: what draws.
+        count: how many molecules to draw; on conditions, how many have to pass.
+        devices: processes of this machine.
+        group: ranks that draw together, instead; all of them call this alike, and get the same.
+
+    Returns:
+        The first ``count`` that passed, in the order of the rows; fewer, with a remark, where nearly nothing
+        passes.
+
+    Raises:
+        MoleculeError: nothing passes, or a process was killed.
+    """
+    blocks: Callable[..., Generator[Block, None, None]] = alone
+    if group is not None:
+        blocks = partial(by_ranks, group=group)
+    elif devices > 1 and count > drawer.width:
+        blocks = partial(by_pool, processes=devices)
+    found = Selection()
+    if not count:
+        return found
+    with closing(blocks(drawer, drawer.spans(count))) as drawn:
+        for smiles, fault in itertools.chain.from_iterable(drawn):
+            found.add(smiles, fault)
+            if len(found.smiles) == count:
+                return found
+    account = selection_line(found.to_dict())
+    if not found.smiles:
+        raise MoleculeError(f"forbid, require: nothing that is drawn passes them: {account}")
+    share = 100 * len(found.smiles) / found.drawn
+    remark(
+        f"only {len(found.smiles):,} of {count:,} molecules: {share:.2g} % of what is drawn passes: {account}"
+    )
+    return found
