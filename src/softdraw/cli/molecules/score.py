@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from softdraw.cli import options as o
-from softdraw.cli.molecules.models import generator_in
+from softdraw.cli.molecules.score_moses import moses_table
+from softdraw.cli.molecules.score_sets import columns_of, known_to, read_sets
 
 if TYPE_CHECKING:
-    from softdraw.molecules.scoring.molecule_sets import MoleculeSet
+    from softdraw.molecules.scoring.table import Row
 
 __all__ = ["score"]
 
@@ -42,89 +43,75 @@ def score(
         ),
     ] = None,
     fcd: o.Fcd = True,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar="moses", help="Other scores: moses, as in its published tables."),
+    ] = None,
+    scaffold_reference: Annotated[
+        str | None, typer.Option(metavar="DATA", help="The scaffold test set of MOSES, for --preset moses.")
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that read molecules, for --preset moses.",
+            show_default="one for each core",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score any file of SMILES; data are files, 'chemicals' or 'qm9'.
 
     What was read, and what of it is no molecule, is said on the error stream.
     """
-    from softdraw.molecules.scoring.scores import score as score_samples
-    from softdraw.molecules.scoring.table import ROWS, written
+    from softdraw.molecules.scoring.table import MOSES_ROWS, ROWS
 
     if run is not None and (train is not None or reference is not None):
         raise typer.BadParameter(
             "--run: brings its own training and held-out data; leave --train, --reference out"
         )
-    sources = {"samples": file, "train": train, "whole": whole, "reference": reference}
-    sets = _read({name: source for name, source in sources.items() if source is not None}, smiles_column)
+    if preset not in (None, "moses"):
+        raise typer.BadParameter(f"--preset: got {preset!r}, expected moses")
+    if preset is None and (scaffold_reference is not None or processes is not None):
+        raise typer.BadParameter("--scaffold-reference, --processes: belong to --preset moses")
+    if preset is not None and whole is not None:
+        raise typer.BadParameter("--whole: MOSES knows the training set only; leave it out, or --preset")
+    given = {"train": train, "whole": whole, "reference": reference, "scaffold_reference": scaffold_reference}
+    sources = {"samples": file, **{name: source for name, source in given.items() if source is not None}}
+    if preset is None:
+        _print(ROWS, _scores(sources, smiles_column, run, fcd), as_json)
+    else:
+        known = {} if run is None else known_to(run)
+        columns = columns_of(sources, smiles_column)
+        _print(MOSES_ROWS, moses_table(sources, columns, known, fcd=fcd, processes=processes), as_json)
+
+
+def _scores(
+    sources: dict[str, str], column: str | None, run: Path | None, fcd: bool
+) -> dict[str, float | None]:
+    from softdraw.molecules.scoring.scores import score as score_samples
+
+    sets = read_sets(sources, column)
     known: dict[str, Any] = {name: entry.canonical for name, entry in sets.items() if name != "samples"}
     if run is not None:
-        known |= _known_to(run)
+        known |= known_to(run)
     samples = sets["samples"].smiles
     scores = score_samples(samples, fcd=fcd, **{"train": [], **known}).to_dict()
     if not known.get("train"):
         # nothing to be new against
         scores |= dict.fromkeys(("novelty_train", "valid_unique_novel_train"))
         scores["valid_unique_novel"] = scores["valid_unique_novel_whole"]
+    return scores
+
+
+def _print(rows: "tuple[Row, ...]", scores: dict[str, float | None], as_json: bool) -> None:
+    from softdraw.molecules.scoring.table import written
+
     if as_json:
         typer.echo(json.dumps(scores, indent=1))
         return
     arrows = {"higher": "higher is better", "lower": "lower is better"}
-    for row in ROWS:
+    for row in rows:
         if scores.get(row.name) is not None:
             line = f"{row.title:26} {written(scores[row.name], row.kind):>10}  {arrows.get(row.better, '')}"
             typer.echo(line.rstrip())
-
-
-def _read(sources: dict[str, str], column: str | None) -> dict[str, "MoleculeSet"]:
-    """The files, each with a line about it: a warning where something in it is no molecule."""
-    from softdraw.molecules.scoring.molecule_sets import read_known, read_set
-
-    columns = _columns(sources, column)
-    sets = {}
-    for name, source in sources.items():
-        if name == "samples":
-            molecules = read_set(source, columns[name])
-            _say(_sample_line(molecules))
-            for line in [] if molecules.canonical else molecules.advice:
-                _say(f"warning:{line.removeprefix(' ')}")
-        else:
-            molecules = read_known(name, source, columns[name], least=2 if name == "reference" else 1)
-            _say(f"{'warning: ' if molecules.account.lost else ''}{name}: {molecules.account}")
-        sets[name] = molecules
-    return sets
-
-
-def _columns(sources: dict[str, str], column: str | None) -> dict[str, str | None]:
-    """The column for every file that has it; the others are read as if none had been named."""
-    from softdraw.molecules.data.layout import ColumnError
-    from softdraw.molecules.data.sources import has_column
-
-    if column is None:
-        return dict.fromkeys(sources)
-    having = [name for name, source in sources.items() if has_column(source, column)]
-    if not having:
-        names = ", ".join(sources.values())
-        raise ColumnError(f"--smiles-column: got {column!r}, expected a column of {names}")
-    return {name: column if name in having else None for name in sources}
-
-
-def _sample_line(molecules: "MoleculeSet") -> str:
-    account = molecules.account
-    line = f"samples: {account.origin}: {account.used:,} of {account.read:,} are molecules"
-    return f"{line}; invalid: {account.reasons()}" if account.lost else line
-
-
-def _known_to(run: Path) -> dict[str, Any]:
-    """The data of a run; without a reference where too few molecules were held out."""
-    generator = generator_in(run, "fitted")
-    train, heldout = generator.train_smiles, generator.heldout_smiles
-    _say(f"run: {run}: {len(train):,} training and {len(heldout):,} held-out molecules")
-    if len(heldout) < 2:
-        _say("warning: run: too few molecules were held out to compare distributions with")
-        return {"train": train}
-    return {"train": train, "reference": heldout}
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)

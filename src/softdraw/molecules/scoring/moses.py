@@ -70,8 +70,8 @@ def moses_scores(
     samples: Sequence[str],
     *,
     train: Collection[str] | None = None,
-    reference: Sequence[str] | None = None,
-    scaffold_reference: Sequence[str] | None = None,
+    reference: Sequence[str] | Features | None = None,
+    scaffold_reference: Sequence[str] | Features | None = None,
     fcd: bool = True,
     cache: Cache = "user",
     processes: int = 1,
@@ -85,7 +85,7 @@ def moses_scores(
     Args:
         samples: SMILES or molecules of RDKit; ``""`` where a graph is no molecule.
         train: SMILES that the generator learned from; those of MOSES are the 1,584,663 of its training set.
-        reference: SMILES of the test set, 176,074 in MOSES.
+        reference: SMILES of the test set, 176,074 in MOSES, or its ``reference_features``.
         scaffold_reference: SMILES of the scaffold test set, 176,225 molecules of MOSES whose scaffolds are in
             neither of the others.
         fcd: whether to compute the two Fréchet ChemNet distances.
@@ -143,9 +143,11 @@ def moses_scores(
 
 
 def _reference(
-    name: str, smiles: Sequence[str], cache: Cache, processes: int, report: Report | None
+    name: str, known: Sequence[str] | Features, cache: Cache, processes: int, report: Report | None
 ) -> Features:
-    there = reference_features(listed_smiles(name, smiles), cache, processes=processes, report=report)
+    there = known
+    if not isinstance(there, Features):
+        there = reference_features(listed_smiles(name, there), cache, processes=processes, report=report)
     if len(there.smiles) < 2:
         raise SetError(f"{name}: got {len(there.smiles)} valid molecules, expected at least 2")
     return there
