@@ -1,5 +1,6 @@
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,22 @@ def test_every_molecule_comes_once_an_epoch_over_all_processes(size, seed, world
         steps = range(epoch * per_epoch, (epoch + 1) * per_epoch)
         seen = [i for step in steps for one in ranks for i in one.indices(step)[one.rank :: world]]
         assert sorted(seen) == list(range(len(GRAPHS)))
+
+
+def test_the_order_of_an_epoch_is_drawn_once_whatever_step_comes_first(monkeypatch):
+    """A step costs what its batch does, not the set: the order is found where the epoch begins, and kept."""
+    drawn = []
+    default_rng = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or default_rng(seed))
+    for start in (0, 3):
+        stream = Batches(GRAPHS, 8, 7, GRAPHS.max_atoms)
+        for step in range(start, 2 * stream.per_epoch):
+            epoch, place = divmod(step, stream.per_epoch)
+            order = default_rng([7, epoch]).permutation(len(GRAPHS))
+            first, last = (len(GRAPHS) * p // stream.per_epoch for p in (place, place + 1))
+            assert (stream.indices(step) == order[first:last]).all()
+        assert drawn == [[7, 0], [7, 1]]
+        drawn.clear()
 
 
 def test_a_stream_started_later_goes_on_exactly():

@@ -1,9 +1,13 @@
 import itertools
 
 import pytest
+from rdkit import Chem
 
+from softdraw.molecules.chemistry.codec import read_molecule
 from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules, Usable
 from softdraw.molecules.errors import OptionError
+
+from ..drugs import DRUGS
 
 ANY = Rules(elements=None, max_atoms=40, charges=True)
 EMBEDDED = Rules.of(list("CNOF"), 12, charges=False)
@@ -94,6 +98,55 @@ def test_the_first_reason_in_order_counts_whichever_atom_gives_it():
 def test_stereo_is_kept_beside_the_record(smiles, flat, isomeric):
     found = MoleculeFilter(ANY)(smiles)
     assert (found.record[0], found.isomeric) == (flat, isomeric)
+
+
+@pytest.mark.parametrize("spelled", [{"doRandom": True}, {"allHsExplicit": True}, {"kekuleSmiles": True}])
+def test_however_a_molecule_is_written_its_record_is_that_of_the_whole_reading(spelled):
+    """What needs no more than sanitisation is read in fewer steps: it must come to the same."""
+    check = MoleculeFilter(Rules.of(None, 60, charges=True))
+    for smiles in DRUGS.values():
+        mol = Chem.MolFromSmiles(smiles)
+        written = Chem.MolToSmiles(mol, **spelled)
+        assert check(written).record == read_molecule(Chem.MolFromSmiles(written))
+
+
+@pytest.mark.parametrize(
+    ("smiles", "kept"),
+    [
+        ("[Na+].CC(=O)[O-]", "CC(=O)[O-]"),
+        ("CCO.CCCN.O", "CCCN"),
+        ("CCCO.CCCS", "CCCS"),
+        ("CCCN.CCNC", "CCCN"),
+        ("CCNC.CCCN", "CCCN"),
+        (f"{'C' * 40}.Cl", "C" * 40),
+        ("C1.C1", "CC"),
+        ("CC.C[C@H](N)F", "CC(N)F"),
+        ("[2H]O[2H].CC", "CC"),
+    ],
+)
+def test_of_several_fragments_the_largest_may_be_kept(smiles, kept):
+    found = MoleculeFilter(Rules.of(None, 40, charges=True, fragments="largest"))(smiles)
+    assert found.record[0] == kept
+    assert found.parted == (smiles != "C1.C1")
+    assert ("@" in found.isomeric) == ("@" in smiles)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "reason"),
+    [
+        (f"{'C' * 41}.Cl", "too many atoms"),
+        ("[Cl].C[CH2]", "radical"),
+        ("CC.C1C", "unreadable"),
+        ("[H+].[H+]", "no heavy atom"),
+    ],
+)
+def test_the_largest_fragment_is_judged_as_any_molecule(smiles, reason):
+    assert MoleculeFilter(Rules.of(None, 40, charges=True, fragments="largest"))(smiles) == reason
+
+
+def test_an_unknown_way_with_fragments_is_refused():
+    with pytest.raises(OptionError, match="fragments: got 'keep', expected drop or largest"):
+        Rules.of(None, 9, charges=True, fragments="keep")
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ implicit.
 The way back repairs nothing. A graph that RDKit refuses is no molecule, and is told as the empty string.
 """
 
+import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdqueries
 
 from softdraw.molecules.chemistry.vocabulary import STRICT, AtomType, Vocabulary
 from softdraw.molecules.errors import DataError
@@ -21,15 +24,20 @@ __all__ = [
     "parse_smiles",
     "plain",
     "read_molecule",
+    "read_plain",
     "write_molecule",
 ]
 
 CODEC_VERSION = 2
 """Part of every cache key: raise it when the same molecule would be encoded otherwise."""
 
-_ORDERS = {Chem.BondType.SINGLE: 1, Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
+_ORDERS = {Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE}
+_COUNTED = {1.0, 2.0, 3.0}
 _BONDS = (Chem.BondType.ZERO, Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 _SANE = Chem.SanitizeFlags.SANITIZE_NONE
+_MAPPED = rdqueries.HasPropQueryAtom("molAtomMapNumber")
+_ATOM = re.compile(r"\[[^\]]+\]|Br|Cl|[BCNOPSFIbcnops*]")
+"""A word of SMILES that stands for an atom."""
 
 Record = tuple[str, list[tuple[int, int]], list[tuple[int, int, int]]]
 
@@ -48,11 +56,11 @@ def plain(mol: Chem.Mol) -> Chem.Mol:
     """
     work = Chem.Mol(mol)
     Chem.RemoveStereochemistry(work)
-    hydrogen = False
-    for atom in work.GetAtoms():
-        hydrogen = hydrogen or atom.GetAtomicNum() == 1
-        if atom.GetAtomMapNum():
-            atom.SetAtomMapNum(0)
+    for atom in work.GetAtomsMatchingQuery(_MAPPED):
+        atom.SetAtomMapNum(0)
+    if work.GetNumAtoms() == work.GetNumHeavyAtoms():
+        return work
+    hydrogen = any(atom.GetAtomicNum() == 1 for atom in work.GetAtoms())  # a dummy atom is not heavy either
     return Chem.RemoveHs(work) if hydrogen else work
 
 
@@ -72,28 +80,45 @@ def read_molecule(mol: Chem.Mol) -> Record:
     Raises:
         DataError: a bond is neither single, double, triple nor aromatic, or the molecule cannot be kekulised.
     """
-    work = plain(mol)
-    smiles = Chem.MolToSmiles(work)
-    order = list(work.GetPropsAsDict(True, True)["_smilesAtomOutputOrder"])
-    position = [0] * len(order)
-    for new, old in enumerate(order):
-        position[old] = new
+    return read_plain(plain(mol))
+
+
+def read_plain(work: Chem.Mol) -> Record:
+    """``read_molecule`` of what ``plain`` gave, or of what needs no such copy: it is kekulised in place.
+
+    Going over atoms and bonds one by one from Python takes several times as long as everything else here, so
+    atoms are told by their words in the SMILES, and bonds by the matrix of their orders.
+
+    Raises:
+        DataError: as ``read_molecule``.
+    """
+    smiles: str = Chem.MolToSmiles(work)
+    written = np.array(work.GetProp("_smilesAtomOutputOrder")[1:-1].split(","), dtype=np.intp)
     try:
         Chem.Kekulize(work, clearAromaticFlags=True)
     except Chem.KekulizeException:
         raise DataError(f"{smiles}: RDKit cannot write it with single and double bonds") from None
-    atoms = [(0, 0)] * len(order)
-    for atom in work.GetAtoms():
-        atoms[position[atom.GetIdx()]] = (atom.GetAtomicNum(), atom.GetFormalCharge())
-    bonds = []
-    for bond in work.GetBonds():
-        i, j = position[bond.GetBeginAtomIdx()], position[bond.GetEndAtomIdx()]
-        bond_order = _ORDERS.get(bond.GetBondType())
-        if bond_order is None:
-            raise DataError(f"{smiles}: bond of type {bond.GetBondType()}, expected single, double or triple")
-        bonds.append((i, j, bond_order) if i > j else (j, i, bond_order))
-    bonds.sort()
-    return smiles, atoms, bonds
+    atoms = [_atom_of(word) for word in _ATOM.findall(smiles)]
+    square = Chem.GetAdjacencyMatrix(work, useBO=True, force=True).take(written, 0).take(written, 1)
+    places = np.flatnonzero(square)
+    orders = square.ravel()[places]
+    later, earlier = np.divmod(places, len(written))
+    # a dative bond stands in one triangle only, others that are no bond orders in neither
+    if len(places) != 2 * work.GetNumBonds() or not _COUNTED.issuperset(orders.tolist()):
+        kinds = {bond.GetBondType() for bond in work.GetBonds()} - _ORDERS
+        names = ", ".join(sorted(map(str, kinds)))
+        raise DataError(f"{smiles}: bond of type {names}, expected single, double or triple")
+    lower = later > earlier
+    of_bonds = later[lower].tolist(), earlier[lower].tolist(), orders[lower].astype(np.int64).tolist()
+    return smiles, atoms, list(zip(*of_bonds, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _atom_of(word: str) -> tuple[int, int]:
+    """Atomic number and formal charge of an atom as SMILES write it."""
+    mol: Any = parse_smiles(word, sanitize=False)
+    atom = mol.GetAtomWithIdx(0)
+    return atom.GetAtomicNum(), atom.GetFormalCharge()
 
 
 def write_molecule(atoms: list[Chem.Atom], bonds: list[tuple[int, int, int]]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.data.graphs import GraphSet
@@ -47,6 +48,7 @@ class Batches:
         self.graphs, self.seed, self.atoms, self.augment = graphs, seed % 2**64, atoms, augment
         self.start, self.rank, self.world = start, rank, world
         self.per_epoch = max(1, round(len(graphs) / size))
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, dtype=np.int64))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, int]]:
         step = self.start
@@ -54,10 +56,13 @@ class Batches:
             yield self.batch(step)
             step += 1
 
-    def indices(self, step: int) -> np.ndarray:
-        """Molecules of the whole batch at ``step``, over all processes."""
+    def indices(self, step: int) -> NDArray[np.int64]:
+        """Molecules of the whole batch at ``step``, over all processes; an epoch's order is drawn once."""
         epoch, place = divmod(step, self.per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.graphs))
+        if self._order[0] != epoch:
+            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.graphs))
+            self._order = epoch, order
+        order = self._order[1]
         first, last = (len(order) * p // self.per_epoch for p in (place, place + 1))
         return order[first:last]
 

@@ -3,21 +3,25 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from rdkit import Chem
 from torch import Tensor
 
 from softdraw.molecules.chemistry.codec import Record
-from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
+from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.atom_order import random_walks
+from softdraw.molecules.data.blocks import Block, atom_type_of
 from softdraw.molecules.errors import DataError
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
-__all__ = ["GraphSet"]
+__all__ = ["GraphSet", "offsets_of"]
+
+_AT_ONCE = 20_000
+"""Molecules that are gathered at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +77,9 @@ class GraphSet:
         if self.types.size and self.types.max() >= len(self.vocabulary):
             raise ValueError(f"types: got {self.types.max()}, expected 0 to {len(self.vocabulary) - 1}")
         if self.bonds.size:
-            owner = np.repeat(np.arange(len(self)), np.diff(self.bond_offsets))
+            room = np.repeat(self.sizes.astype(np.int32), np.diff(self.bond_offsets))
             later, earlier, order = self.bonds.T
-            if (
-                (later >= self.sizes[owner]).any()
-                or (earlier >= later).any()
-                or order.min() < 1
-                or order.max() > 3
-            ):
+            if (later >= room).any() or (earlier >= later).any() or order.min() < 1 or order.max() > 3:
                 raise ValueError("bonds: expected rows (later atom, earlier atom, order 1 to 3)")
 
     @classmethod
@@ -94,43 +93,43 @@ class GraphSet:
         Raises:
             ValueError: there is no record, or an atom whose type ``vocabulary`` lacks.
         """
-        smiles, numbers, charges, sizes, bonds, bond_sizes = [], [], [], [], [], []
-        for one, atoms, edges in records:
-            smiles.append(one)
-            for number, charge in atoms:
-                numbers.append(number)
-                charges.append(charge)
-            sizes.append(len(atoms))
-            bonds.extend(edges)
-            bond_sizes.append(len(edges))
+        return cls.from_blocks([Block.of(records)], vocabulary)
+
+    @classmethod
+    def from_blocks(cls, blocks: Sequence[Block], vocabulary: Vocabulary | None = None) -> "GraphSet":
+        """``from_records`` of molecules that were gathered in several blocks.
+
+        Raises:
+            ValueError: as ``from_records``.
+        """
+        smiles = [one for block in blocks for one in block.smiles]
         if not smiles:
             raise ValueError("records: got none, expected at least one molecule")
-        table = Chem.GetPeriodicTable()
-        pairs, inverse = np.unique(np.array([numbers, charges], dtype=np.int64), axis=1, return_inverse=True)
-        atom_types = [
-            AtomType(table.GetElementSymbol(int(number)), int(charge)) for number, charge in pairs.T
-        ]
+        kinds = np.concatenate([block.kinds for block in blocks])
+        found = np.flatnonzero(np.bincount(kinds, minlength=1))
+        atom_types = [atom_type_of(kind) for kind in found.tolist()]
         if vocabulary is None:
             vocabulary = Vocabulary(atom_types)
-        classes = np.array([vocabulary.index(atom_type) for atom_type in atom_types], dtype=np.uint8)
+        classes = np.zeros(int(found[-1]) + 1, dtype=np.uint8)
+        classes[found] = [vocabulary.index(atom_type) for atom_type in atom_types]
         return cls(
             vocabulary,
-            classes[inverse.ravel()],
-            _offsets(sizes),
-            np.array(bonds, dtype=np.uint8).reshape(-1, 3),
-            _offsets(bond_sizes),
+            classes[kinds],
+            offsets_of(np.concatenate([block.sizes for block in blocks])),
+            np.concatenate([block.bonds for block in blocks]),
+            offsets_of(np.concatenate([block.bond_sizes for block in blocks])),
             smiles,
         )
 
     def __len__(self) -> int:
         return len(self.smiles)
 
-    @property
+    @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """Atoms of every molecule, ``[molecules]``."""
+        """Atoms of every molecule, ``[molecules]``; found once, so that a batch costs what it holds."""
         return np.diff(self.atom_offsets)
 
-    @property
+    @cached_property
     def max_atoms(self) -> int:
         """Atoms of the largest molecule; 0 for an empty set."""
         return int(self.sizes.max(initial=0))
@@ -138,14 +137,12 @@ class GraphSet:
     def subset(self, indices: ArrayLike) -> "GraphSet":
         """The molecules at ``indices`` (integers or a boolean array), in that order; same vocabulary."""
         chosen = self._resolve(indices)
-        atoms, _ = _spans(self.atom_offsets, chosen)
-        bonds, _ = _spans(self.bond_offsets, chosen)
         return GraphSet(
             self.vocabulary,
-            self.types[atoms],
-            _offsets(self.sizes[chosen]),
-            self.bonds[bonds],
-            _offsets(np.diff(self.bond_offsets)[chosen]),
+            _gathered(self.types, self.atom_offsets, chosen),
+            offsets_of(self.sizes[chosen]),
+            _gathered(self.bonds, self.bond_offsets, chosen),
+            offsets_of(_lengths(self.bond_offsets, chosen)),
             [self.smiles[index] for index in chosen.tolist()],
         )
 
@@ -260,15 +257,30 @@ class GraphSet:
         return chosen.astype(np.int64) % len(self)
 
 
-def _offsets(sizes: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def offsets_of(sizes: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
+    """Where each of several runs of items begins, and where the last one ends."""
     return np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
+
+
+def _lengths(offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = offsets[chosen + 1] - offsets[chosen]
+    return lengths
+
+
+def _gathered(items: NDArray[Any], offsets: NDArray[np.int64], chosen: NDArray[np.int64]) -> NDArray[Any]:
+    """All items of the chosen molecules, some thousand molecules at a time.
+
+    An index into a large set would take eight times the memory of what it points to.
+    """
+    parts = (chosen[start : start + _AT_ONCE] for start in range(0, len(chosen), _AT_ONCE))
+    return np.concatenate([items[:0], *(items[_spans(offsets, part)[0]] for part in parts)])
 
 
 def _spans(
     offsets: NDArray[np.int64], chosen: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of everything that belongs to the chosen molecules, and for each its row among the chosen."""
-    starts, sizes = offsets[chosen], np.diff(offsets)[chosen]
+    starts, sizes = offsets[chosen], _lengths(offsets, chosen)
     owner = np.repeat(np.arange(len(chosen)), sizes)
     inside = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return np.repeat(starts, sizes) + inside, owner
