@@ -316,6 +316,15 @@ def test_data_that_cannot_be_used(files, capsys, name, message, verb):
     assert not (files / "run").exists()
 
 
+def test_patterns_that_cannot_be_read_cost_no_training(files, data, capsys):
+    (files / "bad.smarts").write_text("C\nC(\n")
+    words = ["run", "--data", data, "--steps", "1", "--out", files / "run", "--forbid", files / "bad.smarts"]
+    code, out, err = here(capsys, *words)
+    assert (code, out) == (1, "")
+    assert "bad.smarts: line 2: 'C(' is no SMARTS" in err
+    assert not (files / "run").exists()
+
+
 def test_a_folder_that_cannot_be_written(files, data, capsys):
     code, _, err = here(capsys, "run", "--data", data, "--steps", "1", "--out", files / "odd.xyz" / "run")
     assert code == 1

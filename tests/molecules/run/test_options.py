@@ -78,11 +78,14 @@ def test_command_repeats_what_differs_from_the_defaults():
         max_atoms=9,
         steps=5,
         targets=("logp=2", "m:f=max@0.5"),
+        forbid=("pains", "my file.smarts"),
+        require=("a.smarts",),
         fcd=False,
     )
     assert options.command == (
         "softdraw molecules run --data 'my file.smi' --elements C,N --max-atoms 9 --steps 5 "
-        "--target logp=2 --target m:f=max@0.5 --seed 0 --no-fcd"
+        "--target logp=2 --target m:f=max@0.5 --forbid pains --forbid 'my file.smarts' --require a.smarts "
+        "--seed 0 --no-fcd"
     )
     assert RunOptions().command == "softdraw molecules run --minutes 6 --seed 0"
 
@@ -95,6 +98,7 @@ def test_command_repeats_what_differs_from_the_defaults():
             "max_atoms": st.integers(1, 255),
             "minutes": st.floats(1e-6, 1e6),
             "targets": st.lists(st.text()).map(tuple),
+            "forbid": st.lists(st.text()).map(tuple),
         },
     )
 )

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -124,6 +125,30 @@ def test_distance_is_that_of_the_written_molecules(data, place, fake):
         assert [target[reached] for target in steer["targets"]] == pytest.approx([logp, mw])
         assert steer[reached] == pytest.approx((logp + 0.5 * mw) / 1.5)
     assert steer["target"] == "logp=2 mw=max@0.5"
+
+
+def test_draws_are_held_to_patterns_and_nothing_is_left_out(data, place, fake, tmp_path):
+    patterns = [str(tmp_path / name) for name in ("nitrogen.smarts", "three.smarts")]
+    for path, smarts in zip(patterns, ("[#7]", "[#6]~*~*"), strict=True):
+        Path(path).write_text(smarts)
+    lines = []
+    options = options_of(data, samples=60, forbid=(patterns[0],), require=(patterns[1],))
+    Run(place, options, say=lines.append).everything()
+    scores = metrics_of(place)["scores"]
+    for draw, file in (("fitted", "samples"), ("unmasked", "samples_unmasked"), ("steered", "steered")):
+        drawn = [one for one in (place / f"{file}.smi").read_text().split("\n")[:-1] if one]
+        nitrogen = sum("N" in one for one in drawn)
+        assert scores[draw]["forbidden"] == ({patterns[0]: nitrogen} if nitrogen else {})
+        lacking = scores[draw]["lacking"].get(patterns[1], 0)
+        assert scores[draw]["passing"] == (len(drawn) - nitrogen - lacking) / len(drawn)
+    assert 0 < scores["fitted"]["passing"] < 1 == scores["steered"]["passing"]
+    share = f"{100 * scores['fitted']['passing']:.1f} %"
+    assert f"patterns: {share} of the fitted molecules, 100.0 % of the steered molecules pass" in lines
+    report = (place / "report.html").read_text()
+    assert "passes the patterns" in report
+    assert share in report
+    Run(place, options_of(data, samples=60), say=lines.append).everything(resume=True)
+    assert "passing" not in metrics_of(place)["scores"]["fitted"]
 
 
 def test_budgets_and_options_reach_the_generator(data, place, fake):

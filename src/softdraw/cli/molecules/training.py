@@ -45,6 +45,8 @@ def run(
     target: o.Targets = None,
     estimator: o.Estimator = "st-gumbel-softmax",
     samples: o.Samples = 1000,
+    forbid: o.Forbid = None,
+    require: o.Require = None,
     seed: o.Seed = 0,
     fcd: o.Fcd = True,
     devices: o.Devices = 1,
@@ -67,6 +69,8 @@ def run(
         targets=tuple(target or ()),
         estimator=estimator,
         samples=samples,
+        forbid=tuple(forbid or ()),
+        require=tuple(require or ()),
         seed=seed,
         fcd=fcd,
         devices=devices,
@@ -118,6 +122,8 @@ def steer(
     steps: o.Steps = None,
     estimator: o.Estimator = "st-gumbel-softmax",
     samples: o.Samples = 1000,
+    forbid: o.Forbid = None,
+    require: o.Require = None,
     fcd: o.Fcd = True,
     resume: o.Resume = False,
     overwrite: o.Overwrite = False,
@@ -143,13 +149,15 @@ def steer(
             targets=tuple(target or ()),
             estimator=estimator,
             samples=samples,
+            forbid=tuple(forbid or ()),
+            require=tuple(require or ()),
             fcd=fcd,
         )
     options = _options(resume and overwrite, **asked.to_dict())
     task = _run(folder, options)
     words = ["softdraw", "molecules", "steer", str(folder), "--resume"]
-    for one in options.targets:
-        words += ["--target", one]
+    for flag, given in (("--target", options.targets), ("--forbid", forbid), ("--require", require)):
+        words += [word for one in given or () for word in (flag, one)]
     words += ["--steps", str(steps)] if minutes is None else ["--minutes", f"{minutes:g}"]
     words += ["--estimator", estimator]
     with _stoppable(task, shlex.join(words)):

@@ -46,7 +46,7 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
     """The main figures of a run as lines of text.
 
     Args:
-        metrics: sections ``samples`` and ``steer``, as ``write_measurements`` wrote them.
+        metrics: sections ``samples``, ``steer`` and ``scores``, as ``write_measurements`` wrote them.
 
     Example:
         >>> samples = {"validity_unmasked": 0.99, "uniqueness": 0.98, "fcd": 0.31}
@@ -74,7 +74,16 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
         lines.append(f"steered to {goal}: " + ", ".join(steered))
         lines += [f"  {text}" for text in map(defined_text, steer["targets"]) if text]
         lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
-    return lines
+    return [*lines, *_passing(metrics.get("scores") or {})]
+
+
+def _passing(scores: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    shares = [
+        f"{written(scores[draw]['passing'], 'share')} of the {draw} molecules"
+        for draw in ("fitted", "steered")
+        if scores.get(draw, {}).get("passing") is not None
+    ]
+    return [f"patterns: {', '.join(shares)} pass"] if shares else []
 
 
 def meant(targets: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
+from softdraw.molecules.sampling.conditions import Conditions, Selection
 from softdraw.molecules.steering.outcome import mean_distance, steering_remarks
 from softdraw.molecules.steering.targets import Target
 from softdraw.molecules.steering.trial import evenly_spaced
@@ -28,6 +29,11 @@ HISTOGRAM = 1000
 synthetic accessibility take a millisecond each."""
 MASKED, UNMASKED = 1, 2
 """What is folded into the key: the fitted and the steered model draw each molecule with the same noise."""
+
+
+DRAWS = {"fitted": "samples.smi", "unmasked": "samples_unmasked.smi", "steered": "steered.smi"}
+"""The file of each draw."""
+NO_CONDITIONS = Conditions()
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def measure(
     count: int,
     seed: int,
     fcd: bool = True,
+    conditions: Conditions = NO_CONDITIONS,
 ) -> Measurements:
     """Draw ``count`` molecules three times and describe them.
 
@@ -65,6 +72,7 @@ def measure(
         count: molecules in each draw.
         seed: of the draws.
         fcd: whether to compute the Fréchet ChemNet distance of the fitted model's draw.
+        conditions: patterns to which the draws are held: what passes is counted.
 
     Returns:
         The draws and their figures. No molecule is left out and none is drawn twice to choose from.
@@ -83,6 +91,10 @@ def measure(
         smiles["steered.smi"] = steered.sample(count, key=key.fold_in(MASKED))
         scores["steered"] = steered.score(smiles["steered.smi"], fcd=False).to_dict()
         targets = [Target(**entry) for entry in steered.steer_summary["targets"]]
+    if conditions:
+        for draw, file in DRAWS.items():
+            if file in smiles:
+                scores[draw] |= _passing(conditions, smiles[file])
     records = {target.property: target.record for target in targets}
     records |= {one.name: one for one in PROPERTIES.values() if one.shown and one.name not in records}
     draws = {"data": evenly_spaced(fitted.train_smiles, HISTOGRAM), "fitted": smiles["samples.smi"]}
@@ -109,6 +121,20 @@ def measure(
     }
     steer["remarks"] = steering_remarks(steer)
     return Measurements(smiles, scores, properties, words, steer)
+
+
+def _passing(conditions: Conditions, smiles: Sequence[str]) -> dict[str, Any]:
+    """The share of the molecules that pass, and by source how many of the others do not."""
+    found = Selection()
+    for one, fault in zip(smiles, conditions.faults(smiles), strict=True):
+        if one:
+            found.add(one, fault)
+    counts = found.to_dict()
+    return {
+        "passing": len(found.smiles) / found.drawn if found.drawn else None,
+        "forbidden": counts["forbidden"],
+        "lacking": counts["lacking"],
+    }
 
 
 def write_measurements(folder: RunFolder, found: Measurements) -> None:

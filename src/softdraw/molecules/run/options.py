@@ -11,6 +11,7 @@ from softdraw.arguments import read_count, read_number
 from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.runtime.budget import read_minutes
+from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
 
 __all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
@@ -22,6 +23,8 @@ STEER_SHARE = 1 / 3
 STEER_STEPS_SHARE = 0.2
 """Steering steps for each fitting step, when only the latter are named: a steering step draws whole graphs,
 and costs several times as much."""
+_REPEATED = {"targets": "--target", "forbid": "--forbid", "require": "--require"}
+"""Options of the command line that may come several times, by name."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class RunOptions:
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         estimator: gradient estimator of the steering.
         samples: molecules in each of the three draws.
+        forbid: files or names of patterns (see ``read_patterns``) that the drawn molecules should not hold;
+            how many do is measured, and nothing is left out.
+        require: patterns, all of which they should hold, likewise.
         seed: of all noise.
         fcd: whether to compute the Fréchet ChemNet distance.
         devices: processes that fit.
@@ -71,6 +77,8 @@ class RunOptions:
     targets: tuple[str, ...] = ()
     estimator: str = "st-gumbel-softmax"
     samples: int = 1000
+    forbid: tuple[str, ...] = ()
+    require: tuple[str, ...] = ()
     seed: int = 0
     fcd: bool = True
     devices: int = 1
@@ -135,9 +143,9 @@ class RunOptions:
         words = ["softdraw", "molecules", "run"]
         for name, value in self._given().items():
             flag = "--" + name.replace("_", "-")
-            if name == "targets":
-                for target in value:
-                    words += ["--target", target]
+            if name in _REPEATED:
+                for entry in value:
+                    words += [_REPEATED[name], entry]
             elif name == "elements":
                 words += [flag, ",".join(value)]
             elif isinstance(value, bool):
@@ -210,9 +218,10 @@ class RunOptions:
 
 
 def check_request(options: RunOptions) -> None:
-    """See that the targets and the estimator can be used, before minutes of training.
+    """See that targets, estimator and patterns can be used, before minutes of training.
 
     Raises:
+        DataError: a file of patterns cannot be read.
         ValueError: the estimator cannot steer; the message lists those that can.
         TargetError: a target is not understood, or its property unknown.
 
@@ -223,6 +232,7 @@ def check_request(options: RunOptions) -> None:
 
     from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 
+    Conditions.of(options.forbid, options.require)
     for target in targets_from(options.targets) if options.targets else ():
         property_function(target.property)
     if options.estimator != SCORE_FUNCTION:

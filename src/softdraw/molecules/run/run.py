@@ -18,6 +18,7 @@ from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.run.processes import is_worker
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.runtime.versions import versions
+from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
 from softdraw.molecules.steering.trial import try_targets
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -251,6 +252,7 @@ class Run:
                 count=self.options.samples,
                 seed=self.options.seed,
                 fcd=self.options.fcd and not self.interrupted,
+                conditions=Conditions.of(self.options.forbid, self.options.require),
             )
             write_measurements(self.folder, found)
         for line in summary_lines(self.folder.metrics):

@@ -15,7 +15,7 @@ class Row:
     """A line of the table.
 
     Attributes:
-        name: of the score, as ``Scores`` has it.
+        name: of the score, as ``Scores`` has it, or a run where it held the draws to patterns.
         title: what to call it.
         meaning: one sentence.
         better: ``"higher"``, ``"lower"``, or ``""`` where neither is.
@@ -85,6 +85,13 @@ ROWS = (
         "internal diversity",
         "One less the mean Tanimoto similarity between the draws: 0 all alike.",
         "higher",
+    ),
+    Row(
+        "passing",
+        "passes the patterns",
+        "Molecules that hold no pattern of --forbid and all of --require.",
+        "higher",
+        "share",
     ),
     Row("mean_atoms", "heavy atoms", "Heavy atoms of a valid molecule, on average.", ""),
 )
