@@ -43,6 +43,13 @@ def test_version(capsys):
     assert run(capsys, "--version") == (0, f"softdraw {__version__}\n", "")
 
 
+def test_the_package_is_the_command():
+    ended = subprocess.run(
+        [sys.executable, "-m", "softdraw", "--version"], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"softdraw {__version__}\n", "")
+
+
 def test_help_lists_the_commands(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0

@@ -160,7 +160,7 @@ def test_a_table_of_likelihoods(model, here, tmp_path):
     assert [float(row["nats"]) for row in rows[:2]] == pytest.approx(nats, abs=1e-3)
     assert all(row["nats"] == "" for row in rows[2:])
     assert err == (
-        f"likelihood: {file} (SMILES in column 2 'SMILES', separated by commas): of 2 of 6 molecules, "
+        f"likelihood: {file} (SMILES in column 2 'SMILES', separated by commas): 2 of 6 molecules have one, "
         f"{nats.mean():.2f} nats on average; without one: 1 no SMILES, 1 unreadable, 1 several fragments, "
         "1 atom type that is not drawn; 1 had stereo marks, which are dropped\n"
     )

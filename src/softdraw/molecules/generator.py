@@ -222,6 +222,7 @@ class MoleculeGenerator(GeneratorState):
         require: Given = (),
         devices: int = 1,
         group: ProcessGroup | None = None,
+        progress: bool | None = False,
     ) -> list[str]:
         """Draw molecules.
 
@@ -238,6 +239,7 @@ class MoleculeGenerator(GeneratorState):
             devices: processes of this machine that draw, started with Python's ``spawn``.
             group: ranks that draw together instead (of a gloo group): all of them call this with the same
                 arguments, a key among them, and get the same molecules.
+            progress: show a progress bar for a long draw; None shows it on a terminal.
 
         Returns:
             ``count`` canonical SMILES, ``""`` where a graph is no molecule; such a graph is never left out.
@@ -255,7 +257,7 @@ class MoleculeGenerator(GeneratorState):
             raise ValueError(f"group: got one, key={key} and devices={devices}, expected a key and devices=1")
         conditions = Conditions.of(forbid, require)
         drawer = Drawer(self.network, self.vocabulary, call_key(key, None), mask, conditions)
-        found = draw_molecules(drawer, count, devices=devices, group=group)
+        found = draw_molecules(drawer, count, devices=devices, group=group, progress=progress)
         self.sample_summary = found.to_dict()
         return found.smiles
 

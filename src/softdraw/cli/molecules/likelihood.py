@@ -48,7 +48,7 @@ def likelihood(
     account = Account(
         origin.description, str(origin.reading()), len(rows), known, found.undefined, found.stereo
     )
-    line = f"likelihood: {account.origin}: of {known:,} of {len(rows):,} molecules"
+    line = f"likelihood: {account.origin}: {known:,} of {len(rows):,} molecules have one"
     if known:
         line += f", {found.nats[defined].mean():.2f} nats on average"
     if account.lost:

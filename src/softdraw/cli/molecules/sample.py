@@ -46,7 +46,8 @@ def sample(
     """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule.
 
     With --forbid and --require what is drawn is held to patterns: what does not pass is left out and counted
-    on the error stream, and further molecules are drawn. Processes that torchrun starts draw together.
+    on the error stream, and further molecules are drawn. Processes that torchrun starts draw together. Drawn
+    molecules have no stereo.
     """
     from softdraw.molecules.chemistry.properties import property_of
     from softdraw.molecules.runtime.processes import launched_group
@@ -79,6 +80,7 @@ def sample(
                 require=conditions.require,
                 devices=devices,
                 group=group,
+                progress=None if first else False,
             )
     if not first:
         return

@@ -13,6 +13,7 @@ from softdraw.molecules.errors import MoleculeError
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.model.sampling import internal_width, sample_smiles
 from softdraw.molecules.runtime.processes import alone, by_pool, by_ranks
+from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampling.conditions import Conditions, Fault, Selection, selection_line
@@ -67,7 +68,12 @@ class Drawer:
 
 
 def draw_molecules(
-    drawer: Drawer, count: int, *, devices: int = 1, group: ProcessGroup | None = None
+    drawer: Drawer,
+    count: int,
+    *,
+    devices: int = 1,
+    group: ProcessGroup | None = None,
+    progress: bool | None = False,
 ) -> Selection:
     """Draw until ``count`` molecules have passed the conditions: the same ones, however many processes draw.
 
@@ -76,6 +82,7 @@ def draw_molecules(
         count: how many molecules to draw; on conditions, how many have to pass.
         devices: processes of this machine.
         group: ranks that draw together, instead; all of them call this alike, and get the same.
+        progress: show a progress bar where one block is not enough; None shows it on a terminal.
 
     Returns:
         The first ``count`` that passed, in the order of the rows; fewer, with a remark, where nearly nothing
@@ -92,11 +99,14 @@ def draw_molecules(
     found = Selection()
     if not count:
         return found
-    with closing(blocks(drawer, drawer.spans(count))) as drawn:
-        for smiles, fault in itertools.chain.from_iterable(drawn):
-            found.add(smiles, fault)
-            if len(found.smiles) == count:
-                return found
+    show = progress if count > drawer.width else False
+    with closing(blocks(drawer, drawer.spans(count))) as drawn, ProgressBar("sample", show) as bar:
+        for block in drawn:
+            for smiles, fault in block:
+                found.add(smiles, fault)
+                if len(found.smiles) == count:
+                    return found
+            bar.update(len(found.smiles) / count, f"{found.drawn:,} drawn")
     account = selection_line(found.to_dict())
     if not found.smiles:
         raise MoleculeError(f"forbid, require: nothing that is drawn passes them: {account}")
