@@ -1,6 +1,8 @@
 """``softdraw molecules score --preset moses``."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -52,7 +54,7 @@ def test_the_numbers_are_those_of_python(sets, capsys):
         f"reference: {sets / 'test.smi'}: 3 of 3 are molecules",
         f"scaffold_reference: {sets / 'scaffolds.smi'}: 2 of 2 are molecules",
     ]
-    code, table, _ = score(capsys, *words, "--no-fcd", "--processes", "1")
+    code, table, _ = score(capsys, *words, "--no-fcd", "--devices", "1")
     assert code == 0
     assert "valid                          66.7 %  higher is better" in table
     assert f"SNN, scaffold test         {json.loads(out)['snn_scaffolds']:10.4f}  higher is better" in table
@@ -104,11 +106,35 @@ def test_the_sets_of_a_run(sets, capsys):
     [
         (["--preset", "guacamol"], "--preset: got 'guacamol', expected moses"),
         (["--preset", "moses", "--whole", "test.smi"], "--whole: MOSES knows the training set only"),
-        (["--scaffold-reference", "test.smi"], "belong to --preset moses"),
-        (["--processes", "2"], "belong to --preset moses"),
+        (["--scaffold-reference", "test.smi"], "belongs to --preset moses"),
     ],
 )
 def test_what_does_not_go_together_is_a_wrong_command(sets, capsys, words, message):
     code, out, err = score(capsys, sets / "drawn.smi", *words)
     assert (code, out) == (2, "")
     assert message in " ".join(err.replace("│", " ").split())
+
+
+def numbers(text):
+    return {name: -1 if value is None else value for name, value in json.loads(text).items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", [["--preset", "moses"], []])
+def test_processes_of_torchrun_give_the_scores_of_one(sets, capsys, monkeypatch, preset):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    words = [sets / "drawn.smi", *preset, "--train", sets / "train.smi", "--reference", sets / "test.smi"]
+    _, out, err = score(capsys, *words, "--json")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "softdraw"]
+    monkeypatch.setenv("SOFTDRAW_CACHE", str(sets / "fresh"))
+    for _ in ("computed", "remembered"):
+        ended = subprocess.run(
+            [*launcher, "molecules", "score", *map(str, words), "--json"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert numbers(ended.stdout) == pytest.approx(numbers(out), rel=1e-6)
+        assert ended.stderr.count(err) == 1
+        assert ended.stderr.count("samples:") == 1

@@ -5,6 +5,7 @@ import pytest
 from rdkit.Chem import BRICS, GetMolFrags, MolFromSmiles, MolToSmiles
 
 from softdraw.molecules.chemistry.patterns import read_patterns
+from softdraw.molecules.runtime.team import Team
 from softdraw.molecules.scoring import features
 from softdraw.molecules.scoring.canonical import canonical_smiles
 from softdraw.molecules.scoring.features import Features, features_of
@@ -69,8 +70,8 @@ def test_chunks_and_processes_are_no_difference(monkeypatch):
     assert whole.smiles == canonical_smiles(SMILES)
     monkeypatch.setattr(features, "_CHUNK", 20)
     monkeypatch.setattr(features, "_WORTH", 10)
-    for processes in (1, 2):
-        parts = features_of(SMILES, filters=True, processes=processes)
+    for devices in (1, 2):
+        parts = features_of(SMILES, filters=True, team=Team(devices))
         assert_same(parts, whole)
         assert list(parts.fragments) == list(whole.fragments)
         assert parts.clean == whole.clean

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from softdraw.molecules.runtime.team import Team
 from softdraw.molecules.scoring import frechet
 from softdraw.molecules.scoring.frechet import (
     ActivationStatistics,
@@ -96,11 +97,11 @@ def test_statistics_are_mean_and_covariance(known, monkeypatch):
     monkeypatch.setattr(frechet, "_BLOCK", 7)
     told = []
     repeated = [*SMILES, *SMILES[:9], SMILES[3]]
-    in_blocks = ActivationStatistics.of(repeated, lambda what, share: told.append(share))
+    in_blocks = ActivationStatistics.of(repeated, Team(report=lambda what, share: told.append(share)))
     values = np.stack([known[s] for s in repeated]).astype(float)
     np.testing.assert_allclose(in_blocks.mean, values.mean(0), atol=1e-12)
     np.testing.assert_allclose(in_blocks.covariance, np.cov(values.T), atol=1e-12)
-    assert told == pytest.approx([7 / 40, 14 / 40, 21 / 40, 28 / 40, 35 / 40, 1])
+    assert told == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
     with pytest.raises(ValueError, match="got 1 molecules, expected at least 2"):
         ActivationStatistics.of(["C"])
 

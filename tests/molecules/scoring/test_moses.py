@@ -144,7 +144,7 @@ def test_a_test_set_is_remembered_and_made_again_when_damaged(tmp_path, monkeypa
 def test_what_is_done_is_told(tmp_path):
     told = []
     moses_scores(SAMPLES[:5], **SETS, cache=tmp_path, report=lambda what, share: told.append((what, share)))
-    assert dict(told) == {"features": 1, "nearest neighbours": 1, "Fréchet distance": 1}
+    assert dict(told) == {"features": 1, "nearest neighbours": 1, "Fréchet distance": 1, "diversity": 1}
 
 
 def test_the_table_has_every_score():

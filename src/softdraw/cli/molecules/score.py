@@ -1,6 +1,7 @@
 """The command that scores a file of molecules."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,9 +9,11 @@ import typer
 
 from softdraw.cli import options as o
 from softdraw.cli.molecules.score_moses import moses_table
-from softdraw.cli.molecules.score_sets import columns_of, known_to, read_sets
+from softdraw.cli.molecules.score_sets import columns_of, known_to, muted, read_sets
 
 if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
     from softdraw.molecules.scoring.table import Row
 
 __all__ = ["score"]
@@ -50,20 +53,23 @@ def score(
     scaffold_reference: Annotated[
         str | None, typer.Option(metavar="DATA", help="The scaffold test set of MOSES, for --preset moses.")
     ] = None,
-    processes: Annotated[
+    devices: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Processes that read molecules, for --preset moses.",
-            show_default="one for each core",
+            help="Processes that share the work; the scores are those of one.",
+            show_default="1; with --preset moses one for each core",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score any file of SMILES; data are files, 'chemicals' or 'qm9'.
 
-    What was read, and what of it is no molecule, is said on the error stream.
+    What was read, and what of it is no molecule, is said on the error stream. Processes that torchrun starts
+    share the work, and the first one tells.
     """
+    from softdraw.molecules.runtime.processes import launched_group
+    from softdraw.molecules.runtime.team import Team, cores
     from softdraw.molecules.scoring.table import MOSES_ROWS, ROWS
 
     if run is not None and (train is not None or reference is not None):
@@ -72,32 +78,43 @@ def score(
         )
     if preset not in (None, "moses"):
         raise typer.BadParameter(f"--preset: got {preset!r}, expected moses")
-    if preset is None and (scaffold_reference is not None or processes is not None):
-        raise typer.BadParameter("--scaffold-reference, --processes: belong to --preset moses")
+    if preset is None and scaffold_reference is not None:
+        raise typer.BadParameter("--scaffold-reference: belongs to --preset moses")
     if preset is not None and whole is not None:
         raise typer.BadParameter("--whole: MOSES knows the training set only; leave it out, or --preset")
     given = {"train": train, "whole": whole, "reference": reference, "scaffold_reference": scaffold_reference}
     sources = {"samples": file, **{name: source for name, source in given.items() if source is not None}}
-    if preset is None:
-        _print(ROWS, _scores(sources, smiles_column, run, fcd), as_json)
-    else:
-        known = {} if run is None else known_to(run)
-        columns = columns_of(sources, smiles_column)
-        _print(MOSES_ROWS, moses_table(sources, columns, known, fcd=fcd, processes=processes), as_json)
+    with launched_group() as group:
+        if group is not None and devices is not None:
+            raise typer.BadParameter(f"--devices: got {devices} in a process of torchrun, expected none")
+        with nullcontext() if group is None or group.rank() == 0 else muted():
+            known = {} if run is None else known_to(run)
+            columns = columns_of(sources, smiles_column)
+            if preset is None:
+                scores = _scores(sources, columns, known, fcd, devices or 1, group)
+            else:
+                team = Team(cores() if devices is None else devices, group)
+                scores = moses_table(sources, columns, known, fcd=fcd, team=team)
+            _print(MOSES_ROWS if preset else ROWS, scores, as_json)
 
 
 def _scores(
-    sources: dict[str, str], column: str | None, run: Path | None, fcd: bool
+    sources: dict[str, str],
+    columns: dict[str, str | None],
+    known: dict[str, Any],
+    fcd: bool,
+    devices: int,
+    group: "ProcessGroup | None",
 ) -> dict[str, float | None]:
     from softdraw.molecules.scoring.scores import score as score_samples
 
-    sets = read_sets(sources, column)
-    known: dict[str, Any] = {name: entry.canonical for name, entry in sets.items() if name != "samples"}
-    if run is not None:
-        known |= known_to(run)
+    sets = read_sets(sources, columns)
+    known = {**{name: entry.canonical for name, entry in sets.items() if name != "samples"}, **known}
     samples = sets["samples"].smiles
-    scores = score_samples(samples, fcd=fcd, **{"train": [], **known}).to_dict()
-    if not known.get("train"):
+    train = known.pop("train", [])
+    found = score_samples(samples, train=train, **known, fcd=fcd, devices=devices, group=group)
+    scores = found.to_dict()
+    if not train:
         # nothing to be new against
         scores |= dict.fromkeys(("novelty_train", "valid_unique_novel_train"))
         scores["valid_unique_novel"] = scores["valid_unique_novel_whole"]

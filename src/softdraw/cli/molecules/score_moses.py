@@ -1,11 +1,12 @@
 """The part of ``softdraw molecules score`` that gives the table of MOSES."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from softdraw.cli.molecules.score_sets import say
 
 if TYPE_CHECKING:
-    from softdraw.molecules.runtime.progress import Report
+    from softdraw.molecules.runtime.team import Team
     from softdraw.molecules.scoring.features import Features
 
 __all__ = ["moses_table"]
@@ -17,7 +18,7 @@ def moses_table(
     known: dict[str, list[str]],
     *,
     fcd: bool,
-    processes: int | None,
+    team: "Team",
 ) -> dict[str, float | None]:
     """The scores by name.
 
@@ -26,30 +27,30 @@ def moses_table(
         columns: for each of them, its column of SMILES.
         known: ``train`` and ``reference`` of a run.
         fcd: whether to compute the Fréchet distances.
-        processes: that read molecules; None for one on each core.
+        team: who shares the work.
 
     Raises:
         DataError: a source cannot be read, or holds too few molecules.
     """
     from softdraw.molecules.runtime.progress import ProgressBar
-    from softdraw.molecules.runtime.workers import cores
     from softdraw.molecules.scoring.moses import moses_scores
 
     read = {name: _smiles_of(source, columns[name]) for name, source in sources.items()}
     for name, what in (("samples", "samples"), ("train", "SMILES")):
         if name in read:
             say(f"{name}: {sources[name]}: {len(read[name]):,} {what}")
-    count = processes or cores()
     sets: dict[str, Any] = {**known, **{name: read[name] for name in read if name == "train"}}
     with ProgressBar("score") as bar:
 
         def report(what: str, share: float) -> None:
             bar.update(share, what)
 
+        team = replace(team, report=report)
         for name in ("reference", "scaffold_reference"):
             if name in read:
-                sets[name] = _reference(name, sources[name], columns[name], read[name], count, report)
-        return moses_scores(read["samples"], **sets, fcd=fcd, processes=count, report=report).to_dict()
+                sets[name] = _reference(name, sources[name], columns[name], read[name], team)
+        sets |= {"fcd": fcd, "devices": team.devices, "group": team.group, "report": report}
+        return moses_scores(read["samples"], **sets).to_dict()
 
 
 def _smiles_of(source: str, column: str | None) -> list[str]:
@@ -59,13 +60,11 @@ def _smiles_of(source: str, column: str | None) -> list[str]:
     return [smiles or "" for _, smiles in open_source(source, column).rows()]
 
 
-def _reference(
-    name: str, source: str, column: str | None, smiles: list[str], processes: int, report: "Report"
-) -> "Features":
+def _reference(name: str, source: str, column: str | None, smiles: list[str], team: "Team") -> "Features":
     from softdraw.molecules.scoring.features import reference_features
     from softdraw.molecules.scoring.molecule_sets import read_known
 
-    found = reference_features(smiles, processes=processes, report=report)
+    found = reference_features(smiles, team=team)
     if len(found.smiles) < 2:
         read_known(name, source, column, least=2)  # refuses it, with the reasons
     left_out = len(smiles) - len(found.smiles)

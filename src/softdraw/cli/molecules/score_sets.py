@@ -1,5 +1,8 @@
 """The sets that ``softdraw molecules score`` reads, and what is said of them on the error stream."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +13,13 @@ from softdraw.cli.molecules.models import generator_in
 if TYPE_CHECKING:
     from softdraw.molecules.scoring.molecule_sets import MoleculeSet
 
-__all__ = ["columns_of", "known_to", "read_sets", "say"]
+__all__ = ["columns_of", "known_to", "muted", "read_sets", "say"]
 
 
-def read_sets(sources: dict[str, str], column: str | None) -> dict[str, "MoleculeSet"]:
+def read_sets(sources: dict[str, str], columns: dict[str, str | None]) -> dict[str, "MoleculeSet"]:
     """The files, each with a line about it: a warning where something in it is no molecule."""
     from softdraw.molecules.scoring.molecule_sets import read_known, read_set
 
-    columns = columns_of(sources, column)
     sets = {}
     for name, source in sources.items():
         if name == "samples":
@@ -61,6 +63,13 @@ def known_to(run: Path) -> dict[str, Any]:
         say("warning: run: too few molecules were held out to compare distributions with")
         return {"train": train}
     return {"train": train, "reference": heldout}
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """While open, nothing that is said is heard: another process says it."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 def say(line: str) -> None:

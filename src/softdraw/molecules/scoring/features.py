@@ -3,7 +3,8 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,7 @@ from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.patterns import read_patterns
 from softdraw.molecules.data.dataset import cache_folder
 from softdraw.molecules.errors import DataError, OutputError
-from softdraw.molecules.runtime.progress import Report
-from softdraw.molecules.runtime.workers import map_chunks
+from softdraw.molecules.runtime.team import ALONE, Team
 from softdraw.molecules.scoring.fingerprints import PRINT_BYTES, pack_fingerprints
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
@@ -78,73 +78,62 @@ class Features:
         return cls(smiles, arrays["prints"].reshape(len(smiles), PRINT_BYTES), fragments, scaffolds, None)
 
 
-def features_of(
-    smiles: Sequence[str], *, filters: bool = False, processes: int = 1, report: Report | None = None
-) -> Features:
+def features_of(smiles: Sequence[str], *, filters: bool = False, team: Team = ALONE) -> Features:
     """Features of those entries that RDKit reads.
 
     Args:
         smiles: ``""`` where a sample is no molecule.
         filters: whether to count what passes the filters of MOSES, which takes nearly half of the time.
-        processes: that share the work, if there are more than some thousand molecules; see ``map_chunks``.
-        report: is told the share that is done.
+        team: who shares the work; processes of its own do, if there are some thousand molecules.
 
     Returns:
         The features.
     """
-    chunks = (smiles[start : start + _CHUNK] for start in range(0, len(smiles), _CHUNK))
-    parts = map_chunks(partial(_chunk, filters), chunks, processes if len(smiles) >= _WORTH else 1)
-    return _joined(parts, len(smiles), report)
+    chunks = [smiles[start : start + _CHUNK] for start in range(0, len(smiles), _CHUNK)]
+    parts = list(team.do(partial(_chunk, filters), chunks, "features", pooled=len(smiles) >= _WORTH))
+    fragments, scaffolds = Counter[str](), Counter[str]()
+    for part in parts:
+        fragments.update(part.fragments)
+        scaffolds.update(part.scaffolds)
+    return Features(
+        [one for part in parts for one in part.smiles],
+        np.concatenate([pack_fingerprints([]), *(part.prints for part in parts)]),
+        fragments,
+        scaffolds,
+        sum(part.clean or 0 for part in parts) if filters else None,
+    )
 
 
 def reference_features(
     smiles: Sequence[str],
     cache: str | os.PathLike[str] | Literal["user"] | None = "user",
     *,
-    processes: int = 1,
-    report: Report | None = None,
+    team: Team = ALONE,
 ) -> Features:
     """``features_of``, remembered on disk by the text of the SMILES; a damaged entry is made again.
 
     Args:
         smiles: as for ``features_of``.
         cache: a folder, ``"user"`` for the user's cache folder, or None.
-        processes: as for ``features_of``.
-        report: as for ``features_of``.
+        team: as for ``features_of``.
     """
     if cache is None:
-        return features_of(smiles, processes=processes, report=report)
+        return features_of(smiles, team=team)
     folder = cache_folder() if cache == "user" else Path(cache)
     content = "\n".join([f"{_VERSION} {rdBase.rdkitVersion}", *smiles]).encode(errors="replace")
     path = folder / f"moses-{hashlib.sha256(content).hexdigest()[:32]}.npz"
-    try:
-        return Features.from_arrays(read_arrays(path))
-    except (DataError, KeyError, ValueError):
-        pass
-    features = features_of(smiles, processes=processes, report=report)
+    features: Features | None = None
+    with suppress(DataError, KeyError, ValueError):
+        features = Features.from_arrays(read_arrays(path))
+    if team.agree(features is not None) and features is not None:
+        return features
+    features = features_of(smiles, team=team)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_arrays(path, features.to_arrays())
     except (OutputError, OSError):
         pass  # it is only slower next time
     return features
-
-
-def _joined(parts: Iterator[Features], total: int, report: Report | None) -> Features:
-    smiles: list[str] = []
-    prints, fragments, scaffolds, clean = [], Counter[str](), Counter[str](), 0
-    filtered = True
-    for done, part in enumerate(parts, 1):
-        smiles += part.smiles
-        prints.append(part.prints)
-        fragments.update(part.fragments)
-        scaffolds.update(part.scaffolds)
-        filtered = filtered and part.clean is not None
-        clean += part.clean or 0
-        if report is not None:
-            report("features", min(1.0, done * _CHUNK / total))
-    joined = np.concatenate(prints) if prints else pack_fingerprints([])
-    return Features(smiles, joined, fragments, scaffolds, clean if filtered else None)
 
 
 def _chunk(filters: bool, smiles: Sequence[str]) -> Features:

@@ -7,7 +7,7 @@ an AMD EPYC 15 ns a pair in bfloat16 and 34 ns in float32, where RDKit's ``BulkT
 
 import time
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor
 
-from softdraw.molecules.runtime.progress import Report
+from softdraw.molecules.runtime.team import ALONE, Team
 
 __all__ = ["PRINT_BYTES", "internal_diversity", "nearest", "pack_fingerprints"]
 
@@ -41,16 +41,13 @@ def pack_fingerprints(molecules: Iterable[Chem.Mol]) -> Prints:
     return np.frombuffer(b"".join(rows), dtype=np.uint8).reshape(len(rows), PRINT_BYTES)
 
 
-def nearest(prints: Prints, others: Prints, report: Report | None = None) -> NDArray[np.float64]:
+def nearest(prints: Prints, others: Prints, team: Team = ALONE) -> NDArray[np.float64]:
     """The Tanimoto similarity of each molecule to the most similar one of another set.
-
-    The others are sorted by how many bits they have: among those with the same number, the most similar one
-    shares the most bits, so that only one similarity for each number is computed.
 
     Args:
         prints: ``[n, 128]``, as ``pack_fingerprints`` gives them.
         others: ``[m, 128]``, at least one.
-        report: is told the share that is done.
+        team: whose ranks share the work; one process uses torch's threads.
 
     Returns:
         ``[n]``, 0 to 1.
@@ -60,33 +57,39 @@ def nearest(prints: Prints, others: Prints, report: Report | None = None) -> NDA
         >>> nearest(pack_fingerprints(mols[:2]), pack_fingerprints(mols[1:])).round(3).tolist()
         [0.333, 1.0]
     """
+    blocks = [prints[start : start + 2 * _ROWS] for start in range(0, len(prints), 2 * _ROWS)]
+    best = team.do(partial(_nearest, others), blocks, "nearest neighbours")
+    return np.concatenate([np.zeros(0), *best])
+
+
+def _nearest(others: Prints, prints: Prints) -> NDArray[np.float64]:
+    """The others are sorted by how many bits they have: of those with the same number, the most similar one
+    shares the most bits, so that only one similarity for each number is computed.
+    """
     sizes, other_sizes = _sizes(prints), _sizes(others)
-    kind = _kind(min(sizes.max(initial=0), other_sizes.max(initial=0)))
+    kind = _kind(min(sizes.max(), other_sizes.max()))
     best = np.zeros(len(prints))
     order = np.argsort(other_sizes, kind="stable")
     ends = np.flatnonzero(np.diff(other_sizes[order], append=-1)) + 1
     wanted = _bits(prints, kind)
     for start, end in zip(np.concatenate([[0], ends[:-1]]).tolist(), ends.tolist(), strict=True):
-        size = int(other_sizes[order[start]])
+        union = sizes + other_sizes[order[start]]
         for first in range(start, end, _ROWS):
             known = _bits(others[order[first : min(first + _ROWS, end)]], kind)
-            for row in range(0, len(prints), _ROWS):
-                most = (wanted[row : row + _ROWS] @ known.T).amax(1).double().numpy()
-                union = sizes[row : row + _ROWS] + size - most
-                np.maximum(best[row : row + _ROWS], most / union, out=best[row : row + _ROWS])
-        if report is not None:
-            report("nearest neighbours", end / len(others))
+            most = (wanted @ known.T).amax(1).double().numpy()
+            np.maximum(best, most / (union - most), out=best)
     return best
 
 
-def internal_diversity(prints: Prints) -> tuple[float, float]:
+def internal_diversity(prints: Prints, team: Team = ALONE) -> tuple[float, float]:
     """IntDiv and IntDiv2: one less the mean over x of ``(mean over y of T(x, y)^p)^(1/p)``, p 1 and 2.
 
     That is what the code of MOSES computes. Its paper has the root of the mean over all pairs, which is the
-    same for p = 1 and a little larger for p = 2. Each molecule is compared with itself too.
+    same for p = 1 and makes IntDiv2 a little smaller. Each molecule is compared with itself too.
 
     Args:
         prints: ``[n, 128]``, at least one.
+        team: as for ``nearest``.
 
     Returns:
         Both, 0 to 1.
@@ -96,21 +99,31 @@ def internal_diversity(prints: Prints) -> tuple[float, float]:
         >>> [round(value, 4) for value in internal_diversity(pack_fingerprints(mols))]
         [0.3333, 0.2546]
     """
-    count = len(prints)
-    sizes = torch.from_numpy(_sizes(prints)).float()
-    bits = _bits(prints, _kind(int(sizes.max())))
-    sums = torch.zeros(2, count, dtype=torch.float64)
-    for i in range(0, count, _ROWS):
-        for j in range(0, i + 1, _ROWS):
-            here, there = slice(i, i + _ROWS), slice(j, j + _ROWS)
-            shared = (bits[here] @ bits[there].T).float()
-            alike = shared / (sizes[here, None] + sizes[there] - shared)
-            for power, values in enumerate((alike, alike.square())):
-                sums[power, here] += values.sum(1)
-                if i != j:
-                    sums[power, there] += values.sum(0)
-    means = sums / count
-    return 1 - float(means[0].mean()), 1 - float(means[1].sqrt().mean())
+    sums = np.zeros((2, len(prints)))
+    for part in team.do(partial(_similarity_sums, prints), range(0, len(prints), _ROWS), "diversity"):
+        sums[:, : part.shape[1]] += part
+    means = sums / len(prints)
+    return 1 - float(means[0].mean()), 1 - float(np.sqrt(means[1]).mean())
+
+
+def _similarity_sums(prints: Prints, start: int) -> NDArray[np.float64]:
+    """Similarities and their squares, summed for each molecule over its pairs of one in the block that starts
+    there and one in it or before it.
+    """
+    here = slice(start, start + _ROWS)
+    sizes = torch.from_numpy(_sizes(prints)[: here.stop]).float()
+    kind = _kind(int(sizes.max()))
+    bits = _bits(prints[here], kind)
+    sums = torch.zeros(2, len(sizes), dtype=torch.float64)
+    for before in range(0, start + 1, _ROWS):
+        there = slice(before, before + _ROWS)
+        common = (bits @ _bits(prints[there], kind).T).float()
+        alike = common / (sizes[here, None] + sizes[there] - common)
+        for power, values in enumerate((alike, alike.square())):
+            sums[power, here] += values.sum(1)
+            if before != start:
+                sums[power, there] += values.sum(0)
+    return sums.numpy()
 
 
 def _sizes(prints: Prints) -> NDArray[np.int64]:

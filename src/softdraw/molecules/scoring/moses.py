@@ -7,9 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from torch.distributed import ProcessGroup
+
 from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.errors import SetError
 from softdraw.molecules.runtime.progress import Report
+from softdraw.molecules.runtime.team import Team
 from softdraw.molecules.scoring.canonical import known_molecules
 from softdraw.molecules.scoring.features import Features, features_of, reference_features
 from softdraw.molecules.scoring.fingerprints import internal_diversity, nearest
@@ -74,7 +77,8 @@ def moses_scores(
     scaffold_reference: Sequence[str] | Features | None = None,
     fcd: bool = True,
     cache: Cache = "user",
-    processes: int = 1,
+    devices: int = 1,
+    group: ProcessGroup | None = None,
     report: Report | None = None,
 ) -> MosesScores:
     """Score drawn molecules as MOSES does.
@@ -91,8 +95,10 @@ def moses_scores(
         fcd: whether to compute the two Fréchet ChemNet distances.
         cache: where what is computed of the two test sets is kept for the next time: a folder, ``"user"`` for
             the user's cache folder, or None.
-        processes: that read molecules, fragments, scaffolds and filters; see ``workers.map_chunks``. The
-            products and ChemNet use the threads of torch.
+        devices: processes of this machine that share the work, started with Python's ``spawn``; similarities
+            use torch's threads instead.
+        group: ranks that share it instead (of a gloo group): all of them call this with the same arguments,
+            and get the same scores.
         report: is told what is being done, and which share of it is done.
 
     Returns:
@@ -111,24 +117,24 @@ def moses_scores(
         (0.6, 0.312, 0.5, 1.0)
     """
     listed = listed_smiles("samples", samples)
-    drawn = features_of(listed, filters=True, processes=processes, report=report)
+    team = Team(devices, group, report)
+    drawn = features_of(listed, filters=True, team=team)
     sets = {"test": ("reference", reference), "scaffolds": ("scaffold_reference", scaffold_reference)}
     compared: dict[str, float | None] = {}
     statistics: ActivationStatistics | None = None
     for suffix, (name, known) in sets.items():
         scores: dict[str, float | None] = dict.fromkeys(("fcd", "snn", "frag", "scaf"))
         if known is not None:
-            there = _reference(name, known, cache, processes, report)
+            there = _reference(name, known, cache, team)
             if drawn.smiles:
-                scores |= _similarities(drawn, there, report)
+                scores |= _similarities(drawn, there, team)
             if fcd and len(drawn.smiles) > 1:
-                statistics = statistics or ActivationStatistics.of(drawn.smiles, report)
-                scores["fcd"] = frechet_distance(
-                    statistics, reference_statistics(there.smiles, cache, report)
-                )
+                statistics = statistics or ActivationStatistics.of(drawn.smiles, team)
+                known_statistics = reference_statistics(there.smiles, cache, team)
+                scores["fcd"] = frechet_distance(statistics, known_statistics)
         compared |= {f"{score}_{suffix}": value for score, value in scores.items()}
     count, valid, unique = len(listed), len(drawn.smiles), set(drawn.smiles)
-    diversity = internal_diversity(drawn.prints) if valid else (None, None)
+    diversity = internal_diversity(drawn.prints, team) if valid else (None, None)
     return MosesScores(
         count=count,
         valid=valid / count if count else None,
@@ -142,20 +148,18 @@ def moses_scores(
     )
 
 
-def _reference(
-    name: str, known: Sequence[str] | Features, cache: Cache, processes: int, report: Report | None
-) -> Features:
+def _reference(name: str, known: Sequence[str] | Features, cache: Cache, team: Team) -> Features:
     there = known
     if not isinstance(there, Features):
-        there = reference_features(listed_smiles(name, there), cache, processes=processes, report=report)
+        there = reference_features(listed_smiles(name, there), cache, team=team)
     if len(there.smiles) < 2:
         raise SetError(f"{name}: got {len(there.smiles)} valid molecules, expected at least 2")
     return there
 
 
-def _similarities(drawn: Features, there: Features, report: Report | None) -> dict[str, float | None]:
+def _similarities(drawn: Features, there: Features, team: Team) -> dict[str, float | None]:
     return {
-        "snn": float(nearest(drawn.prints, there.prints, report).mean()),
+        "snn": float(nearest(drawn.prints, there.prints, team).mean()),
         "frag": _cosine(drawn.fragments, there.fragments),
         "scaf": _cosine(drawn.scaffolds, there.scaffolds),
     }

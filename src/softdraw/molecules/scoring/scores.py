@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
+from torch.distributed import ProcessGroup
 
 from softdraw.molecules.chemistry.composition import Composition, composition, total_variation, wasserstein
 from softdraw.molecules.chemistry.properties import PROPERTIES, evaluate
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.errors import SetError
+from softdraw.molecules.runtime.team import Team
 from softdraw.molecules.scoring.canonical import known_molecules, read_samples
 from softdraw.molecules.scoring.frechet import ActivationStatistics, frechet_distance, reference_statistics
 
@@ -90,6 +92,8 @@ def score(
     fcd: bool = True,
     seed: int = 0,
     cache: str | os.PathLike[str] | None = "user",
+    devices: int = 1,
+    group: ProcessGroup | None = None,
 ) -> Scores:
     """Score drawn molecules.
 
@@ -108,6 +112,10 @@ def score(
             diversity, if there are more.
         cache: where statistics of the reference are kept for the next time: a folder, ``"user"`` for the
             user's cache folder, or None.
+        devices: processes of this machine that share the Fréchet distance, started with Python's ``spawn``;
+            with 1, torch's threads do.
+        group: ranks that share it instead (of a gloo group): all of them call this with the same arguments,
+            and get the same scores.
 
     Returns:
         The scores.
@@ -146,8 +154,9 @@ def score(
         for name in COMPARED_PROPERTIES:
             compared[name] = wasserstein(evaluate(name, drawn), known.properties[name])
         if fcd and len(valid) > 1:
-            there = reference_statistics(known.smiles, cache)
-            compared["fcd"] = frechet_distance(ActivationStatistics.of(smiles), there)
+            team = Team(devices, group)
+            there = reference_statistics(known.smiles, cache, team)
+            compared["fcd"] = frechet_distance(ActivationStatistics.of(smiles, team), there)
     return Scores(
         count=count,
         validity=_share(len(valid), count),
