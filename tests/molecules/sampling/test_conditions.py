@@ -110,5 +110,10 @@ def test_what_comes_twice_is_looked_at_once(monkeypatch):
     monkeypatch.setattr(pattern, "matches", lambda mol: looked.append(mol))
     assert conditions.faults(["CCO", "CCO", "", "CC"]) == [None] * 4
     assert len(looked) == 2
-    assert not Conditions()
     assert conditions
+
+
+def test_without_conditions_no_molecule_is_read(monkeypatch):
+    monkeypatch.setattr("softdraw.molecules.sampling.conditions.parse_smiles", None)
+    assert not Conditions()
+    assert Conditions().faults(["CCO", "", "CC"]) == [None] * 3

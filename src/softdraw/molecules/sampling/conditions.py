@@ -53,6 +53,8 @@ class Conditions:
 
     def faults(self, smiles: Sequence[str]) -> list[Fault | None]:
         """Why each molecule is left out; None where it is not, and where there is none (``""``)."""
+        if not self:
+            return [None] * len(smiles)
         known: dict[str, Fault | None] = {"": None}
         with rdBase.BlockLogs():
             for one in smiles:
