@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from softdraw.molecules.data.files import READERS, digest_of, read_rows, reading_of
+from softdraw.molecules.data.files import digest_of, read_rows, reading_of
+from softdraw.molecules.data.kinds import READERS
 from softdraw.molecules.errors import DataError
 
 SMILES = ["CCO", "c1ccccc1", "C[N+](C)(C)C"]

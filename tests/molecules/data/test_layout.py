@@ -77,7 +77,7 @@ def test_a_list_keeps_its_custom(tmp_path):
     assert taken(tmp_path / "a.smi", "\n\n") == (["", ""], "")
     assert taken(tmp_path / "a.smi", "CCO my-smiles-1\nC b\n") == (["CCO", "C"], "")
     extended = "C[C@H](F)Cl |o1:1| name, or so\nCCO |$;;a,b$|\n"
-    assert taken(tmp_path / "a.smi", extended) == (["C[C@H](F)Cl", "CCO"], "")
+    assert taken(tmp_path / "a.smi", extended) == (["C[C@H](F)Cl", "CCO"], "extensions in |...| dropped")
 
 
 def test_a_table_without_heading(tmp_path):

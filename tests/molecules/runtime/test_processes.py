@@ -16,7 +16,7 @@ def work(item):
     """A task that says where it was done; it ends its process when it is told to."""
     if item == "end":
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(0.01 * (item % 3))
+    time.sleep(600 if item == "wait" else 0.01 * (item % 3))
     return item * item, os.getpid(), torch.get_num_threads()
 
 
@@ -47,19 +47,37 @@ def test_a_process_that_is_killed_is_an_error():
 
 
 PARENT = """
-import os, time
+import time
 from softdraw.molecules.runtime.processes import by_pool
-results = by_pool(time.sleep, [0.1] * 2 + [600.0] * 8, 2)
-next(results)
-print(*[child.pid for child in __import__("multiprocessing").active_children()], flush=True)
-next(results)
+from tests.molecules.runtime.test_processes import work
+results = by_pool(work, [1, 2, *["wait"] * 8], 2)
+print(next(results)[1], next(results)[1], flush=True)
 next(results)
 """
 
 
+def test_an_error_in_a_process_is_that_of_the_call():
+    results = by_pool(str.upper, ["a", "b", 3, *"cd" * 100], 2)
+    assert [next(results), next(results)] == ["A", "B"]
+    with pytest.raises(TypeError, match="upper"):
+        next(results)
+
+
+def test_a_script_may_have_processes_without_a_guard(tmp_path):
+    """They do not import it: with multiprocessing's, this one would start itself again, for ever."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from softdraw.molecules.runtime.processes import by_pool\n"
+        "print(list(by_pool(len, ['ab', 'c'], 2)))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[2, 1]\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_no_process_outlives_a_parent_that_is_killed():
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    root = Path(__file__).parents[3]
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True, cwd=root)
     with parent:
         children = [int(child) for child in parent.stdout.readline().split()]
         assert len(children) == 2

@@ -100,11 +100,10 @@ def read_plain(work: Chem.Mol) -> Record:
         raise DataError(f"{smiles}: RDKit cannot write it with single and double bonds") from None
     atoms = [_atom_of(word) for word in _ATOM.findall(smiles)]
     square = Chem.GetAdjacencyMatrix(work, useBO=True, force=True).take(written, 0).take(written, 1)
-    places = np.flatnonzero(square)
-    orders = square.ravel()[places]
-    later, earlier = np.divmod(places, len(written))
+    later, earlier = np.nonzero(square)
+    orders = square[later, earlier]
     # a dative bond stands in one triangle only, others that are no bond orders in neither
-    if len(places) != 2 * work.GetNumBonds() or not _COUNTED.issuperset(orders.tolist()):
+    if len(orders) != 2 * work.GetNumBonds() or not _COUNTED.issuperset(orders.tolist()):
         kinds = {bond.GetBondType() for bond in work.GetBonds()} - _ORDERS
         names = ", ".join(sorted(map(str, kinds)))
         raise DataError(f"{smiles}: bond of type {names}, expected single, double or triple")

@@ -54,6 +54,7 @@ class Account:
         used: how many of them are used.
         dropped: by reason, those that are not.
         stereo: how many had stereo marks, which are dropped.
+        parted: how many had several fragments, of which the largest is kept.
 
     Example:
         >>> account = Account("a.smi", "read as Latin-1", 9, 7, {"unreadable": Dropped(2, (3, 8))})
@@ -67,6 +68,7 @@ class Account:
     used: int
     dropped: Mapping[str, Dropped]
     stereo: int = 0
+    parted: int = 0
 
     @property
     def origin(self) -> str:
@@ -78,7 +80,7 @@ class Account:
         line = f"{self.origin}: {self.used:,} of {self.read:,} molecules are used"
         if self.dropped:
             line += f"; left out: {self.reasons()}"
-        return f"{line}; {self.stereo_note()}" if self.stereo else line
+        return "; ".join([line, *self.notes()])
 
     def reasons(self) -> str:
         """Why molecules are not used, with counts."""
@@ -95,7 +97,12 @@ class Account:
         if not self.used:
             used = f"none of {self.read} molecules is usable"
         lines = [f"{self.origin}: {used}", *(f"  {why}: {entry}" for why, entry in self.dropped.items())]
-        return [*lines, f"  {self.stereo_note()}"] if self.stereo else lines
+        return [*lines, *(f"  {note}" for note in self.notes())]
+
+    def notes(self) -> list[str]:
+        """What was done to molecules that are used, or would be if they came once."""
+        notes = [f"{self.parted:,} had several fragments, of which the largest was kept"] * (self.parted > 0)
+        return [*notes, *[self.stereo_note()] * (self.stereo > 0)]
 
     def stereo_note(self) -> str:
         """What the loss of stereo did."""

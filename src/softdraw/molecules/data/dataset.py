@@ -3,20 +3,26 @@
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from rdkit import rdBase
 
-from softdraw.molecules.chemistry.codec import CODEC_VERSION, Record
-from softdraw.molecules.data.account import Account, Dropped, Tally
-from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules
+from softdraw.arguments import read_count
+from softdraw.molecules.chemistry.codec import CODEC_VERSION
+from softdraw.molecules.data.account import Account, Dropped
+from softdraw.molecules.data.chunks import PATIENCE, Gathering, encoded_chunks
+from softdraw.molecules.data.filters import REASONS, Rules
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.sources import Source, open_source
 from softdraw.molecules.errors import DataError, OutputError
+from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.runtime.remarks import remark
+from softdraw.molecules.runtime.team import cores
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
 __all__ = ["Dataset", "Dropped", "cache_folder", "dataset_of", "load"]
@@ -38,6 +44,8 @@ class Dataset:
         stereo: usable molecules that had stereo marks, which are dropped; duplicates are counted too.
         reading: how the source was read (its column of SMILES, its encoding), where that needs to be said.
         digest: of the source: changes when its content does.
+        parted: usable molecules of which only the largest of several fragments is kept; duplicates are
+            counted too.
     """
 
     graphs: GraphSet
@@ -47,6 +55,7 @@ class Dataset:
     stereo: int = 0
     reading: str = ""
     digest: str = ""
+    parted: int = 0
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -67,7 +76,9 @@ class Dataset:
 
     @property
     def _account(self) -> Account:
-        return Account(self.description, self.reading, self.read, len(self), self.dropped, self.stereo)
+        return Account(
+            self.description, self.reading, self.read, len(self), self.dropped, self.stereo, self.parted
+        )
 
 
 def load(
@@ -76,7 +87,11 @@ def load(
     elements: Sequence[str] | None = None,
     max_atoms: int | None = None,
     smiles_column: str | int | None = None,
+    encoding: str | None = None,
+    fragments: str | None = None,
     cache: str | os.PathLike[str] | Literal["user"] | None = "user",
+    processes: int | None = None,
+    progress: bool | None = None,
 ) -> Dataset:
     """Read molecules, keep those that a graph can stand for, and encode them.
 
@@ -95,15 +110,22 @@ def load(
             elsewhere.
         smiles_column: of a table or a list with several columns, the one with the SMILES, by its heading or
             its number from 1; by default it is found (see ``layout.find_layout``).
+        encoding: of the text of a file, as Python names it, such as ``"cp1252"``; by default it is found.
+        fragments: what is done with a molecule of several fragments: ``"drop"``, the default, leaves it out;
+            ``"largest"`` keeps the fragment of most heavy atoms, and ``Dataset.parted`` counts where.
         cache: folder for encoded sets, named by content, options and the version of the codec. ``"user"`` is
             the user's cache folder (see ``cache_folder``), None is none. A damaged entry is made again.
+        processes: that read and encode; by default one on each core that this one may use, where it takes
+            longer than some seconds. The result is the same.
+        progress: show a progress bar; None shows it on a terminal, where it takes longer than some seconds.
 
     Returns:
         The set.
 
     Raises:
         DataError: the source cannot be read, or nothing in it is usable (the message counts the reasons); or
-            ``elements`` names no element, ``max_atoms`` is not in 1 to 255, or there is no such column.
+            ``elements`` names no element, ``max_atoms`` is not in 1 to 255, or there is no such column,
+            encoding or way with fragments.
 
     Example:
         >>> data = load(["CCO", "OCC", "C1CC1", "CC(", "[Na+].[Cl-]"], cache=None)
@@ -115,30 +137,33 @@ def load(
           several fragments: 1 (line 5)
           duplicate: 1 (line 2)
     """
-    origin = source if isinstance(source, Source) else open_source(source, smiles_column)
-    rules = _rules(origin, elements, max_atoms)
+    origin = source if isinstance(source, Source) else open_source(source, smiles_column, encoding)
+    rules = _rules(origin, elements, max_atoms, fragments)
+    processes = cores() if processes is None else read_count("processes", processes, 1)
     folder = cache_folder() if cache == "user" else None if cache is None else Path(cache)
     if folder is None:
-        return _encode(origin, rules)
+        return _encode(origin, rules, processes, progress)
     options = [
         CODEC_VERSION,
         rdBase.rdkitVersion,
         rules.elements,
         rules.max_atoms,
         rules.charges,
+        rules.fragments,
         origin.digest,
     ]
     name = f"{hashlib.sha256(json.dumps(options).encode()).hexdigest()[:32]}.npz"
     cached = _recall(folder / name, origin)
     if cached is not None:
         return cached
-    data = _encode(origin, rules)
+    data = _encode(origin, rules, processes, progress)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         report = {
             "read": data.read,
             "dropped": {why: [d.count, d.first_lines] for why, d in data.dropped.items()},
             "stereo": data.stereo,
+            "parted": data.parted,
         }
         write_arrays(folder / name, {**data.graphs.to_arrays(), "report": as_bytes(json.dumps(report))})
     except (OutputError, OSError) as error:
@@ -178,44 +203,47 @@ def _recall(path: Path, origin: Source) -> Dataset | None:
         arrays = read_arrays(path)
         report = json.loads(as_text(arrays["report"]))
         dropped = {why: Dropped(count, tuple(lines)) for why, (count, lines) in report["dropped"].items()}
-        graphs, read, stereo = GraphSet.from_arrays(arrays), int(report["read"]), int(report["stereo"])
+        graphs, read = GraphSet.from_arrays(arrays), int(report["read"])
+        stereo, parted = int(report["stereo"]), int(report["parted"])
     except (DataError, KeyError, TypeError, ValueError, IndexError):
         return None
     reading = str(origin.reading())
-    return Dataset(graphs, dropped, origin.description, read, stereo, reading, origin.digest)
+    return Dataset(graphs, dropped, origin.description, read, stereo, reading, origin.digest, parted)
 
 
-def _rules(origin: Source, elements: Sequence[str] | None, max_atoms: int | None) -> Rules:
+def _rules(
+    origin: Source, elements: Sequence[str] | None, max_atoms: int | None, fragments: str | None
+) -> Rules:
     if elements is None and origin.embedded:
         elements = EMBEDDED_ELEMENTS
     if max_atoms is None:
         max_atoms = EMBEDDED_MAX_ATOMS if origin.embedded else FILE_MAX_ATOMS
-    return Rules.of(elements, max_atoms, charges=not origin.embedded)
+    return Rules.of(elements, max_atoms, charges=not origin.embedded, fragments=fragments)
 
 
-def _encode(origin: Source, rules: Rules) -> Dataset:
-    kept: dict[str, Record] = {}
-    isomers: set[str] = set()
-    tally = Tally()
-    read = stereo = 0
-    check = MoleculeFilter(rules)
-    with rdBase.BlockLogs():
-        for line, smiles in origin.rows():
-            read += 1
-            checked = check(smiles)
-            if isinstance(checked, str):
-                tally.leave_out(checked, line)
-                continue
-            flat = checked.record[0]
-            stereo += checked.isomeric != flat
-            if flat not in kept:
-                kept[flat] = checked.record
-            else:
-                tally.leave_out("duplicate" if checked.isomeric in isomers else "stereoisomer", line)
-            isomers.add(checked.isomeric)
-    reading, dropped = origin.reading(), tally.dropped(REASONS)
-    if not kept:
+def _encode(origin: Source, rules: Rules, processes: int, progress: bool | None) -> Dataset:
+    gathering = Gathering()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        bar = None
+        for chunk in encoded_chunks(origin.rows(), rules, processes):
+            gathering.add(chunk)
+            if bar is None and time.monotonic() - began > PATIENCE:
+                bar = stack.enter_context(ProgressBar("data", progress))
+            if bar is not None:
+                used = f"{gathering.used:,} of {gathering.read:,} molecules are used"
+                bar.update(origin.meter.share, used)
+    read, dropped, reading = gathering.read, gathering.tally.dropped(REASONS), origin.reading()
+    if not gathering.used:
         lines = Account(origin.description, str(reading), read, 0, dropped).lines()
-        raise DataError("\n".join([*lines, *reading.advice(tally.counts, read)]))
-    graphs = GraphSet.from_records(kept.values())
-    return Dataset(graphs, dropped, origin.description, read, stereo, str(reading), origin.digest)
+        raise DataError("\n".join([*lines, *reading.advice(gathering.tally.counts, read)]))
+    return Dataset(
+        GraphSet.from_blocks(gathering.blocks),
+        dropped,
+        origin.description,
+        read,
+        gathering.stereo,
+        str(reading),
+        origin.digest,
+        gathering.parted,
+    )

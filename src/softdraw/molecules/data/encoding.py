@@ -1,16 +1,17 @@
-"""The text of a file, gzipped or not, in whatever encoding it came."""
+"""The text of a file, in whatever encoding it came."""
 
 import codecs
-import gzip
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-from softdraw.molecules.errors import DataError
+from softdraw.arguments import wrong_type
+from softdraw.molecules.data.kinds import Meter, open_bytes
+from softdraw.molecules.errors import DataError, OptionError
 
-__all__ = ["NOT_TEXT", "encoding_of", "open_bytes", "open_text"]
+__all__ = ["NOT_TEXT", "encoding_of", "open_text", "text_encoding"]
 
 NOT_TEXT = "not a text file, expected molecules as text in UTF-8, UTF-16 or Latin-1"
 
@@ -28,6 +29,7 @@ _NAMES = {
     "utf-16-be": "UTF-16",
     "utf-32": "UTF-32",
 }
+_UNSAID = ("utf-8", "utf-8-sig")
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a"))
 """Bytes that no text holds; DOS ended its files with 1A."""
 _ASCII = bytes(range(128))
@@ -37,30 +39,54 @@ _CHUNK = 1 << 20
 
 
 @contextmanager
-def open_bytes(file: Path) -> Iterator[IO[bytes]]:
-    """The content of a file, unpacked where its name or its first bytes say gzip."""
-    with file.open("rb") as raw:
-        packed = file.suffix.lower() == ".gz" or raw.peek(2)[:2] == b"\x1f\x8b"
-        if not packed:
-            yield raw
-            return
-        with gzip.open(raw) as content:
-            yield cast(IO[bytes], content)
-
-
-@contextmanager
-def open_text(file: Path) -> Iterator[tuple[IO[str], str]]:
+def open_text(
+    file: Path, encoding: str | None = None, meter: Meter | None = None
+) -> Iterator[tuple[IO[str], str]]:
     """A file as text, and the name of its encoding: empty for UTF-8, which goes without saying.
+
+    Args:
+        file: the file.
+        encoding: its encoding, as ``text_encoding`` gives it; by default it is found.
+        meter: is told how far the text has been read.
 
     Raises:
         DataError: it is no text.
     """
-    with open_bytes(file) as content:
-        encoding = encoding_of(content)
+    if encoding is None:
+        with open_bytes(file) as content:
+            encoding = encoding_of(content)
     if encoding is None:
         raise DataError(f"{file}: {NOT_TEXT}")
-    with open_bytes(file) as content, io.TextIOWrapper(content, encoding=encoding, newline="") as text:
-        yield text, _NAMES.get(encoding, "")
+    named = "" if encoding in _UNSAID else _NAMES.get(encoding, encoding)
+    with (
+        open_bytes(file, meter) as content,
+        io.TextIOWrapper(content, encoding=encoding, newline="") as text,
+    ):
+        yield text, named
+
+
+def text_encoding(name: str) -> str:
+    """An encoding that a user named, as Python calls it.
+
+    Raises:
+        OptionError: Python knows no encoding of text by that name.
+        TypeError: it is no text.
+
+    Example:
+        >>> text_encoding("Latin1"), text_encoding("UTF8")
+        ('iso8859-1', 'utf-8-sig')
+    """
+    if not isinstance(name, str):
+        raise wrong_type("encoding", name, "the name of an encoding, such as cp1252")
+    try:
+        found = codecs.lookup(name).name
+        b"".decode(found)  # refuses what turns bytes into bytes
+    except (LookupError, ValueError):
+        raise OptionError(
+            f"encoding: got {name!r}, expected the name of an encoding of text that Python knows, such as "
+            "latin-1, cp1252, utf-16 or shift_jis"
+        ) from None
+    return "utf-8-sig" if found == "utf-8" else found
 
 
 def encoding_of(content: IO[bytes]) -> str | None:

@@ -1,37 +1,37 @@
 """Files of molecules, read line by line: lists of SMILES, tables with a column of them, SD files."""
 
 import csv
-import gzip
 import hashlib
 import itertools
+import lzma
 import os
 import re
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from rdkit import Chem, rdBase
 
-from softdraw.molecules.data.encoding import NOT_TEXT, open_text
-from softdraw.molecules.data.layout import BLANKS, ColumnError, Layout, Reading, cells_of, find_layout, widest
+from softdraw.molecules.data.encoding import NOT_TEXT, open_text, text_encoding
+from softdraw.molecules.data.kinds import Meter, form_of, refused
+from softdraw.molecules.data.layout import (
+    BLANKS,
+    ColumnError,
+    Layout,
+    Reading,
+    cells_of,
+    find_layout,
+    widest,
+)
 from softdraw.molecules.errors import DataError
 
-__all__ = ["READERS", "digest_of", "read_rows", "reading_of"]
+__all__ = ["Asked", "digest_of", "how_read", "read_rows", "reading_of", "rows_of"]
 
 Row = tuple[int, str | None]
-
-READERS = {
-    ".smi": "list",
-    ".smiles": "list",
-    ".txt": "list",
-    ".csv": "table",
-    ".tsv": "table",
-    ".sdf": "SD file",
-    ".sd": "SD file",
-}
-"""How files are read, by suffix."""
 
 _SAMPLED = 100
 """Lines by which the column of SMILES is found."""
@@ -41,15 +41,35 @@ _DIRECTIVE = re.compile(r"\"?sep=.\"?", re.IGNORECASE)
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+", re.IGNORECASE)
 
 
-def read_rows(path: str | os.PathLike[str], smiles_column: str | int | None = None) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Asked:
+    """How a user wants a file to be read; what he leaves open is found.
+
+    Attributes:
+        column: of SMILES, by its heading or its number from 1.
+        encoding: of the text, as ``encoding.text_encoding`` gives it.
+        name: of the file, for messages; its path by default.
+    """
+
+    column: str | int | None = None
+    encoding: str | None = None
+    name: str | None = None
+
+
+def read_rows(
+    path: str | os.PathLike[str],
+    smiles_column: str | int | None = None,
+    encoding: str | None = None,
+) -> Iterator[Row]:
     """The molecules of a file.
 
-    The kind of the file is told by its suffix (``READERS``), after ``.gz`` if there is one; the separator,
-    the column and the encoding by its content (see ``layout.find_layout``, ``encoding.encoding_of``).
+    The kind of the file is told by its suffix (``kinds.READERS``), that of packing aside; the separator, the
+    column and the encoding by its content (see ``layout.find_layout``, ``encoding.encoding_of``).
 
     Args:
         path: the file.
         smiles_column: the column of SMILES, by its heading or its number from 1; by default it is found.
+        encoding: of the text, as Python names it; by default it is found.
 
     Yields:
         The number of the line on which the molecule stands, from 1, and its SMILES: empty for a
@@ -59,23 +79,35 @@ def read_rows(path: str | os.PathLike[str], smiles_column: str | int | None = No
         DataError: the file is missing, unreadable, empty, not text, of an unknown kind, or a table without a
             column of SMILES or without the one asked for.
     """
+    return rows_of(path, Asked(smiles_column, None if encoding is None else text_encoding(encoding)))
+
+
+def rows_of(path: str | os.PathLike[str], asked: Asked, meter: Meter | None = None) -> Iterator[Row]:
+    """``read_rows`` for what is asked, with a meter that is told how far it has come."""
     file = _local(path)
     empty = True
-    with _open(file, smiles_column) as (_, rows):
+    with _open(file, asked, meter) as (_, rows):
         for row in rows:
             empty = False
             yield row
         if empty:
-            raise DataError(f"{file}: holds no molecule, the file is empty")
+            raise DataError(f"{asked.name or file}: holds no molecule, the file is empty")
 
 
-def reading_of(path: str | os.PathLike[str], smiles_column: str | int | None = None) -> Reading:
+def reading_of(
+    path: str | os.PathLike[str], smiles_column: str | int | None = None, encoding: str | None = None
+) -> Reading:
     """How ``read_rows`` would read a file, told from its first lines and, for the encoding, all of its bytes.
 
     Raises:
         DataError: as for ``read_rows``.
     """
-    with _open(_local(path), smiles_column) as (reading, _):
+    return how_read(path, Asked(smiles_column, None if encoding is None else text_encoding(encoding)))
+
+
+def how_read(path: str | os.PathLike[str], asked: Asked) -> Reading:
+    """``reading_of`` for what is asked."""
+    with _open(_local(path), asked) as (reading, _):
         return reading
 
 
@@ -86,22 +118,22 @@ def digest_of(path: str | os.PathLike[str]) -> str:
         DataError: the file is missing, unreadable, empty or of an unknown kind.
     """
     file = _local(path)
-    form = _form_of(file)
+    form = form_of(file)
     try:
         if not file.stat().st_size:
             raise DataError(f"{file}: the file is empty, expected molecules")
         with file.open("rb") as content:
             return f"{hashlib.file_digest(content, 'sha256').hexdigest()}-{form}"
     except OSError as error:
-        raise _refuse(file, error) from error
+        raise refused(file, error) from error
 
 
 @contextmanager
-def _open(file: Path, column: str | int | None) -> Iterator[tuple[Reading, Iterator[Row]]]:
+def _open(file: Path, asked: Asked, meter: Meter | None = None) -> Iterator[tuple[Reading, Iterator[Row]]]:
     """How a file is read, and its rows; every failure as a ``DataError``."""
-    name, form = str(file), _form_of(file)
+    name, form, column = asked.name or str(file), form_of(file), asked.column
     try:
-        with open_text(file) as (text, encoding):
+        with open_text(file, asked.encoding, meter) as (text, encoding):
             if form == "SD file":
                 if column is not None:
                     raise ColumnError(f"{name}: smiles_column: got {column!r}, expected None for an SD file")
@@ -118,13 +150,19 @@ def _open(file: Path, column: str | int | None) -> Iterator[tuple[Reading, Itera
             layout = find_layout(sample, table=form == "table", column=column, name=name)
             rows = _table(lines, layout, name) if form == "table" else _list(lines, layout, name)
             molecules = sample[layout.heading is not None :]
-            yield Reading(layout, encoding, molecules[0].strip() if molecules else ""), rows
-    except UnicodeDecodeError:
-        raise DataError(f"{file}: {NOT_TEXT}") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise _refuse(file, error) from error
+            extended = any(layout.extended(cells_of(line, layout.separator)) for line in molecules)
+            yield Reading(layout, encoding, molecules[0].strip() if molecules else "", extended), rows
+    except UnicodeError as error:
+        if asked.encoding is None:
+            raise DataError(f"{name}: {NOT_TEXT}") from None
+        raise DataError(
+            f"{name}: is no text in the encoding {asked.encoding} ({error}); leave the encoding to be found, "
+            "or name another"
+        ) from None
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise refused(file, error) from error
     except csv.Error as error:
-        raise DataError(f"{file}: not a table ({error})") from error
+        raise DataError(f"{name}: not a table ({error})") from error
 
 
 def _local(path: str | os.PathLike[str]) -> Path:
@@ -137,36 +175,6 @@ def _local(path: str | os.PathLike[str]) -> Path:
             "download it first, and give the path of what came"
         )
     return Path(name)
-
-
-def _refuse(file: Path, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError(f"{file}: no such file; expected a file of molecules, 'chemicals' or 'qm9'")
-    if isinstance(error, IsADirectoryError):
-        return DataError(f"{file}: is a folder, expected a file of molecules")
-    if isinstance(error, PermissionError):
-        return DataError(f"{file}: no permission to read it")
-    if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
-        return DataError(f"{file}: damaged or no gzip file ({error})")
-    return DataError(f"{file}: cannot be read ({error})")
-
-
-def _form_of(file: Path) -> str:
-    suffixes = [suffix.lower() for suffix in file.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
-    if suffix not in READERS:
-        # a missing file with an odd name is a typing error or a misspelt source: say that first
-        if not file.exists():
-            raise _refuse(file, FileNotFoundError())
-        if file.is_dir():
-            raise _refuse(file, IsADirectoryError())
-        raise DataError(
-            f"{file}: unknown kind {suffix or 'without a suffix'}; expected "
-            f"{', '.join(READERS)}, or these with .gz"
-        )
-    return READERS[suffix]
 
 
 def _sample(text: IO[str], name: str, *, table: bool) -> tuple[list[str], list[str]]:

@@ -66,10 +66,22 @@ class Layout:
         return f"SMILES in {place}{named}{cut}"
 
     def cell(self, row: Sequence[str]) -> str:
-        """The SMILES of a row, empty where it is too short."""
+        """The SMILES of a row, empty where it is too short; what extends them, in bars, is dropped."""
         if self.column >= len(row) or not row:
             return ""
-        return row[self.column].strip().strip(_QUOTES).strip()
+        return row[self.column].strip().strip(_QUOTES).partition(" |")[0].strip()
+
+    def extended(self, row: Sequence[str]) -> bool:
+        """Whether the SMILES of a row are followed by an extension in bars (CXSMILES).
+
+        Example:
+            >>> lines = ("C[C@H](N)F |&1:1| racemic", "CCO ethanol", "CCO")
+            >>> [Layout(BLANKS, 0).extended(line.split()) for line in lines]
+            [True, False, False]
+        """
+        if self.separator == BLANKS:
+            return 0 <= self.column < len(row) - 1 and row[self.column + 1].startswith("|")
+        return self.column < len(row) and " |" in row[self.column]
 
 
 def cells_of(line: str, separator: str) -> list[str]:
@@ -87,15 +99,18 @@ class Reading:
         layout: where the SMILES stand; None for an SD file.
         encoding: of the text; empty for UTF-8.
         first: the first line that is no blank line, comment or heading, as it stands there.
+        extended: whether SMILES are followed by an extension (CXSMILES), which is dropped.
     """
 
     layout: Layout | None = None
     encoding: str = ""
     first: str = ""
+    extended: bool = False
 
     def __str__(self) -> str:
         """For people: empty where nothing need be said."""
         parts = [str(self.layout or ""), self.encoding and f"read as {self.encoding}"]
+        parts.append("extensions in |...| dropped" if self.extended else "")
         return ", ".join(part for part in parts if part)
 
     def advice(self, counts: Mapping[str, int], read: int) -> list[str]:

@@ -9,16 +9,19 @@ import importlib.util
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rdkit import Chem
 
 from softdraw.arguments import wrong_type
-from softdraw.molecules.data.files import digest_of, read_rows, reading_of
+from softdraw.molecules.data.encoding import text_encoding
+from softdraw.molecules.data.files import Asked, digest_of, how_read, rows_of
+from softdraw.molecules.data.kinds import Meter
 from softdraw.molecules.data.layout import ColumnError, Reading
-from softdraw.molecules.errors import DataError
+from softdraw.molecules.data.standard_input import STANDARD_INPUT, spooled
+from softdraw.molecules.errors import DataError, OptionError
 
 __all__ = [
     "QM9_SHA256",
@@ -51,6 +54,7 @@ class Source:
         rows: reads it from the start.
         embedded: whether it is the embedded set, whose rules are stricter.
         reading: tells how a file is read: its column of SMILES, its encoding.
+        meter: tells how far ``rows`` has come.
     """
 
     description: str
@@ -58,26 +62,31 @@ class Source:
     rows: Callable[[], Iterator[Row]]
     embedded: bool = False
     reading: Callable[[], Reading] = Reading
+    meter: Meter = field(default_factory=Meter)
 
 
 def open_source(
-    source: str | os.PathLike[str] | Iterable[Any], smiles_column: str | int | None = None
+    source: str | os.PathLike[str] | Iterable[Any],
+    smiles_column: str | int | None = None,
+    encoding: str | None = None,
 ) -> Source:
     """Find out what a user means by ``source``.
 
     Args:
         source: ``"chemicals"`` (the identifier tables of the PyPI package ``chemicals``), ``"qm9"``
-            (downloaded once), the path of a file (``.smi``, ``.csv``, ``.tsv``, ``.sdf``, each also with
-            ``.gz``), or SMILES themselves (molecules of RDKit are taken too).
+            (downloaded once), the path of a file (``.smi``, ``.csv``, ``.tsv``, ``.sdf``; packed, too: see
+            ``kinds.READERS``), ``"-"`` (standard input), or SMILES themselves (molecules of RDKit are taken
+            too).
         smiles_column: of a file with several columns, the one with the SMILES, by its heading or its number
             from 1; by default it is found.
+        encoding: of the text of a file, as Python names it; by default it is found.
 
     Returns:
         The source; a file is opened for its checksum only.
 
     Raises:
         DataError: there is no such file, it cannot be read or is empty, its kind is unknown, the list is
-            empty, or a column was named for what has none.
+            empty, or a column or an encoding was named for what has none.
 
     Example:
         >>> source = open_source(["CCO", "C1CC1"])
@@ -85,12 +94,14 @@ def open_source(
         ('2 SMILES', [(1, 'CCO'), (2, 'C1CC1')])
     """
     if isinstance(source, str | os.PathLike) and os.fspath(source) not in _SETS:
-        return _file(os.fspath(source), smiles_column)
+        return _file(os.fspath(source), smiles_column, encoding)
+    what = repr(source) if isinstance(source, str) else "a list"
     if smiles_column is not None:
-        what = repr(source) if isinstance(source, str) else "a list"
         raise ColumnError(
             f"smiles_column: got {smiles_column!r}, expected None for {what}, which has no columns"
         )
+    if encoding is not None:
+        raise OptionError(f"encoding: got {encoding!r}, expected None for {what}, which is no file")
     if isinstance(source, str | os.PathLike):
         return _SETS[os.fspath(source)]()
     try:
@@ -117,15 +128,22 @@ def has_column(source: str | os.PathLike[str], smiles_column: str | int) -> bool
     return True
 
 
-def _file(name: str, smiles_column: str | int | None) -> Source:
-    digest = digest_of(name)
+def _file(name: str, smiles_column: str | int | None, encoding: str | None) -> Source:
+    coded = None if encoding is None else text_encoding(encoding)
+    path, shown = (spooled(), "standard input") if name == STANDARD_INPUT else (name, None)
+    asked = Asked(smiles_column, coded, shown)
+    digest = digest_of(path)
     if smiles_column is not None:
         digest += f"-{smiles_column!r}"
+    if coded is not None:
+        digest += f"-{coded}"
+    meter = Meter()
     return Source(
-        name,
+        shown or name,
         digest,
-        lambda: read_rows(name, smiles_column),
-        reading=lambda: reading_of(name, smiles_column),
+        lambda: rows_of(path, asked, meter),
+        reading=lambda: how_read(path, asked),
+        meter=meter,
     )
 
 
@@ -160,11 +178,15 @@ def _listed(smiles: Sequence[str]) -> Source:
     digest = hashlib.sha256()
     for entry in smiles:
         digest.update(entry.encode(errors="replace") + b"\n")
-    return Source(
-        f"{len(smiles)} SMILES",
-        digest.hexdigest(),
-        lambda: iter(enumerate(smiles, 1)),
-    )
+    meter = Meter()
+
+    def rows() -> Iterator[Row]:
+        for line, entry in enumerate(smiles, 1):
+            yield line, entry
+            if line % 1000 == 0:
+                meter.tell(line / len(smiles))
+
+    return Source(f"{len(smiles)} SMILES", digest.hexdigest(), rows, meter=meter)
 
 
 def _chemicals() -> Source:

@@ -1,21 +1,17 @@
 """A task over many items, done by several processes, with the results in the order of the items."""
 
 import os
-import signal
-import threading
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import connection, get_context, parent_process
 from typing import Any, TypeVar
 
-import torch
 import torch.distributed as dist
 
-from softdraw.molecules.errors import MoleculeError
+from softdraw.molecules.runtime.pool import Pool
 
 __all__ = ["alone", "by_pool", "by_ranks", "launched_group"]
 
@@ -23,9 +19,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _AHEAD = 2
 """Items that wait for each process, so that none is ever idle, and few are done in vain."""
-
-_tasks: list[Callable[[Any], Any]] = []
-"""The task of this process, where it belongs to a pool."""
 
 
 def alone(task: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
@@ -44,8 +37,8 @@ def by_pool(
 ) -> Generator[Result, None, None]:
     """Do a task on this machine, by processes of its own, each on one thread.
 
-    They are started anew (``spawn``), so a script that comes here needs its ``if __name__ == "__main__"``.
-    Closing the iterator ends them; so do Ctrl-C and the death of this process.
+    They need 2 s to start; see ``Pool``. Closing the iterator ends them; so do Ctrl-C and the death of this
+    process. Python that does not know its own program does all of it here.
 
     Args:
         task: a function or a callable object that can be pickled; each process gets it once.
@@ -58,40 +51,22 @@ def by_pool(
     Raises:
         MoleculeError: a process was killed.
     """
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (task,))
+    if not sys.executable:
+        yield from alone(task, items)
+        return
     waiting: deque[Future[Result]] = deque()
+    pool = Pool(task, processes)
+    threads = ThreadPoolExecutor(processes)  # each waits for a process
     try:
         for item in items:
-            waiting.append(pool.submit(_work, item))
+            waiting.append(threads.submit(pool.work, item))
             if len(waiting) > _AHEAD * processes:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise MoleculeError(
-            f"devices: one of {processes} processes was killed; is there memory for so many?"
-        ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin(task: Callable[[Any], Any]) -> None:
-    _tasks.append(task)
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what a Ctrl-C means
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _work(item: Any) -> Any:
-    return _tasks[0](item)
-
-
-def _end_with_parent() -> None:
-    """A process of a pool waits for work for ever, also where its parent was killed."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+        pool.end()
+        threads.shutdown(cancel_futures=True)
 
 
 def by_ranks(
