@@ -236,7 +236,7 @@ class MoleculeGenerator(GeneratorState):
                 ``"pains"``, what ``read_patterns`` gave, or several of these. What holds one is left out,
                 and further ones are drawn until ``count`` are there; ``sample_summary`` counts both.
             require: patterns, all of which each molecule has to hold, given and applied likewise.
-            devices: processes of this machine that draw, started with Python's ``spawn``.
+            devices: processes of this machine that draw, each on one thread.
             group: ranks that draw together instead (of a gloo group): all of them call this with the same
                 arguments, a key among them, and get the same molecules.
             progress: show a progress bar for a long draw; None shows it on a terminal.

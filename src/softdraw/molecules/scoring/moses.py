@@ -95,8 +95,8 @@ def moses_scores(
         fcd: whether to compute the two Fréchet ChemNet distances.
         cache: where what is computed of the two test sets is kept for the next time: a folder, ``"user"`` for
             the user's cache folder, or None.
-        devices: processes of this machine that share the work, started with Python's ``spawn``; similarities
-            use torch's threads instead.
+        devices: processes of this machine that share the work; similarities use torch's threads
+            instead.
         group: ranks that share it instead (of a gloo group): all of them call this with the same arguments,
             and get the same scores.
         report: is told what is being done, and which share of it is done.

@@ -112,8 +112,8 @@ def score(
             diversity, if there are more.
         cache: where statistics of the reference are kept for the next time: a folder, ``"user"`` for the
             user's cache folder, or None.
-        devices: processes of this machine that share the Fréchet distance, started with Python's ``spawn``;
-            with 1, torch's threads do.
+        devices: processes of this machine that share the Fréchet distance; with 1, torch's
+            threads do.
         group: ranks that share it instead (of a gloo group): all of them call this with the same arguments,
             and get the same scores.
 
