@@ -91,6 +91,23 @@ def test_a_run_on_two_hundred_molecules(finished):
     assert all(Chem.MolFromSmiles(one) is not None for one in drawn)
 
 
+def test_molecules_come_through_a_pipe_and_go_on_with_the_same_ones(tmp_path):
+    given = "CCO\nCCN\nCC(=O)[O-].[Na+]\nCCCO\nCC(C)O\n"
+    words = ["fit", "--data", "-", "--fragments", "largest", "--out", tmp_path / "run"]
+    ended = command(*words, "--steps", "2", input=given)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[1] == (
+        "data: standard input: 5 of 5 molecules are used; 1 had several fragments, of which the largest was "
+        "kept"
+    )
+    longer = command(*words, "--steps", "3", "--resume", input=given)
+    assert "fit: 3 steps, " in longer.stdout
+    for other, message in (("CCO\n", "holds a run with other data"), ("", "standard input: is empty")):
+        refused = command(*words, "--steps", "4", "--resume", input=other)
+        assert refused.returncode == 1
+        assert message in refused.stderr
+
+
 def test_a_run_says_what_it_read(finished, data):
     lines = finished[1].splitlines()
     assert lines[0] == f"fit: 12 steps on {data}"

@@ -13,10 +13,12 @@ __all__ = [
     "Data",
     "Devices",
     "Elements",
+    "Encoding",
     "Estimator",
     "Fcd",
     "Folder",
     "Forbid",
+    "Fragments",
     "MaxAtoms",
     "Minutes",
     "Model",
@@ -40,7 +42,8 @@ __all__ = [
 Data = Annotated[
     str,
     typer.Option(
-        help="Molecules to learn from: a .smi, .txt, .csv, .tsv or .sdf file (or .gz), 'chemicals' or 'qm9'.",
+        help="Molecules to learn from: a .smi, .txt, .csv, .tsv or .sdf file (packed, too), - for standard "
+        "input, 'chemicals' or 'qm9'.",
         show_default="the compounds of the package chemicals",
     ),
 ]
@@ -50,6 +53,21 @@ SmilesColumn = Annotated[
         metavar="NAME|NUMBER",
         help="The column of SMILES in a file with several, by its heading or its number from 1.",
         show_default="found by its heading or its content",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The encoding of the text of a file, as Python names it, such as cp1252.",
+        show_default="found by its content",
+    ),
+]
+Fragments = Annotated[
+    str,
+    typer.Option(
+        metavar="drop|largest",
+        help="What becomes of molecules of several fragments, such as salts: left out, or the largest kept.",
     ),
 ]
 Elements = Annotated[

@@ -81,6 +81,8 @@ class MoleculeGenerator(GeneratorState):
         elements: Sequence[str] | None = None,
         max_atoms: int | None = None,
         smiles_column: str | int | None = None,
+        encoding: str | None = None,
+        fragments: str | None = None,
         holdout: int | None = None,
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
@@ -100,6 +102,8 @@ class MoleculeGenerator(GeneratorState):
             max_atoms: heavy atoms of the largest molecule allowed.
             smiles_column: of a file with several columns, the one with the SMILES, by its heading or its
                 number from 1; by default it is found.
+            encoding: of the text of a file, as Python names it; by default it is found.
+            fragments: ``"drop"`` leaves out a molecule of several fragments, ``"largest"`` keeps the largest.
             holdout: molecules kept from training, to compare with; by default a tenth, at most 10,000.
             key: of the split, the initial weights and the order of the data; by default ``Key(seed)``.
             folder: where a checkpoint and a TensorBoard log are kept while it runs.
@@ -127,7 +131,15 @@ class MoleculeGenerator(GeneratorState):
             strategy,
         )
         key = Key(self.seed) if key is None else key
-        dataset = dataset_of(data, elements=elements, max_atoms=max_atoms, smiles_column=smiles_column)
+        dataset = dataset_of(
+            data,
+            elements=elements,
+            max_atoms=max_atoms,
+            smiles_column=smiles_column,
+            encoding=encoding,
+            fragments=fragments,
+            progress=progress,
+        )
         parts = Parts.of(dataset.graphs, holdout, key.fold_in(1))
         if len(dataset) < ENOUGH_MOLECULES:
             remark(f"data: {len(dataset)} usable, too few to learn more than to repeat them")

@@ -5,7 +5,7 @@ import pytest
 from softdraw.molecules.chemistry.vocabulary import AtomType
 from softdraw.molecules.data import dataset
 from softdraw.molecules.data.dataset import Dropped, load
-from softdraw.molecules.errors import DataError
+from softdraw.molecules.errors import DataError, OptionError
 
 
 def test_the_embedded_set_is_what_its_documentation_says(embedded):
@@ -150,6 +150,56 @@ def test_the_summary_is_one_line_and_holds_every_count(tmp_path):
     )
     file.write_text("CCO\n")
     assert load(file, cache=None).summary() == f"{file}: 1 of 1 molecules are used"
+
+
+def test_the_largest_of_several_fragments_may_be_kept_which_is_counted(tmp_path):
+    smiles = ["CC(=O)[O-].[Na+]", "CCO", "CC(=O)[O-].[K+]", "CCO.O", "C(", "O.C[C@H](N)F"]
+    for _ in range(2):
+        kept, left_out = (load(smiles, cache=tmp_path, fragments=way) for way in ("largest", None))
+        assert kept.graphs.smiles == ["CC(=O)[O-]", "CCO", "CC(N)F"]
+        assert (kept.parted, kept.stereo) == (4, 1)
+        assert kept.dropped == {"unreadable": Dropped(1, (5,)), "duplicate": Dropped(2, (3, 4))}
+        assert kept.summary() == (
+            "6 SMILES: 3 of 6 molecules are used; left out: 1 unreadable, 2 duplicate; 4 had several "
+            "fragments, of which the largest was kept; 1 had stereo marks, which are dropped"
+        )
+        assert kept.account().splitlines()[-2:] == [
+            "  4 had several fragments, of which the largest was kept",
+            "  1 had stereo marks, which are dropped",
+        ]
+        assert left_out.graphs.smiles == ["CCO"]
+        assert left_out.dropped["several fragments"].count == 4
+        assert left_out.parted == 0
+
+
+def test_the_encoding_may_be_named(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes("構造;smiles\nエタノール;CCO\n".encode("shift_jis"))
+    data = load(file, cache=tmp_path / "cache", encoding="Shift-JIS")
+    assert data.graphs.smiles == ["CCO"]
+    assert data.reading == "SMILES in column 2 'smiles', separated by semicolons, read as shift_jis"
+    assert load(file, cache=tmp_path / "cache", encoding="sjis").digest == data.digest
+    with pytest.raises(
+        DataError, match=r"a\.csv: is no text in the encoding ascii \(.*\); leave the encoding"
+    ):
+        load(file, cache=None, encoding="ascii")
+    marked = tmp_path / "b.smi"
+    marked.write_bytes(b"\xef\xbb\xbfCCO\n")
+    assert load(marked, cache=None, encoding="UTF-8").graphs.smiles == ["CCO"]
+    assert load(marked, cache=None, encoding="UTF-8").reading == ""
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "rot13", "hex", "base64", "", "a\0b"])
+def test_what_is_no_encoding_of_text_is_refused(tmp_path, encoding):
+    (tmp_path / "a.smi").write_text("CCO\n")
+    with pytest.raises(OptionError, match=r"encoding: got .*, expected the name of an encoding of text"):
+        load(tmp_path / "a.smi", cache=None, encoding=encoding)
+
+
+def test_what_is_no_file_has_no_encoding():
+    for source, what in ((["CCO"], "a list"), ("chemicals", "'chemicals'")):
+        with pytest.raises(OptionError, match=f"got 'utf-8', expected None for {what}, which is"):
+            load(source, cache=None, encoding="utf-8")
 
 
 def test_the_column_of_smiles_is_part_of_the_data(tmp_path):

@@ -54,6 +54,8 @@ def test_budgets(given_, fit, steer):
         ({"steps": 0}, "steps: got 0, expected an int >= 1"),
         ({"samples": 0}, "samples: got 0"),
         ({"max_atoms": -1}, "max_atoms: got -1"),
+        ({"fragments": "all"}, "fragments: got 'all', expected drop or largest"),
+        ({"encoding": "rot13"}, "encoding: got 'rot13', expected the name of an encoding of text"),
     ],
 )
 def test_mistakes_are_named(wrong, message):
@@ -76,6 +78,8 @@ def test_command_repeats_what_differs_from_the_defaults():
         data="my file.smi",
         elements=("C", "N"),
         max_atoms=9,
+        encoding="cp1252",
+        fragments="largest",
         steps=5,
         targets=("logp=2", "m:f=max@0.5"),
         forbid=("pains", "my file.smarts"),
@@ -83,8 +87,9 @@ def test_command_repeats_what_differs_from_the_defaults():
         fcd=False,
     )
     assert options.command == (
-        "softdraw molecules run --data 'my file.smi' --elements C,N --max-atoms 9 --steps 5 "
-        "--target logp=2 --target m:f=max@0.5 --forbid pains --forbid 'my file.smarts' --require a.smarts "
+        "softdraw molecules run --data 'my file.smi' --elements C,N --max-atoms 9 "
+        "--encoding cp1252 --fragments largest --steps 5 --target logp=2 "
+        "--target m:f=max@0.5 --forbid pains --forbid 'my file.smarts' --require a.smarts "
         "--seed 0 --no-fcd"
     )
     assert RunOptions().command == "softdraw molecules run --minutes 6 --seed 0"
@@ -111,6 +116,19 @@ def test_round_trip_through_the_configuration(values):
 def test_a_damaged_configuration_is_named(stored):
     with pytest.raises(CheckpointError, match=r"config\.json"):
         RunOptions.from_dict(stored)
+
+
+def test_what_is_done_with_fragments_may_not_change_on_the_way():
+    """A run of before there was a choice left them out, and goes on as it was."""
+    before = {"data": "digest", "elements": None, "max_atoms": None, "seed": 0, "minutes": 4.0}
+    assert RunOptions().fit_stage("digest") == before
+    largest = RunOptions(fragments="largest")
+    largest.check_same_model(largest.fit_stage("digest"), "digest", "runs/a")
+    largest.check_same_model({}, "digest", "runs/a")
+    with pytest.raises(OutputError, match="runs/a: holds a run with fragments drop, and largest was asked"):
+        largest.check_same_model(before, "digest", "runs/a")
+    with pytest.raises(OutputError, match="runs/a: holds a run with fragments largest, and drop was asked"):
+        RunOptions().check_same_model(largest.fit_stage("digest"), "digest", "runs/a")
 
 
 def test_only_budgets_and_targets_may_change_on_the_way():

@@ -171,7 +171,7 @@ def load(
     return data
 
 
-def dataset_of(data: Any, **options: Any) -> Dataset:
+def dataset_of(data: Any, *, progress: bool | None = None, **options: Any) -> Dataset:
     """A data set as it is, or what ``load`` makes of anything else with these options.
 
     Raises:
@@ -179,7 +179,7 @@ def dataset_of(data: Any, **options: Any) -> Dataset:
         ValueError: a data set, and options that would have been for ``load``.
     """
     if not isinstance(data, Dataset):
-        return load(data, **options)
+        return load(data, progress=progress, **options)
     given = [name for name, value in options.items() if value is not None]
     if given:
         raise ValueError(

@@ -80,7 +80,7 @@ def text_encoding(name: str) -> str:
         raise wrong_type("encoding", name, "the name of an encoding, such as cp1252")
     try:
         found = codecs.lookup(name).name
-        b"".decode(found)  # refuses what turns bytes into bytes
+        io.TextIOWrapper(io.BytesIO(), encoding=found).close()  # refuses what turns text into text
     except (LookupError, ValueError):
         raise OptionError(
             f"encoding: got {name!r}, expected the name of an encoding of text that Python knows, such as "

@@ -84,6 +84,7 @@ class Parts:
             "kept": len(data.graphs),
             "dropped": {reason: str(entry) for reason, entry in data.dropped.items()},
             "stereo": data.stereo,
+            "parted": data.parted,
             "reading": data.reading,
             "vocabulary": list(data.graphs.vocabulary.names),
             "max_atoms": data.graphs.max_atoms,

@@ -9,6 +9,8 @@ from typing import Any
 
 from softdraw.arguments import read_count, read_number
 from softdraw.molecules.chemistry.properties import property_function
+from softdraw.molecules.data.encoding import text_encoding
+from softdraw.molecules.data.filters import FRAGMENTS
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.runtime.budget import read_minutes
 from softdraw.molecules.sampling.conditions import Conditions
@@ -32,11 +34,13 @@ class RunOptions:
     """Options of a run; each is an option of ``softdraw molecules run`` by the same name.
 
     Attributes:
-        data: ``"chemicals"``, ``"qm9"``, or the path of a file of molecules.
+        data: ``"chemicals"``, ``"qm9"``, the path of a file of molecules, or ``"-"`` for standard input.
         elements: symbols of the elements allowed; None leaves it to the data.
         max_atoms: heavy atoms of the largest molecule; None leaves it to the data.
         smiles_column: of a file with several columns, the one with the SMILES, by its heading or its number
             from 1; None finds it.
+        encoding: of the text of a file, as Python names it; None finds it.
+        fragments: ``"drop"`` leaves out a molecule of several fragments, ``"largest"`` keeps the largest.
         minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
         steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
@@ -70,6 +74,8 @@ class RunOptions:
     elements: tuple[str, ...] | None = None
     max_atoms: int | None = None
     smiles_column: str | None = None
+    encoding: str | None = None
+    fragments: str = "drop"
     minutes: float | None = None
     steps: int | None = None
     steer_minutes: float | None = None
@@ -99,6 +105,10 @@ class RunOptions:
             value = getattr(self, name)
             if value is not None:
                 read_count(name, value, 1)
+        if self.encoding is not None:
+            text_encoding(self.encoding)
+        if self.fragments not in FRAGMENTS:
+            raise ValueError(f"fragments: got {self.fragments!r}, expected {' or '.join(FRAGMENTS)}")
 
     @property
     def fit_budget(self) -> dict[str, Any]:
@@ -125,6 +135,8 @@ class RunOptions:
             "elements": None if self.elements is None else list(self.elements),
             "max_atoms": self.max_atoms,
             "seed": self.seed,
+            # not named by runs of before there was a choice
+            **({} if self.fragments == "drop" else {"fragments": self.fragments}),
             **self.fit_budget,
         }
 
@@ -203,8 +215,9 @@ class RunOptions:
         Raises:
             OutputError: the folder holds a model of other data or another seed.
         """
-        now = self.fit_stage(digest)
-        for name in ("data", "elements", "max_atoms", "seed"):
+        now = {"fragments": "drop", **self.fit_stage(digest)}
+        stored = {"fragments": "drop", **stored} if stored else stored
+        for name in ("data", "elements", "max_atoms", "fragments", "seed"):
             if name in stored and stored[name] != now[name]:
                 what = (
                     "other data"

@@ -138,7 +138,7 @@ class Run:
             MoleculeError: as ``everything``.
         """
         options, folder = self.options, self.folder
-        source = open_source(options.data, options.smiles_column)
+        source = open_source(options.data, options.smiles_column, options.encoding)
         self._digest = source.digest
         self._resume = resume and bool(folder.occupied)
         if self._resume and not self.worker:
@@ -147,7 +147,13 @@ class Run:
             options.check_same_model(stored, self._digest, folder.path)
         if not self._fit_is_complete:
             with remarks_said(self.say):
-                self._dataset = load(source, elements=options.elements, max_atoms=options.max_atoms)
+                self._dataset = load(
+                    source,
+                    elements=options.elements,
+                    max_atoms=options.max_atoms,
+                    fragments=options.fragments,
+                    progress=False if self.worker else self.progress,
+                )
             self._try_targets(self._dataset.graphs.smiles)
         if not self.worker:
             folder.claim(resume=self._resume, overwrite=overwrite)
