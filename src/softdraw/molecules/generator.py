@@ -312,6 +312,6 @@ class MoleculeGenerator(GeneratorState):
         """
         parts = self.parts
         if whole is None:
-            whole = {*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles}
+            whole = [*parts.train.smiles, *parts.validation.smiles, *parts.heldout.smiles]
         reference = self.heldout_smiles if len(self.heldout_smiles) > 1 else None
         return score(samples, train=self.train_smiles, whole=whole, reference=reference, fcd=fcd)

@@ -8,7 +8,7 @@ import time
 import pytest
 from rdkit import Chem
 
-from softdraw.molecules.data import chunks
+from softdraw.molecules.data import chunks, dataset
 from softdraw.molecules.data.dataset import load
 
 from ..drugs import DRUGS
@@ -49,6 +49,34 @@ def test_what_is_done_within_seconds_is_done_here(monkeypatch):
     monkeypatch.setattr(chunks, "_ROWS", 2)
     monkeypatch.setattr(chunks, "by_pool", None)
     assert len(load([f"{'C' * n}O" for n in range(1, 9)], cache=None, processes=2)) == 8
+
+
+def test_how_far_a_source_is_read_is_shown(small_chunks, monkeypatch, tmp_path):
+    shown = []
+
+    class Bar:
+        def __init__(self, title, show):
+            assert (title, show) == ("data", None)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            shown.append("end")
+
+        def update(self, share, figures):
+            shown.append((share, figures))
+
+    monkeypatch.setattr(dataset, "ProgressBar", Bar)
+    monkeypatch.setattr(dataset, "PATIENCE", 0.0)
+    file = tmp_path / "a.smi"
+    file.write_text("".join(f"{'C' * (n % 30 + 1)}O{'N' * (n // 30)}\n" for n in range(40)))
+    load(file, cache=None, processes=1)
+    assert shown[-2:] == [(1.0, "40 of 40 molecules are used"), "end"]
+    assert [figures for _, figures in shown[:2]] == [f"{n} of {n} molecules are used" for n in (7, 14)]
+    shown.clear()
+    load(["C" * n for n in range(1, 21)], cache=None, processes=1, progress=None)
+    assert len(shown) == 4
 
 
 @pytest.mark.parametrize("processes", [0, -1, 1.5, "2"])

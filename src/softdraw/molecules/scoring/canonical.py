@@ -65,6 +65,6 @@ def known_molecules(name: str, smiles: Collection[str]) -> set[str]:
     listed = listed_smiles(name, smiles)
     probe = listed[:: max(1, len(listed) // 200)]
     known = set(listed) if canonical_smiles(probe) == probe else set(canonical_smiles(listed))
-    if listed and not known - {""}:
+    if listed and not any(known):
         raise SetError(f"{name}: got {len(listed)} entries of which none is a molecule, expected SMILES")
     return known
