@@ -167,6 +167,8 @@ def test_a_table_of_likelihoods(model, here, tmp_path):
     assert here("likelihood", model, file, "--out", out)[:2] == (0, "")
     assert out.read_text() == printed
     assert "exists already" in here("likelihood", model, file, "--out", out)[2]
+    file.write_bytes(file.read_bytes().decode().encode("cp500"))
+    assert here("likelihood", model, file, "--encoding", "cp500")[:2] == (0, printed)
 
 
 def test_likelihoods_of_nothing_that_is_there(model, here, tmp_path):

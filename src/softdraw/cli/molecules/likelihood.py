@@ -17,6 +17,7 @@ def likelihood(
     file: Annotated[str, typer.Argument(help="Molecules: a file, 'chemicals' or 'qm9'.", metavar="FILE")],
     stage: o.Stage = None,
     smiles_column: o.SmilesColumn = None,
+    encoding: o.Encoding = None,
     out: o.Result = None,
     overwrite: o.Overwrite = False,
 ) -> None:
@@ -35,7 +36,7 @@ def likelihood(
     o.check_stage(stage)
     refuse_existing(out, overwrite)
     generator = generator_in(folder, stage)
-    origin = open_source(file, smiles_column)
+    origin = open_source(file, smiles_column, encoding)
     rows = list(origin.rows())
     found = likelihoods(generator.network, generator.vocabulary, rows)
     defined = np.isfinite(found.nats)
