@@ -4,7 +4,7 @@ import torch
 
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 
-SMALL = NetworkOptions(width=16, layers=2, heads=2, pair_width=8, bond_width=16)
+SMALL = NetworkOptions(width=16, layers=2, heads=2, bond_width=16)
 SIZES = SMALL.to_dict()
 MOLECULES = ["CCO", "CC=O", "CCN", "C#N", "CCC", "COC", "C1CC1", "NCC=O", "CC(C)O", "FCC", "CNC", "OCCO"]
 

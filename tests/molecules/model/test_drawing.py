@@ -7,7 +7,7 @@ from rdkit import Chem
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
 from softdraw.molecules.model.drawing import draw
-from softdraw.molecules.model.prefix_features import prefix_features
+from softdraw.molecules.model.decisions import decisions_of
 from softdraw.random import Key
 
 from ..small import random_network
@@ -42,17 +42,23 @@ def test_unmasked_draws_of_an_untrained_network_are_mostly_not_valid():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32), mask=st.booleans(), max_atoms=st.integers(1, 8))
 def test_drawing_step_by_step_gives_the_logits_of_the_whole_graph(seed, mask, max_atoms):
-    network = random_network(max_atoms=max_atoms, seed=seed)
+    network = random_network(max_atoms=max_atoms, seed=seed).double()
     with torch.no_grad():
         drawn = draw(network, 32, Key(seed), mask=mask)
-        features = prefix_features(drawn.types, drawn.bonds, network.valences)
-        type_logits, bond_logits = network(drawn.types, drawn.bonds, features)
-    sizes = (drawn.types >= 0).sum(1)
-    asked = torch.arange(max_atoms) <= sizes.unsqueeze(1)
-    torch.testing.assert_close(drawn.type_logits[asked], type_logits[:, :-1][asked], atol=1e-4, rtol=1e-4)
-    row = torch.tril_indices(max_atoms, max_atoms, -1)[0]
-    there = row < sizes.unsqueeze(1)
-    torch.testing.assert_close(drawn.bond_logits[there], bond_logits[there], atol=1e-4, rtol=1e-4)
+        made = decisions_of(drawn.types, drawn.bonds, network.valences, max_atoms)
+        type_logits, bond_logits = network(made)
+    asked = torch.arange(max_atoms) <= (drawn.types >= 0).sum(1).unsqueeze(1)
+    # relative positions between tokens and one-hot counts are the same numbers summed in another order
+    torch.testing.assert_close(drawn.type_logits[asked], type_logits[:, :-1][asked], atol=1e-9, rtol=1e-9)
+    compared = 0
+    for graph, d in (made.bonds >= 0).nonzero().tolist():
+        atom, step = int(made.atom[graph, d]), int(made.step[graph, d])
+        own = drawn.bond_logits[atom, step][graph]
+        other = bond_logits[graph, d, : 1 + 3 * atom][-len(own) :]
+        there = other > -1e8
+        torch.testing.assert_close(own[there], other[there], atol=1e-9, rtol=1e-9)
+        compared += int(there.sum())
+    assert compared or max_atoms == 1 or not (drawn.types[:, 1:] >= 0).any()
 
 
 def test_one_hots_say_what_the_indices_say():

@@ -1,21 +1,24 @@
 """Drawing graphs freely: one categorical draw after another, each fed back into the network.
 
 The same loop serves sampling, where a draw is ``gumbel_max``, and steering, where a draw is a differentiable
-one-hot and gradients run back through every draw and through the network's own inputs.
+one-hot. Gradients then run back through every draw: through types and bonds, and through all that depends on
+them, which are open valences, distances, and whether the graph had stopped.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
-from softdraw.molecules.model.network import BOND_ORDERS, Cache, GraphNetwork
-from softdraw.molecules.model.prefix_features import UNREACHED
+from softdraw.molecules.model.attention import Cache
+from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
+from softdraw.molecules.model.network import BOND_ORDERS, GraphNetwork
 from softdraw.random import Key
+
+__all__ = ["Choose", "Drawn", "choose_hard", "draw"]
 
 Choose = Callable[[Tensor, Tensor | None, Key], Tensor]
 """``(logits [B, C], mask or None, key) -> one-hot [B, C]``, differentiable or not; a row that allows no
@@ -36,9 +39,10 @@ class Drawn:
         bonds: ``[B, N, N]`` int64, symmetric.
         kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw
             does.
-        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where there was no decision.
+        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where an atom is missing.
         type_logits: ``[B, N, K + 1]``.
-        bond_logits: ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
+        bond_logits: by atom and step, the logits ``[B, 1 + 3 atom]`` of a bond decision; of the first step
+            those of `no more`, which it does not allow, are left out: ``[B, 3 atom]``.
     """
 
     types: Tensor
@@ -46,7 +50,7 @@ class Drawn:
     kinds: Tensor
     orders: Tensor
     type_logits: Tensor
-    bond_logits: Tensor
+    bond_logits: dict[tuple[int, int], Tensor]
 
 
 def draw(network: GraphNetwork, batch: int, key: Key, *, mask: bool, choose: Choose = choose_hard) -> Drawn:
@@ -56,7 +60,7 @@ def draw(network: GraphNetwork, batch: int, key: Key, *, mask: bool, choose: Cho
         network: gives the logits.
         batch: ``B``.
         key: folded with the number of the decision, so that every decision has noise of its own.
-        mask: allow only decisions that keep every valence and the graph in one piece, and no empty graph.
+        mask: allow only decisions that keep every valence, and no empty graph.
         choose: makes a one-hot of logits.
 
     Returns:
@@ -66,153 +70,187 @@ def draw(network: GraphNetwork, batch: int, key: Key, *, mask: bool, choose: Cho
 
 
 class _Loop:
-    """State of one batch while it is drawn."""
+    """State of one batch while it is drawn. What depends on choices is floating point: it has gradients."""
 
     def __init__(self, network: GraphNetwork, batch: int, key: Key, mask: bool, choose: Choose) -> None:
         self.network, self.batch, self.key, self.mask, self.choose = network, batch, key, mask, choose
         self.device, self.dtype = network.start.device, network.start.dtype
-        atoms = network.max_atoms
-        self.whole = True  # no graph is finished yet
+        self.valences = network.valences.to(self.dtype)
+        self.by_order = torch.arange(1.0, ORDERS + 1, device=self.device, dtype=self.dtype)
         self.alive = torch.ones(batch, dtype=torch.bool, device=self.device)
-        self.types = torch.full((batch, atoms), -1, device=self.device)
-        self.bonds = torch.zeros(batch, atoms, atoms, dtype=torch.long, device=self.device)
-        self.open = torch.zeros(batch, atoms, dtype=torch.long, device=self.device)
-        self.between = torch.full((batch, atoms, atoms), UNREACHED, device=self.device)
-        self.between.diagonal(dim1=1, dim2=2).zero_()
-        self.caches: list[Cache | None] = [None] * len(network.blocks)
-        self.old: list[Tensor] = []
-        self.partner: list[Tensor] = []
+        self.whole = True  # no graph is finished yet
+        self.there = torch.ones(batch, 1, device=self.device, dtype=self.dtype)  # 0 once stopped
+        self.types: list[Tensor] = []
         self.kinds: list[Tensor] = []
+        self.rows: list[Tensor] = []  # of every atom but the first, its bonds [B, atom, 3]
         self.type_logits: list[Tensor] = []
-        self.orders: dict[tuple[int, int], Tensor] = {}
         self.bond_logits: dict[tuple[int, int], Tensor] = {}
-        self.decision = 0
+        self.open = torch.zeros(batch, 0, device=self.device, dtype=self.dtype)
+        self.between = torch.zeros(batch, 0, 0, device=self.device, dtype=self.dtype)
+        self.caches: list[Cache | None] = [None] * len(network.blocks)
+        self.keys: list[Tensor] = []
+        self.partners: list[Tensor] = []
 
     def run(self) -> Drawn:
-        atoms, network = self.network.max_atoms, self.network
-        token = self._token(network.start.expand(self.batch, -1), None)
-        for atom in range(atoms):
+        network = self.network
+        token = self._encode(network.start.expand(self.batch, -1), None)
+        for atom in range(network.max_atoms):
             if not bool(self.alive.any()):
                 break
             kind = self._draw_type(atom, token)
-            row = self._draw_bonds(atom, token, kind)
-            own = self.open[:, atom]
-            embedded = network.atom_features(kind, own, torch.tensor(atom, device=self.device))
-            token = self._token(embedded, self._pairs(atom, row))
-            old, partner = network.bond_old(token).chunk(2, -1)
-            self.old.append(old)
-            self.partner.append(partner)
+            own = kind @ self.valences
+            row = self._draw_bonds(atom, token, kind, own)
+            self._join(atom, row, own)
+            embedded = self._embed(atom, kind, row)
+            token = self._encode(embedded, self._relations(atom, row))
+            self.keys.append(network.key(token))
+            self.partners.append(network.ask_partner(token))
         return self._drawn()
 
-    def _next_key(self) -> Key:
-        self.decision += 1
-        return self.key.fold_in(self.decision)
+    def _embed(self, atom: int, kind: Tensor, row: Tensor) -> Tensor:
+        """The input of the new atom's token."""
+        place = torch.tensor(atom, device=self.device)
+        bonded = torch.zeros_like(kind)
+        if atom:
+            bonded = (row.sum(2).unsqueeze(1) @ torch.stack(self.kinds[:-1], 1)).squeeze(1)
+        return self.network.atom_tokens(
+            kind, self.open[:, atom], place, bonded, row.sum((1, 2)), self.first_order, self.gap
+        )
 
-    def _token(self, embedded: Tensor, pairs: Tensor | None) -> Tensor:
+    def _encode(self, embedded: Tensor, relation: Tensor | None) -> Tensor:
         """Output of the encoder for one new token: ``[B, width]``."""
-        tokens = embedded.unsqueeze(1)
-        if pairs is None:
-            pairs = tokens.new_zeros(self.batch, 1, 1, self.network.options.pair_width)
-        for level, block in enumerate(self.network.blocks):
-            tokens, self.caches[level] = block(tokens, pairs, None, self.caches[level])
-        normed: Tensor = self.network.norm(tokens.squeeze(1))
+        network, tokens = self.network, embedded.unsqueeze(1)
+        bias = tokens.new_zeros(len(network.blocks), 1, 1, 1, 1)
+        if relation is not None:
+            bias = network.attention_bias(relation.unsqueeze(1), self.open.unsqueeze(1))
+        for level, block in enumerate(network.blocks):
+            tokens, self.caches[level] = block(tokens, bias[level], self.caches[level])
+        normed: Tensor = network.norm(tokens.squeeze(1))
         return normed
 
-    def _pairs(self, atom: int, row: list[Tensor]) -> Tensor:
-        """Pair features of the token of ``atom`` to all tokens so far: ``[B, 1, atom + 2, P]``."""
-        none = one_hot(torch.zeros_like(self.types[:, 0]), BOND_ORDERS, self.dtype)
-        bonds = torch.stack([*row, none], 1)
-        features = self.network.pair_features(
-            bonds, self.open[:, : atom + 1], self.between[:, atom, : atom + 1]
-        )
-        return F.pad(features, (0, 0, 1, 0)).unsqueeze(1)
+    def _relations(self, atom: int, row: Tensor) -> Tensor:
+        """Of the new atom to all so far (see ``decisions.SELF``): ``[B, atom + 1]``."""
+        bonded = self.between[:, atom, :atom] + 1 - row @ (self.by_order - 1)
+        return torch.cat((bonded, bonded.new_full((self.batch, 1), SELF)), 1)
 
     def _draw_type(self, atom: int, token: Tensor) -> Tensor:
         network = self.network
         logits = network.type_head(token)
         allowed = None
         if self.mask:
-            room = (self.open > 0).any(1) if atom else torch.ones_like(self.alive)
+            room = (self.open > 0.5).any(1) if atom else torch.ones_like(self.alive)
             usable = (network.valences > 0) | torch.tensor(atom == 0, device=self.device)
             allowed = torch.cat((room.unsqueeze(1) & usable, torch.full_like(room, atom > 0).unsqueeze(1)), 1)
-        choice = self.choose(logits, self._while_alive(allowed), self._next_key())
+        if not self.whole:
+            alive = self.alive.unsqueeze(1)
+            allowed = alive if allowed is None else allowed & alive
+        choice = self.choose(logits, allowed, self.key.fold_in(atom))
         self.type_logits.append(logits)
         index = choice.detach().argmax(1)
         self.alive = self.alive & (index < network.types)
         self.whole = bool(self.alive.all())
-        kind = choice[:, :-1]
+        # an atom is there while no earlier decision stopped the graph
+        kind = choice[:, :-1] * self.there
+        self.there = self.there * (1 - choice[:, -1:])
         self.kinds.append(kind)
-        self.types[:, atom] = torch.where(self.alive, index, -1)
-        self.open[:, atom] = torch.where(self.alive, network.valences[index.clamp(max=network.types - 1)], 0)
+        self.types.append(torch.where(self.alive, index, -1))
         return kind
 
-    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor) -> list[Tensor]:
-        """Draw the bonds of ``atom`` to ``atom - 1, ..., 0``; their one-hots in the order 0, 1, ..."""
+    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> Tensor:
+        """Bonds ``[B, atom, 3]`` of the new atom."""
+        row = kind.new_zeros(self.batch, atom, ORDERS)
+        self.first_order = self.gap = kind.new_zeros(self.batch)
+        if not atom:
+            return row
         network = self.network
-        if atom == 0:
-            return []
-        new = network.bond_new(torch.cat((token, kind), -1))
-        held = torch.zeros((), dtype=self.dtype, device=self.device)
-        distance = torch.full((self.batch, atom), UNREACHED, device=self.device)
-        bonded = ~self.alive
-        row: list[Tensor] = []
-        for other in reversed(range(atom)):
-            context = network.bond_context(
-                self.open[:, other],
-                self.open[:, atom],
-                distance[:, other],
-                torch.tensor(atom - other - 1, device=self.device),
+        asking = network.ask_atom(torch.cat((token, kind), -1)).unsqueeze(1)
+        keys = torch.stack(self.keys, 1)
+        distance = kind.new_full((self.batch, atom), UNREACHED)
+        place = torch.arange(atom, device=self.device)
+        limit = torch.where(self.alive, atom, 0)
+        left, held, there = own, torch.zeros_like(asking), self.there
+        step = 0
+        while bool((limit > 0).any()):
+            state = network.bond_query(asking, left.unsqueeze(1), torch.full_like(left, step).unsqueeze(1), held)
+            logits = network.bond_logits(state, keys, distance.unsqueeze(1), self.open.unsqueeze(1)).squeeze(1)
+            logits = logits if step else logits[:, 1:]
+            self.bond_logits[atom, step] = logits
+            choice = self.choose(
+                logits, self._allowed(place, limit, left, step), self.key.fold_in(self._number(atom, step))
             )
-            logits = network.bond_head(new + self.old[other] + held + context)
-            allowed = self._allowed_orders(atom, other, bonded) if self.mask else None
-            choice = self.choose(logits, self._while_alive(allowed), self._next_key())
-            self.bond_logits[atom, other] = logits
-            order = choice.detach().argmax(1)
-            row.append(choice)
-            self.orders[atom, other] = choice
-            held = held + network.bond_scale(choice[:, 1:]) * self.partner[other]
-            self.bonds[:, atom, other] = self.bonds[:, other, atom] = order
-            self.open[:, other] -= order
-            self.open[:, atom] -= order
-            joined = order > 0
-            bonded = bonded | joined
-            through = (self.between[:, other, :atom] + 1).clamp(max=UNREACHED)
-            distance = torch.where(joined.unsqueeze(1), torch.minimum(distance, through), distance)
+            bond = (choice[:, 1:] if step else choice).unflatten(1, (atom, ORDERS)) * there.unsqueeze(2)
+            row = row + bond
+            left = left - (bond @ self.by_order).sum(1)
+            partner = bond.sum(2)
+            made = partner.sum(1)
+            if not step:
+                self.first_order = (bond @ self.by_order).sum(1)
+                self.gap = partner @ (atom - place).to(self.dtype)
+            # the bond's order and its partner's features, both mixed by the choice
+            held = held + torch.einsum(
+                "bjo,bjw,ow->bw", bond, torch.stack(self.partners, 1), network.ask_order.weight.t()
+            ).unsqueeze(1)
+            through = (partner.unsqueeze(1) @ self.between).squeeze(1) + 1
+            reached = torch.minimum(distance, through.clamp(max=UNREACHED))
+            there = there * made.unsqueeze(1)
+            distance = torch.where(made.detach().unsqueeze(1) > 0.5, reached, distance)
+            limit = torch.where(made.detach() > 0.5, (partner.detach() * place).sum(1).round().long(), 0)
+            step += 1
+        self.distance = distance
+        return row
+
+    def _number(self, atom: int, step: int) -> int:
+        """A number of its own for every bond decision, beside those of the types."""
+        return self.network.max_atoms * (atom * self.network.max_atoms + step + 1)
+
+    def _allowed(self, place: Tensor, limit: Tensor, left: Tensor, step: int) -> Tensor:
+        """Bonds to atoms before the last partner, within both open valences; no more of them, but for the
+        first. Finished graphs allow nothing."""
+        allowed = (place < limit.unsqueeze(1)).unsqueeze(2)
+        if self.mask:
+            most = torch.minimum(self.open.detach(), left.detach().unsqueeze(1)).unsqueeze(2)
+            allowed = allowed & (self.by_order <= most + 0.5)
+        allowed = allowed.expand(-1, -1, ORDERS).flatten(1)
+        return torch.cat(((limit > 0).unsqueeze(1), allowed), 1) if step else allowed
+
+    def _join(self, atom: int, row: Tensor, own: Tensor) -> None:
+        """Open valences and distances with the new atom."""
+        orders = row @ self.by_order
+        self.rows.append(row)
+        self.open = torch.cat((self.open - orders, (own - orders.sum(1)).unsqueeze(1)), 1)
+        zero = own.new_zeros(self.batch, 1, 1)
+        if not atom:
+            self.between = zero
+            return
+        distance = self.distance
         shorter = distance.unsqueeze(2) + distance.unsqueeze(1)
-        self.between[:, :atom, :atom] = torch.minimum(self.between[:, :atom, :atom], shorter)
-        self.between[:, atom, :atom] = self.between[:, :atom, atom] = distance
-        return row[::-1]
-
-    def _while_alive(self, allowed: Tensor | None) -> Tensor | None:
-        """Finished graphs allow no class: their draw is a row of zeros."""
-        if self.whole:
-            return allowed
-        alive = self.alive.unsqueeze(1)
-        return alive if allowed is None else allowed & alive
-
-    def _allowed_orders(self, atom: int, other: int, bonded: Tensor) -> Tensor:
-        """Orders within both open valences; `none` unless this is the last chance to join the graph."""
-        most = torch.minimum(self.open[:, other], self.open[:, atom]).unsqueeze(1)
-        allowed = torch.arange(BOND_ORDERS, device=self.device) <= most
-        later = (self.open[:, :other] > 0).any(1)
-        allowed[:, 0] = bonded | later | (most.squeeze(1) <= 0)
-        return allowed
+        old = torch.minimum(self.between, shorter)
+        self.between = torch.cat(
+            (
+                torch.cat((old, distance.unsqueeze(2)), 2),
+                torch.cat((distance.unsqueeze(1), zero), 2),
+            ),
+            1,
+        )
 
     def _drawn(self) -> Drawn:
-        atoms, batch = self.network.max_atoms, self.batch
-        kinds = self.kinds + [torch.zeros_like(self.kinds[0])] * (atoms - len(self.kinds))
-        type_logits = self.type_logits + [torch.zeros_like(self.type_logits[0])] * (atoms - len(self.kinds))
-        blank = torch.zeros(batch, BOND_ORDERS, dtype=self.dtype, device=self.device)
-        pairs = [(i, j) for i in range(atoms) for j in range(i)]
-        row, column = torch.tril_indices(atoms, atoms, -1, device=self.device)
-        orders = torch.zeros(batch, atoms, atoms, BOND_ORDERS, dtype=self.dtype, device=self.device)
-        bond_logits = torch.zeros(batch, 0, BOND_ORDERS, dtype=self.dtype, device=self.device)
-        if pairs:
-            lower = torch.stack([self.orders.get(pair, blank) for pair in pairs], 1)
-            graph = torch.arange(batch, device=self.device).unsqueeze(1)
-            orders = orders.index_put((graph, row, column), lower)
-            orders = orders + orders.transpose(1, 2)
-            bond_logits = torch.stack([self.bond_logits.get(pair, blank) for pair in pairs], 1)
+        atoms, missing = len(self.kinds), self.network.max_atoms - len(self.kinds)
+        kinds = torch.stack(self.kinds, 1)
+        there = kinds.sum(2)
+        lower = kinds.new_zeros(self.batch, atoms, atoms, ORDERS)
+        for atom, row in enumerate(self.rows):
+            lower[:, atom, :atom] = row
+        bonded = lower + lower.transpose(1, 2)
+        apart = there.unsqueeze(2) * there.unsqueeze(1) * (1 - torch.eye(atoms, device=self.device))
+        none = apart - bonded.sum(3)
+        orders = torch.cat((none.unsqueeze(3), bonded), 3)
+        bonds = (bonded.detach() @ self.by_order).round().long()
+        pad = torch.nn.functional.pad
         return Drawn(
-            self.types, self.bonds, torch.stack(kinds, 1), orders, torch.stack(type_logits, 1), bond_logits
+            pad(torch.stack(self.types, 1), (0, missing), value=-1),
+            pad(bonds, (0, missing, 0, missing)),
+            pad(kinds, (0, 0, 0, missing)),
+            pad(orders, (0, 0, 0, missing, 0, missing)),
+            pad(torch.stack(self.type_logits, 1), (0, 0, 0, missing)),
+            self.bond_logits,
         )

@@ -1,10 +1,9 @@
 """The network: a causal transformer over atoms, whose two heads give the logits of every decision.
 
-A graph is drawn as a sequence of decisions. For atom ``i``: its type, or `stop`; then its bond order (none,
-single, double, triple) to ``i - 1``, ``i - 2``, ..., 0. Token 0 stands for the empty graph, token ``i`` for
-atom ``i - 1`` together with its bonds to earlier atoms. Attention between two atoms sees their bond order,
-their distance along bonds and the open valence of the earlier one, in the way of relative positions (Shaw et
-al. 2018, arXiv:1803.02155, equations 3 and 4).
+Token 0 stands for the empty graph, token ``i`` for atom ``i - 1`` together with its bonds to earlier atoms.
+The type of the next atom is read off the last token. A bond decision asks with a query of its atom, its type,
+what it is bonded to already and its open valence; each earlier atom answers with a key, and with what its
+open valence and its distance mean to this query. ``decisions`` says what is decided, and in what order.
 """
 
 from collections.abc import Sequence
@@ -15,12 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from softdraw.kernels.formulas import one_hot
-from softdraw.molecules.model.prefix_features import UNREACHED, PrefixFeatures
+from softdraw.molecules.model.attention import Block
+from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED, Decisions
+from softdraw.molecules.model.lookup import count_features, read_table
 
-BOND_ORDERS = 4
-"""Classes of a bond decision: none, single, double, triple."""
+__all__ = ["BOND_ORDERS", "GraphNetwork", "NetworkOptions"]
 
-Cache = tuple[Tensor, Tensor]
+BOND_ORDERS = ORDERS + 1
+"""Classes of a pair of atoms: no bond, single, double, triple."""
+MOST_BONDS = 3
+"""Bonds to earlier atoms that are told apart; more count as this many."""
+IMPOSSIBLE = -1e9
+"""Logit of what no graph allows, such as a bond to an atom that is not there."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,7 @@ class NetworkOptions:
         layers: transformer blocks.
         heads: attention heads.
         expand: hidden features of a block's perceptron, in widths.
-        pair_width: features of a pair of atoms.
-        bond_width: features of a bond decision.
+        bond_width: features of the keys that bond decisions ask for.
 
     Raises:
         ValueError: a size is not a positive integer, or ``heads`` does not divide ``width``.
@@ -43,8 +47,7 @@ class NetworkOptions:
     layers: int = 1
     heads: int = 4
     expand: int = 3
-    pair_width: int = 16
-    bond_width: int = 48
+    bond_width: int = 32
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -56,48 +59,6 @@ class NetworkOptions:
     def to_dict(self) -> dict[str, int]:
         """The sizes as plain Python."""
         return asdict(self)
-
-
-class GraphAttention(nn.Module):
-    """One pre-norm transformer block whose attention reads features of pairs of atoms.
-
-    Shapes: tokens ``[B, Q, width]``, pairs ``[B, Q, T, pair_width]`` where ``T`` counts the cached tokens
-    and the ``Q`` new ones, blocked ``[T, 1, 1, Q]``.
-    """
-
-    def __init__(self, options: NetworkOptions) -> None:
-        super().__init__()
-        width, self.heads = options.width, options.heads
-        self.norm = nn.LayerNorm(width)
-        self.project = nn.Linear(width, 3 * width)
-        self.bias = nn.Linear(options.pair_width, self.heads, bias=False)
-        self.merge = nn.Linear(width + self.heads * options.pair_width, width)
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, options.expand * width),
-            nn.ReLU(),
-            nn.Linear(options.expand * width, width),
-        )
-
-    def forward(
-        self, tokens: Tensor, pairs: Tensor, blocked: Tensor | None = None, cache: Cache | None = None
-    ) -> tuple[Tensor, Cache]:
-        """Tokens after this block, and the keys and values of all tokens so far."""
-        batch, queries, width = tokens.shape
-        split = self.project(self.norm(tokens)).view(batch, queries, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        if cache is not None:
-            key, value = torch.cat((cache[0], key), 2), torch.cat((cache[1], value), 2)
-        scores = (query * (width // self.heads) ** -0.5) @ key.transpose(2, 3)
-        # Softmax over the leading dim: over a last dim of ten entries torch is 15 times slower on a CPU.
-        scores = scores.permute(3, 0, 1, 2) + self.bias(pairs).permute(2, 0, 3, 1)
-        if blocked is not None:
-            scores = scores.masked_fill(blocked, float("-inf"))
-        weights = scores.softmax(0).permute(1, 2, 3, 0).to(value.dtype)
-        heard = (weights @ value).transpose(1, 2).reshape(batch, queries, width)
-        seen = (weights.transpose(1, 2) @ pairs).flatten(2)
-        tokens = tokens + self.merge(torch.cat((heard, seen), 2))
-        return tokens + self.mlp(tokens), (key, value)
 
 
 class GraphNetwork(nn.Module):
@@ -118,108 +79,196 @@ class GraphNetwork(nn.Module):
         self.options = options = options or NetworkOptions()
         self.max_atoms, self.types, self.top = max_atoms, len(valences), max(valences)
         self.register_buffer("valences", torch.tensor(list(valences)), persistent=False)
-        width, bond_width = options.width, options.bond_width
-        opens, distances = self.top + 2, UNREACHED + 1
+        width, opens = options.width, self.top + 2
         self.start = nn.Parameter(torch.zeros(width))
-        self.atom = nn.Linear(self.types + opens + max_atoms, width)
-        self.pair = nn.Linear(BOND_ORDERS + opens + distances, options.pair_width)
-        self.blocks = nn.ModuleList(GraphAttention(options) for _ in range(options.layers))
+        self.atom = nn.Linear(2 * self.types + opens + 2 * max_atoms + BOND_ORDERS + MOST_BONDS + 1, width)
+        # a token is a sum of few of these rows: small ones would drown in what the blocks add
+        nn.init.normal_(self.atom.weight, std=0.3)
+        self.relation = nn.Parameter(torch.randn(SELF + 1, opens, options.layers * options.heads) * 0.02)
+        self.to_start = nn.Parameter(torch.zeros(options.layers * options.heads))
+        self.blocks = nn.ModuleList(
+            Block(width, options.heads, options.expand) for _ in range(options.layers)
+        )
         self.norm = nn.LayerNorm(width)
         self.type_head = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.types + 1))
-        self.bond_new = nn.Linear(width + self.types, bond_width)
-        self.bond_old = nn.Linear(width, 2 * bond_width, bias=False)
-        self.bond_scale = nn.Linear(BOND_ORDERS - 1, bond_width, bias=False)
-        self.bond_state = nn.Linear(2 * opens + distances + max_atoms, bond_width, bias=False)
+        self.ask_atom = nn.Linear(width + self.types, width)
+        self.ask_state = nn.Linear(opens + MOST_BONDS + 1, width, bias=False)
+        self.ask_partner = nn.Linear(width, width, bias=False)
+        self.ask_order = nn.Linear(ORDERS, width, bias=False)
         self.bond_head = nn.Sequential(
-            nn.ReLU(),
-            nn.Linear(bond_width, bond_width),
-            nn.ReLU(),
-            nn.Linear(bond_width, BOND_ORDERS),
+            nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, ORDERS * options.bond_width + 1)
         )
+        self.key = nn.Linear(width, options.bond_width)
+        self.seen = nn.Parameter(torch.randn(options.bond_width, (UNREACHED + 1) * opens) * 0.1)
 
-    def one_hot_open(self, valence: Tensor) -> Tensor:
-        """One-hot open valence, ``-1`` and below counted as one class."""
-        return one_hot(valence.clamp(-1, self.top) + 1, self.top + 2, self.start.dtype)
+    @property
+    def working_dtype(self) -> torch.dtype:
+        """What matrix products are computed in."""
+        if torch.is_autocast_enabled(self.start.device.type):
+            return torch.get_autocast_dtype(self.start.device.type)
+        return self.start.dtype
 
-    def atom_features(self, types: Tensor, open_valence: Tensor, place: Tensor) -> Tensor:
-        """Input of the tokens of atoms: one-hot type ``[..., K]``, open valence and place ``[...]``."""
-        where = one_hot(place, self.max_atoms, self.start.dtype)
-        place_of_each = where.expand(*types.shape[:-1], -1)
-        embedded: Tensor = self.atom(torch.cat((types, self.one_hot_open(open_valence), place_of_each), -1))
-        return embedded
+    def open_features(self, open_valence: Tensor) -> Tensor:
+        """One-hot open valence, -1 and below counted as one class."""
+        return count_features(open_valence, -1, self.top, self.working_dtype)
 
-    def pair_features(self, bonds: Tensor, open_valence: Tensor, distance: Tensor) -> Tensor:
-        """Features of pairs: one-hot bond order ``[..., 4]``, open valence of the earlier, distance."""
-        far = one_hot(distance, UNREACHED + 1, self.start.dtype)
-        embedded: Tensor = self.pair(torch.cat((bonds, self.one_hot_open(open_valence), far), -1))
-        return embedded
-
-    def bond_context(self, open_old: Tensor, open_new: Tensor, distance: Tensor, back: Tensor) -> Tensor:
-        """What a bond decision knows: open valences of both atoms, their distance, the atoms between."""
-        dtype = self.start.dtype
-        far, gap = one_hot(distance, UNREACHED + 1, dtype), one_hot(back, self.max_atoms, dtype)
-        both = self.one_hot_open(open_old), self.one_hot_open(open_new)
-        known: Tensor = self.bond_state(torch.cat((*both, far, gap.expand(*far.shape[:-1], -1)), -1))
-        return known
-
-    def forward(self, types: Tensor, bonds: Tensor, features: PrefixFeatures) -> tuple[Tensor, Tensor]:
-        """Logits of every decision of given graphs (teacher forcing).
+    def atom_tokens(
+        self,
+        kinds: Tensor,
+        open_valence: Tensor,
+        place: Tensor,
+        bonded: Tensor,
+        count: Tensor,
+        first_order: Tensor,
+        gap: Tensor,
+    ) -> Tensor:
+        """Input of the tokens of atoms, ``[..., width]``.
 
         Args:
-            types: ``[B, N]`` atom types, -1 where there is no atom.
-            bonds: ``[B, N, N]`` symmetric bond orders.
-            features: of the same graphs.
+            kinds: ``[..., K]`` one-hot types.
+            open_valence: ``[...]``, once their bonds to earlier atoms are drawn.
+            place: ``[...]``, how many atoms came before.
+            bonded: ``[..., K]`` sum of the one-hot types of the earlier atoms that they are bonded to.
+            count: ``[...]`` how many of those there are.
+            first_order: ``[...]`` order of the bond to the latest of them, 0 where there is none.
+            gap: ``[...]`` how many atoms before it that one came.
+        """
+        dtype = self.working_dtype
+        features = (
+            kinds.to(dtype),
+            self.open_features(open_valence),
+            count_features(place, 0, self.max_atoms - 1, dtype).expand(*kinds.shape[:-1], -1),
+            bonded.to(dtype),
+            count_features(count, 0, MOST_BONDS, dtype),
+            count_features(first_order, 0, ORDERS, dtype),
+            count_features(gap, 0, self.max_atoms - 1, dtype),
+        )
+        embedded: Tensor = self.atom(torch.cat(features, -1))
+        return embedded
+
+    def attention_bias(self, relation: Tensor, open_valence: Tensor) -> Tensor:
+        """Bias ``[layers, B, heads, Q, T + 1]`` of ``Q`` tokens of atoms to the start and to ``T`` atoms.
+
+        Args:
+            relation: ``[B, Q, T]`` (see ``decisions.SELF``).
+            open_valence: ``[B, Q, T]``.
+        """
+        found = read_table(self.relation, relation, open_valence + 1, SELF)
+        batch, queries = relation.shape[:2]
+        start = self.to_start.expand(batch, queries, 1, -1)
+        whole = torch.cat((start, found), 2).unflatten(3, (self.options.layers, self.options.heads))
+        return whole.permute(3, 0, 4, 1, 2)
+
+    def bond_query(self, atom: Tensor, state: Tensor, step: Tensor, held: Tensor | float) -> Tensor:
+        """What a bond decision asks, ``[B, D, 3 bond_width + 1]``.
+
+        Args:
+            atom: ``[B, D, width]``, of its atom, from ``ask_atom``.
+            state: ``[B, D]`` open valence of its atom.
+            step: ``[B, D]`` bonds that it has already.
+            held: ``[B, D, width]`` the partners that it has, from ``partner_features``.
+        """
+        known = (self.open_features(state), count_features(step, 0, MOST_BONDS, self.working_dtype))
+        query: Tensor = self.bond_head(atom + self.ask_state(torch.cat(known, -1)) + held)
+        return query
+
+    def bond_logits(
+        self, query: Tensor, keys: Tensor, distance: Tensor, open_valence: Tensor
+    ) -> Tensor:
+        """Logits ``[B, D, 1 + 3 T]`` of no more bonds, then of a bond of each order to each atom.
+
+        Args:
+            query: ``[B, D, 3 bond_width + 1]``.
+            keys: ``[B, T, bond_width]``, of the earlier atoms.
+            distance: ``[B, D, T]`` bonds between the atom and each earlier one.
+            open_valence: ``[B, D, T]`` of the earlier ones.
+        """
+        batch, asked, _ = query.shape
+        each = query[..., :-1].reshape(batch, asked * ORDERS, -1)
+        opens = self.top + 2
+        meant = (each @ self.seen.to(each.dtype)).view(batch, asked, ORDERS, UNREACHED + 1, opens)
+        logits = (each @ keys.transpose(1, 2)).view(batch, asked, ORDERS, -1)
+        logits = logits + _meaning(meant, distance, open_valence + 1)
+        return torch.cat((query[..., -1:], logits.transpose(2, 3).flatten(2)), -1)
+
+    def forward(self, decisions: Decisions) -> tuple[Tensor, Tensor]:
+        """Logits of every decision of given graphs (teacher forcing).
 
         Returns:
             Type logits ``[B, N + 1, K + 1]`` (the last class is `stop`) of the decisions after 0, 1, ..., N
-            atoms, and bond logits ``[B, N (N - 1) / 2, 4]`` in the order of ``torch.tril_indices(N, N, -1)``.
+            atoms, and bond logits ``[B, D, 1 + 3 N]``, -1e9 for what cannot be chosen.
         """
-        batch, atoms = types.shape
-        device, dtype = types.device, self.start.dtype
-        place = torch.arange(atoms, device=device)
-        kinds = one_hot(types, self.types, dtype)
-        own = features.open_valence[:, place + 1, place]
-        tokens = torch.cat(
-            (self.start.expand(batch, 1, -1).to(dtype), self.atom_features(kinds, own, place)), 1
-        )
-        pairs = self.pair_features(
-            one_hot(bonds, BOND_ORDERS, dtype), features.open_valence[:, 1:], features.distance
-        )
-        pairs = F.pad(pairs, (0, 0, 1, 0, 1, 0))
-        later = torch.ones(atoms + 1, atoms + 1, dtype=torch.bool, device=device).tril(-1)
-        for block in self.blocks:
-            tokens, _ = block(tokens, pairs, later.view(atoms + 1, 1, 1, atoms + 1))
-        tokens = self.norm(tokens)
+        d, dtype = decisions, self.working_dtype
+        batch, atoms, _ = d.relation.shape
+        place = torch.arange(atoms, device=d.types.device)
+        kinds = one_hot(d.types[:, :-1], self.types + 1, dtype)[..., :-1]
+        tokens = self._tokens(d, kinds, place)
+        type_logits = self.type_head(tokens)
+        if not d.atom.shape[1]:
+            return _wide(type_logits), type_logits.new_zeros(batch, 0, 1 + ORDERS * atoms)
+        flat = (d.atom + atoms * torch.arange(batch, device=place.device).unsqueeze(1)).flatten()
+        asking = self.ask_atom(torch.cat((tokens[:, :-1], kinds), -1)).flatten(0, 1)[flat]
+        query = self.bond_query(asking.view(*d.atom.shape, -1), d.open_new, d.step, self._held(d, tokens))
+        before = d.open_valence.flatten(0, 1)[flat - 1].view(*d.atom.shape, -1)
+        logits = self.bond_logits(query, self.key(tokens[:, 1:]), d.distance, before)
+        closed = (place >= d.limit.unsqueeze(-1)).repeat_interleave(ORDERS, -1)
+        blocked = torch.cat(((d.step == 0).unsqueeze(-1), closed), -1)
+        return _wide(type_logits), _wide(logits).masked_fill(blocked, IMPOSSIBLE)
 
-        row, column = torch.tril_indices(atoms, atoms, -1, device=device)
-        new = self.bond_new(torch.cat((tokens[:, :-1], kinds), -1))
-        old, partner = self.bond_old(tokens[:, 1:]).chunk(2, -1)
-        context = self.bond_context(
-            features.open_valence[:, row, column],
-            features.open_new[:, row, column],
-            features.distance_new[:, row, column],
-            row - column - 1,
-        )
-        held = self._held(bonds, partner)[:, row, column]
-        hidden = new[:, row] + old[:, column] + held + context
-        return self.type_head(tokens), self.bond_head(hidden)
+    def _tokens(self, d: Decisions, kinds: Tensor, place: Tensor) -> Tensor:
+        """Output of the encoder ``[B, N + 1, width]``."""
+        batch, atoms, _ = d.relation.shape
+        own = d.open_valence[:, place, place]
+        earlier = (d.relation < ORDERS).tril(-1).to(kinds.dtype)
+        tokens = self.atom_tokens(kinds, own, place, earlier @ kinds, d.count, d.first_order, d.gap)
+        tokens = torch.cat((self.start.expand(batch, 1, -1).to(tokens.dtype), tokens), 1)
+        bias = F.pad(self.attention_bias(d.relation, d.open_valence), (0, 0, 1, 0))
+        later = torch.ones(atoms + 1, atoms + 1, dtype=torch.bool, device=place.device).triu(1)
+        bias = bias.masked_fill(later, IMPOSSIBLE)
+        tokens = tokens.to(self.start.dtype)
+        for level, block in enumerate(self.blocks):
+            tokens, _ = block(tokens, bias[level])
+        normed: Tensor = self.norm(tokens)
+        return normed.to(self.working_dtype)
 
-    def _held(self, bonds: Tensor, partner: Tensor) -> Tensor:
-        """What atom ``i`` is bonded to already when its bond to ``j`` is drawn: ``[B, N (i), N (j),
-        bond_width]``.
+    def _held(self, d: Decisions, tokens: Tensor) -> Tensor:
+        """What the atom of each bond decision is bonded to already: ``[B, D, width]``."""
+        batch, most, width = *d.atom.shape, self.options.width
+        whose, which = d.partners.flatten(0, 1).ge(0).nonzero(as_tuple=True)
+        graph = whose // most
+        partner = d.partners.flatten(0, 1)[whose, which]
+        order = one_hot(d.orders.flatten(0, 1)[whose, which] - 1, ORDERS, tokens.dtype)
+        given = self.ask_partner(tokens[:, 1:]).flatten(0, 1)[graph * d.relation.shape[1] + partner]
+        held = torch.zeros(batch * most, width, dtype=given.dtype, device=given.device)
+        return held.index_add(0, whose, given * self.ask_order(order)).view(batch, most, width)
 
-        Atom ``i`` has few partners, so they are listed instead of summed over all atoms: the cost stays
-        quadratic.
-        """
-        batch, atoms, _ = bonds.shape
-        place = torch.arange(atoms, device=bonds.device)
-        lower = bonds.tril(-1)
-        most = max(1, int((lower > 0).sum(2).amax()))
-        which = ((lower > 0) * (place + 1)).topk(most, dim=2).values - 1
-        there = which.clamp(min=0)
-        order = one_hot(lower.gather(2, there) - 1, BOND_ORDERS - 1, partner.dtype)
-        who = partner.gather(1, there.flatten(1).unsqueeze(2).expand(-1, -1, partner.shape[2]))
-        given = self.bond_scale(order) * who.view(batch, atoms, most, -1)
-        drawn = (which.unsqueeze(2) > place.view(1, 1, -1, 1)).to(given.dtype)
-        held: Tensor = drawn @ given
-        return held
+
+def _meaning(meant: Tensor, distance: Tensor, opens: Tensor) -> Tensor:
+    """``meant [B, D, 3, distances, opens]`` at the distance and the open valence ``[B, D, T]`` of each atom."""
+    columns = meant.shape[-1]
+    flat = meant.flatten(3)
+
+    def at(far: Tensor, free: Tensor) -> Tensor:
+        place = (far * columns + free).unsqueeze(2).expand(-1, -1, ORDERS, -1)
+        return flat.gather(3, place)
+
+    far = _whole(distance).clamp(0, UNREACHED)
+    free = _whole(opens).clamp(0, columns - 1)
+    found = at(far, free)
+    if distance.requires_grad:
+        slope = (at((far + 1).clamp(max=UNREACHED), free) - at((far - 1).clamp(min=0), free)) / 2
+        found = found + (distance - distance.detach()).unsqueeze(2) * slope
+    if opens.requires_grad:
+        slope = (at(far, (free + 1).clamp(max=columns - 1)) - at(far, (free - 1).clamp(min=0))) / 2
+        found = found + (opens - opens.detach()).unsqueeze(2) * slope
+    return found
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """At least float32."""
+    return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def _whole(values: Tensor) -> Tensor:
+    whole = values.detach()
+    return whole.round().long() if whole.is_floating_point() else whole

@@ -25,9 +25,8 @@ from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.drawing import Choose, Drawn, draw
-from softdraw.molecules.model.likelihood import decisions_of
+from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.network import GraphNetwork
-from softdraw.molecules.model.prefix_features import prefix_features
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.property_training import PropertyTraining
@@ -153,7 +152,7 @@ class Steering:
         )
         smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
         values = self.objective.properties(smiles)
-        divergence = self.divergence(drawn)
+        divergence = divergence_from(self.fitted, drawn)
         if self.pathwise:
             cost = self.objective.cost(self._predict(drawn))
             loss = cost.mean()
@@ -174,7 +173,7 @@ class Steering:
         # molecules that have the property of every target
         defined, molecules = int(np.isfinite(distances).all(1).sum()), sum(map(bool, smiles))
         if record:
-            atoms, bonds = self._decided(seen)
+            atoms, bonds = self._decided(seen, drawn)
             self.history.append(
                 {
                     "step": self.steps,
@@ -227,21 +226,16 @@ class Steering:
                 columns.append(predicted[:, self.learned.index(k)])
         return torch.stack(columns, 1)
 
-    def divergence(self, drawn: Drawn) -> Tensor:
-        """KL ``[B]`` in nats from the fitted network, summed over the decisions of each drawn graph."""
-        with torch.no_grad():
-            features = prefix_features(drawn.types, drawn.bonds, self.network.valences)
-            type_logits, bond_logits = self.fitted(drawn.types, drawn.bonds, features)
-        made = decisions_of(drawn.types, drawn.bonds, self.network)
-        kinds = _divergence(drawn.type_logits, type_logits[:, :-1]) * (made.types[:, :-1] >= 0)
-        orders = _divergence(drawn.bond_logits, bond_logits) * (made.bonds >= 0)
-        return kinds.sum(1) + orders.sum(1)
-
-    def _decided(self, seen: list[tuple[Tensor, Tensor | None, Key]]) -> tuple[float | None, float | None]:
+    def _decided(
+        self, seen: list[tuple[Tensor, Tensor | None, Key]], drawn: Drawn
+    ) -> tuple[float | None, float | None]:
         """Share of the soft draws of atoms and of bonds whose largest entry exceeds 0.9."""
         if not self.pathwise:
             return None, None
-        types = {atom * (atom + 1) // 2 for atom in range(self.network.max_atoms)}  # each after its bonds
+        # the type of an atom is drawn after the bonds of all earlier ones
+        types = {
+            atom + sum(of < atom for of, _ in drawn.bond_logits) for atom in range(self.network.max_atoms)
+        }
         largest: tuple[list[Tensor], list[Tensor]] = ([], [])
         for number, (logits, mask, key) in enumerate(seen):
             soft = gumbel_softmax(logits, self.schedule.tau, mask=mask, key=key).amax(-1)
@@ -279,9 +273,3 @@ class Steering:
         self.history = list(state["history"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-
-
-def _divergence(logits: Tensor, reference: Tensor) -> Tensor:
-    """KL(softmax(logits) || softmax(reference)) along the last dim."""
-    log_p, log_q = logits.log_softmax(-1), reference.log_softmax(-1)
-    return (log_p.exp() * (log_p - log_q)).sum(-1)

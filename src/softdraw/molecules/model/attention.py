@@ -1,0 +1,52 @@
+"""A transformer block whose attention reads a bias for every pair of tokens.
+
+Attention and perceptron stand side by side and share their projections (Wang and Komatsuzaki 2021, GPT-J),
+so that a block is two matrix products. The bias is a table of how two atoms are related, in the way of
+relative positions (Shaw et al. 2018, arXiv:1803.02155; Ying et al. 2021, arXiv:2106.05234, equation 6).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Block", "Cache"]
+
+Cache = tuple[Tensor, Tensor]
+"""Keys and values of the tokens so far, ``[B, heads, T, width / heads]``."""
+
+
+class Block(nn.Module):
+    """Pre-norm attention and perceptron in parallel.
+
+    Args:
+        width: features of a token, a multiple of ``heads``.
+        heads: of attention.
+        expand: hidden features of the perceptron, in widths.
+    """
+
+    def __init__(self, width: int, heads: int, expand: int) -> None:
+        super().__init__()
+        self.width, self.heads = width, heads
+        self.norm = nn.LayerNorm(width)
+        self.enter = nn.Linear(width, (3 + expand) * width)
+        self.leave = nn.Linear((1 + expand) * width, width)
+
+    def forward(self, tokens: Tensor, bias: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
+        """Tokens after this block, and the keys and values of all tokens so far.
+
+        Args:
+            tokens: ``[B, Q, width]``.
+            bias: of attention, ``[B, heads, Q, T]`` where ``T`` counts the cached tokens and these.
+            cache: of the tokens before these.
+        """
+        batch, queries, width = tokens.shape
+        inside = self.enter(self.norm(tokens))
+        split = inside[..., : 3 * width].view(batch, queries, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            key, value = torch.cat((cache[0], key), 2), torch.cat((cache[1], value), 2)
+        scores = (query * (width // self.heads) ** -0.5) @ key.transpose(2, 3) + bias
+        heard = scores.softmax(-1).to(value.dtype) @ value
+        heard = heard.transpose(1, 2).reshape(batch, queries, width)
+        out = self.leave(torch.cat((heard, F.relu(inside[..., 3 * width :])), -1))
+        return tokens + out, (key, value)
