@@ -22,6 +22,7 @@ __all__ = [
     "MaxAtoms",
     "Minutes",
     "Model",
+    "Network",
     "Out",
     "Overwrite",
     "Require",
@@ -78,6 +79,14 @@ MaxAtoms = Annotated[
     int | None,
     typer.Option(
         min=1, max=255, help="Heavy atoms of the largest molecule allowed.", show_default="by the data"
+    ),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        metavar="small|medium|large",
+        help="Size of the network.",
+        show_default="by molecules, atoms and minutes",
     ),
 ]
 Minutes = Annotated[float | None, typer.Option(help="Wall time to train for.", metavar="MINUTES")]

@@ -3,7 +3,7 @@
 import copy
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,12 +43,14 @@ class MoleculeGenerator(GeneratorState):
 
     Args:
         seed: of everything random where no key is given.
+        network: ``"small"``, ``"medium"`` or ``"large"``; by default ``fit`` picks the size of the network,
+            and the three that follow, from molecules, atoms and minutes (``fit_summary["plan"]`` says why).
         augment: share of training batches in which every molecule gets a random order of its atoms; in the
             others it has the reading order of its canonical SMILES.
         learning_rate: peak of the learning rate of ``fit``.
-        batch_size: molecules of a training batch; None chooses by the size of the molecules.
-        options: sizes of the network: ``width``, ``layers``, ``heads``, ``expand``, ``pair_width``,
-            ``bond_width`` (see ``NetworkOptions``).
+        batch_size: molecules of a training batch.
+        options: single sizes of the network: ``width``, ``layers``, ``heads``, ``expand``, ``bond_width``
+            (see ``NetworkOptions``).
 
     Attributes:
         dataset_summary: what was read, kept and left out, and how it was split.
@@ -90,6 +92,7 @@ class MoleculeGenerator(GeneratorState):
         devices: int = 1,
         strategy: str = "auto",
         progress: bool | None = None,
+        say: Callable[[str], object] = lambda line: None,
     ) -> Self:
         """Learn to draw the molecules of ``data`` by maximum likelihood.
 
@@ -111,6 +114,7 @@ class MoleculeGenerator(GeneratorState):
             devices: processes; they see together the data that one would.
             strategy: Lightning's, such as ``"ddp"`` for several processes.
             progress: show a progress bar; None shows it on a terminal.
+            say: called with a line on what was picked for these data and this time, and why.
 
         Returns:
             Itself.
@@ -123,7 +127,7 @@ class MoleculeGenerator(GeneratorState):
         """
         budget = Budget(5.0 if minutes is None and steps is None else minutes, steps)
         options = FittingOptions(
-            self.options,
+            self.size,
             self.batch_size,
             self.learning_rate,
             self.augment,
@@ -144,7 +148,9 @@ class MoleculeGenerator(GeneratorState):
         if len(dataset) < ENOUGH_MOLECULES:
             remark(f"data: {len(dataset)} usable, too few to learn more than to repeat them")
         where = None if folder is None else Path(folder)
-        fitted = run_fitting(parts, options, budget, key, folder=where, resume=resume, progress=progress)
+        fitted = run_fitting(
+            parts, options, budget, key, folder=where, resume=resume, progress=progress, say=say
+        )
         self._network, self._parts = fitted.network.eval(), parts
         self.rank, self.fit_summary, self.fit_history = fitted.rank, fitted.summary, fitted.history
         self.dataset_summary = parts.summary(dataset)
@@ -211,7 +217,7 @@ class MoleculeGenerator(GeneratorState):
             SteerOptions(**options),
         )
         steering.seconds = time.monotonic() - began
-        with threads_for(self.options.width):
+        with threads_for(network.options.width):
             self.steer_summary = run_steering(
                 steering,
                 budget,

@@ -20,7 +20,7 @@ from softdraw.molecules.storage.tensors import read_json, read_tensors, write_te
 
 __all__ = ["SavedModel", "SavedSettings", "load_model", "save_model"]
 
-MODEL_FORMAT = 1
+MODEL_FORMAT = 2
 """Version of the saved form."""
 WEIGHTS_FILE, MOLECULES_FILE, SETTINGS_FILE = "model.safetensors", "molecules.npz", "generator.json"
 
@@ -43,8 +43,8 @@ class SavedSettings:
     """
 
     seed: int
-    augment: float
-    learning_rate: float
+    augment: float | None
+    learning_rate: float | None
     batch_size: int | None
     dataset_summary: dict[str, Any] = field(default_factory=dict)
     fit_summary: dict[str, Any] = field(default_factory=dict)

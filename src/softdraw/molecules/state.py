@@ -17,7 +17,7 @@ from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork, NetworkOptions, size_of
 from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model
 
 __all__ = ["GeneratorState"]
@@ -37,15 +37,19 @@ class GeneratorState:
         self,
         *,
         seed: int = 0,
-        augment: float = 1.0,
-        learning_rate: float = 4e-3,
+        network: str | None = None,
+        augment: float | None = None,
+        learning_rate: float | None = None,
         batch_size: int | None = None,
         **options: int,
     ) -> None:
-        self.seed, self.augment = seed, read_number("augment", augment, least=0.0, most=1.0)
-        self.learning_rate = read_number("learning_rate", learning_rate, least=0.0)
+        self.seed = seed
+        self.augment = None if augment is None else read_number("augment", augment, least=0.0, most=1.0)
+        self.learning_rate = (
+            None if learning_rate is None else read_number("learning_rate", learning_rate, least=0.0)
+        )
         self.batch_size = None if batch_size is None else read_count("batch_size", batch_size, 1)
-        self.options = NetworkOptions(**options)
+        self.size = size_of(network, options)
         self.dataset_summary: dict[str, Any] = {}
         self.fit_summary: dict[str, Any] = {}
         self.steer_summary: dict[str, Any] = {}
@@ -57,6 +61,11 @@ class GeneratorState:
         self._network: GraphNetwork | None = None
         self._parts: Parts | None = None
         self._known_labels: dict[Property, tuple[NDArray[np.float64], tuple[float, float]]] = {}
+
+    @property
+    def options(self) -> NetworkOptions | None:
+        """Sizes of the network: the fitted one's, or those asked for; None leaves them to ``fit``."""
+        return self._network.options if self._network is not None else self.size
 
     @property
     def network(self) -> GraphNetwork:
@@ -153,10 +162,10 @@ class GeneratorState:
                 augment=kept.augment,
                 learning_rate=kept.learning_rate,
                 batch_size=kept.batch_size,
-                **saved.network.options.to_dict(),
             )
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{os.fspath(folder)}: not a whole saved generator ({error})") from error
+        generator.size = saved.network.options
         generator.dataset_summary, generator.property_statistics = (
             kept.dataset_summary,
             kept.property_statistics,

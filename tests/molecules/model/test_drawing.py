@@ -6,8 +6,8 @@ from rdkit import Chem
 
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
-from softdraw.molecules.model.drawing import draw
 from softdraw.molecules.model.decisions import decisions_of
+from softdraw.molecules.model.drawing import draw
 from softdraw.random import Key
 
 from ..small import random_network

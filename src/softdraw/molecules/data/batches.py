@@ -8,15 +8,10 @@ from torch import Tensor
 
 from softdraw.molecules.data.graphs import GraphSet
 
-__all__ = ["Batches", "batch_size_for"]
+__all__ = ["Batches"]
 
-Batch = tuple[Tensor, Tensor]
-
-
-def batch_size_for(molecules: int, max_atoms: int) -> int:
-    """A batch size: 256 graphs of 12 atoms, fewer of larger ones, as a graph costs its atoms squared."""
-    fitting = int(256 * min(1.0, (12 / max_atoms) ** 2))
-    return max(1, min(max(fitting, 24), molecules // 4 or 1))
+SORTED_BATCHES = 16
+"""Batches whose molecules are sorted by size together."""
 
 
 class Batches:
@@ -26,9 +21,9 @@ class Batches:
 
     Args:
         graphs: the molecules.
-        size: molecules of a whole batch; the batches of an epoch differ by at most one molecule.
+        size: molecules of a whole batch; the batches of an epoch differ by at most one molecule. They are of
+            like size, so that little is computed for atoms that are not there.
         seed: of the order.
-        atoms: the width that batches are padded to.
         augment: share of the batches in which every molecule gets a random atom order.
         start: the first step.
         rank, world: the place of this process among all.
@@ -39,16 +34,15 @@ class Batches:
         graphs: GraphSet,
         size: int,
         seed: int,
-        atoms: int,
         augment: float = 0.0,
         start: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.graphs, self.seed, self.atoms, self.augment = graphs, seed % 2**64, atoms, augment
+        self.graphs, self.seed, self.augment = graphs, seed % 2**64, augment
         self.start, self.rank, self.world = start, rank, world
         self.per_epoch = max(1, round(len(graphs) / size))
-        self._order: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, dtype=np.int64))
+        self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor, int]]:
         step = self.start
@@ -59,17 +53,27 @@ class Batches:
     def indices(self, step: int) -> NDArray[np.int64]:
         """Molecules of the whole batch at ``step``, over all processes; an epoch's order is drawn once."""
         epoch, place = divmod(step, self.per_epoch)
-        if self._order[0] != epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.graphs))
-            self._order = epoch, order
-        order = self._order[1]
-        first, last = (len(order) * p // self.per_epoch for p in (place, place + 1))
-        return order[first:last]
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, self._batches(np.random.default_rng([self.seed, epoch]))
+        return self._epoch[1][place]
+
+    def _batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+        """All molecules at random, but in every few batches sorted by size before they are parted."""
+        order, sizes = rng.permutation(len(self.graphs)), self.graphs.sizes
+        bounds = len(order) * np.arange(self.per_epoch + 1) // self.per_epoch
+        batches: list[NDArray[np.int64]] = []
+        for first in range(0, self.per_epoch, SORTED_BATCHES):
+            inner = bounds[first : first + SORTED_BATCHES + 1]
+            some = order[inner[0] : inner[-1]]
+            some = some[np.argsort(sizes[some], kind="stable")]
+            parted = np.split(some, inner[1:-1] - inner[0])
+            batches += [parted[place] for place in rng.permutation(len(parted))]
+        return batches
 
     def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
         """Types ``[b, N]`` and bonds ``[b, N, N]`` of this process, and the size of the whole batch."""
         whole = self.indices(step)
         rng = np.random.default_rng([self.seed, step, self.rank, 1])
         walk = rng if rng.random() < self.augment else None
-        types, bonds = self.graphs.dense(whole[self.rank :: self.world], walk, atoms=self.atoms)
+        types, bonds = self.graphs.dense(whole[self.rank :: self.world], walk)
         return types, bonds, len(whole)

@@ -14,6 +14,7 @@ from torch import Tensor
 from softdraw._torch import move_averages
 from softdraw.molecules.data.batches import Batches
 from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.fitting.gradients import GradientThreads
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.runtime.budget import Budget
@@ -26,6 +27,8 @@ WARM_UP = 100
 """Steps over which the learning rate rises."""
 FINAL_RATE = 0.01
 """Share of the learning rate that is left when the budget is spent."""
+LARGEST_GRADIENT = 1.0
+"""Norm to which a larger gradient is cut."""
 LONGEST_AVERAGE = 0.999
 """Largest decay of the weight average, whose horizon otherwise is a tenth of the steps so far."""
 
@@ -48,6 +51,7 @@ class LikelihoodTraining(pl.LightningModule):
         augment: share of batches in random atom orders.
         seed: of the order of the data.
         patience: validations without improvement before an early stop.
+        threads: that share a batch; several processes use one each.
         on_step: called after every step with the share of the budget and the figures to show.
         should_stop: asked after every step.
     """
@@ -65,10 +69,12 @@ class LikelihoodTraining(pl.LightningModule):
         augment: float = 0.0,
         seed: int = 0,
         patience: int = 10,
+        threads: int = 1,
         on_step: Callable[[float, str], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__()
+        self.automatic_optimization = False  # Lightning's own backward knows no threads
         self.network = network
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.best = copy.deepcopy(network).requires_grad_(False)
@@ -88,11 +94,13 @@ class LikelihoodTraining(pl.LightningModule):
         self._began = 0.0
         self._losses: list[Tensor] = []
         self._judged: list[Tensor] = []
+        self.threads = threads
+        self._gradients: GradientThreads | None = None
 
     @property
     def per_epoch(self) -> int:
         """Steps of an epoch."""
-        return Batches(self.graphs, self.batch_size, self.seed, self.network.max_atoms).per_epoch
+        return Batches(self.graphs, self.batch_size, self.seed).per_epoch
 
     @property
     def validate_every(self) -> int:
@@ -107,6 +115,7 @@ class LikelihoodTraining(pl.LightningModule):
             lr=self.learning_rate,
             weight_decay=self.weight_decay,
             betas=(0.9, 0.98),
+            fused=True,
         )
 
     def train_dataloader(self) -> Batches:
@@ -115,7 +124,6 @@ class LikelihoodTraining(pl.LightningModule):
             self.graphs,
             self.batch_size,
             self.seed,
-            self.network.max_atoms,
             self.augment,
             start=self.steps,
             rank=self.global_rank,
@@ -126,7 +134,6 @@ class LikelihoodTraining(pl.LightningModule):
         """Validation molecules of this process."""
         return _Validation(
             self.validation,
-            self.network.max_atoms,
             self.global_rank,
             self.trainer.world_size,
             self.seed if self.augment == 1 else None,
@@ -135,12 +142,17 @@ class LikelihoodTraining(pl.LightningModule):
     def on_train_start(self) -> None:
         """Set the clock to go on where the checkpoint left it."""
         self.began = True
+        if self.threads > 1 and self.trainer.world_size == 1:
+            context = self.trainer.precision_plugin.forward_context
+            self._gradients = GradientThreads(self.threads, context)
         self._began = time.monotonic() - self.seconds
         if self.budget.progress(self.steps, self.seconds) >= 1 or self.waited >= self.patience:
             self.trainer.should_stop = True  # resumed after its end
 
     def on_train_end(self) -> None:
         """Judge the last average too, unless the last step was a validation step."""
+        if self._gradients is not None:
+            self._gradients.close()
         if self.steps and (not self.history or self.history[-1]["step"] != self.steps):
             with torch.no_grad():
                 for number, batch in enumerate(self.val_dataloader()):
@@ -154,13 +166,25 @@ class LikelihoodTraining(pl.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.learning_rate * rate * min(1.0, (self.steps + 1) / WARM_UP)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> Tensor:
-        """Negative log-likelihood of a batch in nats a molecule."""
+    def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> None:
+        """A step on the negative log-likelihood of a batch, in nats a molecule."""
         types, bonds, whole = batch
+        optimizer: Any = self.optimizers()
         # Every process divides by the whole batch and DDP averages over processes: one process's gradient.
-        loss = -log_likelihood(self.network, types, bonds).sum() * (self.trainer.world_size / whole)
-        self._losses.append(loss.detach())
-        return loss
+        share = self.trainer.world_size / whole
+
+        def loss(types: Tensor, bonds: Tensor) -> Tensor:
+            return -log_likelihood(self.network, types, bonds).sum() * share
+
+        if self._gradients is None:
+            optimizer.zero_grad()
+            value = loss(types, bonds)
+            self.manual_backward(value)
+        else:
+            value = self._gradients(loss, list(self.network.parameters()), (types, bonds))
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        optimizer.step()
+        self._losses.append(value.detach())
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Update the average and the clock, and stop when the budget is spent."""
@@ -255,8 +279,8 @@ class LikelihoodTraining(pl.LightningModule):
 class _Validation:
     """The validation molecules in batches, each process its share, in one order per molecule."""
 
-    def __init__(self, graphs: GraphSet, atoms: int, rank: int, world: int, walk_seed: int | None) -> None:
-        self.graphs, self.atoms, self.walk_seed = graphs, atoms, walk_seed
+    def __init__(self, graphs: GraphSet, rank: int, world: int, walk_seed: int | None) -> None:
+        self.graphs, self.walk_seed = graphs, walk_seed
         self.mine = np.arange(len(graphs))[rank::world]
         self.largest_share = math.ceil(len(graphs) / world)
 
@@ -268,4 +292,4 @@ class _Validation:
         for number in range(len(self)):
             chosen = self.mine[number * VALIDATION_BATCH : (number + 1) * VALIDATION_BATCH]
             walk = None if self.walk_seed is None else np.random.default_rng([self.walk_seed % 2**64, number])
-            yield self.graphs.dense(chosen, walk, atoms=self.atoms)
+            yield self.graphs.dense(chosen, walk)

@@ -1,20 +1,23 @@
 """The fitting stage around Lightning's Trainer: sizes, initial weights, Ctrl-C, progress, the summary."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from softdraw.molecules.data.batches import batch_size_for
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.fitting.module import LikelihoodTraining
+from softdraw.molecules.fitting.plan import PLAN_FILE, FitPlan, from_dict, plan_fit, to_dict
 from softdraw.molecules.fitting.trainer import run_trainer
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
-from softdraw.molecules.runtime.threads import threads_for
+from softdraw.molecules.runtime.threads import one_thread, threads_of_a_fit
+from softdraw.molecules.storage.atomic import make_folder, write_json
+from softdraw.molecules.storage.tensors import read_json
 from softdraw.random import Key
 
 __all__ = ["Fitted", "FittingOptions", "run_fitting"]
@@ -25,21 +28,21 @@ ENOUGH_EPOCHS = 3
 
 @dataclass(frozen=True)
 class FittingOptions:
-    """How to learn.
+    """How to learn; ``plan.plan_fit`` chooses what is None.
 
     Attributes:
         network: its sizes.
-        batch_size: molecules of a batch; None chooses by the size of the molecules.
+        batch_size: molecules of a batch.
         learning_rate: its peak.
         augment: share of batches in random atom orders.
         devices: processes on this machine.
         strategy: how they work together, as Lightning names it.
     """
 
-    network: NetworkOptions
-    batch_size: int | None
-    learning_rate: float
-    augment: float
+    network: NetworkOptions | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    augment: float | None = None
     devices: int = 1
     strategy: str = "auto"
 
@@ -70,6 +73,7 @@ def run_fitting(
     folder: Path | None,
     resume: bool,
     progress: bool | None,
+    say: Callable[[str], object] = lambda text: None,
 ) -> Fitted:
     """Fit until the budget is spent, the loss stops falling or Ctrl-C is pressed.
 
@@ -81,6 +85,7 @@ def run_fitting(
         folder: where the checkpoint and the TensorBoard log go; none are written without it.
         resume: go on from the checkpoint in ``folder`` when there is one.
         progress: show a progress bar; None shows it on a terminal.
+        say: is told what was chosen, and why.
 
     Returns:
         The network and what was done.
@@ -89,20 +94,22 @@ def run_fitting(
         CheckpointError: the checkpoint to go on from is damaged or of another run.
         OutputError: the checkpoint cannot be written.
     """
-    size = options.batch_size or batch_size_for(len(parts.train), parts.max_atoms)
-    width = options.network.width
+    plan = _plan(parts, options, budget, folder, resume)
+    say(plan.why)
+    threads = threads_of_a_fit(plan.network.width)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key.fold_in(2).seed % 2**63)
-        network = GraphNetwork(parts.train.vocabulary.valences, parts.max_atoms, options.network)
-    with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar, threads_for(width):
+        network = GraphNetwork(parts.train.vocabulary.valences, parts.max_atoms, plan.network)
+    with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar, one_thread():
         module = LikelihoodTraining(
             network,
             parts.train,
             parts.validation,
             budget,
-            batch_size=size,
-            learning_rate=options.learning_rate,
-            augment=options.augment,
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            augment=plan.augment,
+            threads=threads,
             seed=key.fold_in(3).seed,
             on_step=bar.update,
             should_stop=lambda: stop.requested,
@@ -116,7 +123,11 @@ def run_fitting(
         "seconds": module.seconds,
         "epochs": epochs,
         "steps": module.steps,
-        "batch_size": size,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "augment": plan.augment,
+        "network": plan.name,
+        "plan": plan.why,
         "loss": next((e["loss"] for e in reversed(module.history) if e["loss"] is not None), None),
         "validation_loss": module.best_loss if module.validated else None,
         "parameters": sum(weight.numel() for weight in network.parameters()),
@@ -126,3 +137,25 @@ def run_fitting(
         "processes": options.devices,
     }
     return Fitted(module.best.requires_grad_(True), module.history, summary, rank)
+
+
+def _plan(
+    parts: Parts, options: FittingOptions, budget: Budget, folder: Path | None, resume: bool
+) -> FitPlan:
+    """What is chosen for these data and this budget; a fit that goes on keeps what it had."""
+    kept = None if folder is None else folder / PLAN_FILE
+    if resume and kept is not None and kept.exists():
+        return from_dict(read_json(kept))
+    plan = plan_fit(
+        len(parts.train),
+        parts.max_atoms,
+        budget,
+        network=options.network,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        augment=options.augment,
+    )
+    if kept is not None:
+        make_folder(kept.parent)
+        write_json(kept, to_dict(plan))
+    return plan

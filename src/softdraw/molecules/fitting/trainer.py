@@ -95,7 +95,6 @@ def run_trainer(
             val_check_interval=module.validate_every,
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
-            gradient_clip_val=1.0,
             logger=False if folder is None else TensorBoardLogger(folder, name="tensorboard", version=""),
             log_every_n_steps=10,
             enable_checkpointing=False,

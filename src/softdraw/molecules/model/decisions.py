@@ -22,7 +22,7 @@ __all__ = ["IGNORED", "NO_MORE", "SELF", "UNREACHED", "Decisions", "decisions_of
 IGNORED = -100
 """The class of a decision that is not there."""
 NO_MORE = 0
-"""The class of a bond decision that ends the bonds of its atom; ``1 + 3 j + order - 1`` is a bond to ``j``."""
+"""The class of a bond decision that ends the bonds of an atom; ``3 j + order`` is a bond to atom ``j``."""
 ORDERS = 3
 """Bond orders: single, double, triple."""
 UNREACHED = 15
@@ -80,7 +80,7 @@ def decisions_of(types: Tensor, bonds: Tensor, valences: Tensor, max_atoms: int)
 
     Args:
         types: ``[B, N]`` int64 atom types, -1 where there is no atom.
-        bonds: ``[B, N, N]`` int64 symmetric bond orders; every atom but the first is bonded to an earlier one.
+        bonds: ``[B, N, N]`` int64 symmetric bond orders; every atom but the first has an earlier partner.
         valences: ``[K]`` largest sum of bond orders of each type.
         max_atoms: a graph of that many atoms stops without a decision.
 
@@ -93,7 +93,9 @@ def decisions_of(types: Tensor, bonds: Tensor, valences: Tensor, max_atoms: int)
     kinds, links = types.cpu().numpy(), bonds.cpu().numpy()
     rows = _BondRows.of(kinds, links)
     found = {**_bond_decisions(rows), **_states(rows, kinds, links, valences.cpu().numpy())}
-    found["open_new"] = found.pop("full")[np.arange(len(kinds))[:, None], found["atom"]] - found["orders"].sum(-1)
+    found["open_new"] = found.pop("full")[np.arange(len(kinds))[:, None], found["atom"]] - found[
+        "orders"
+    ].sum(-1)
     sizes = (kinds >= 0).sum(1)
     chosen = np.full((len(kinds), kinds.shape[1] + 1), IGNORED)
     chosen[:, :-1] = np.where(kinds >= 0, kinds, IGNORED)

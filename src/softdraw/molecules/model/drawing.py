@@ -15,7 +15,7 @@ from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
-from softdraw.molecules.model.network import BOND_ORDERS, GraphNetwork
+from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
 
 __all__ = ["Choose", "Drawn", "choose_hard", "draw"]
@@ -171,14 +171,16 @@ class _Loop:
         left, held, there = own, torch.zeros_like(asking), self.there
         step = 0
         while bool((limit > 0).any()):
-            state = network.bond_query(asking, left.unsqueeze(1), torch.full_like(left, step).unsqueeze(1), held)
-            logits = network.bond_logits(state, keys, distance.unsqueeze(1), self.open.unsqueeze(1)).squeeze(1)
-            logits = logits if step else logits[:, 1:]
+            number = torch.full((self.batch, 1), step, device=self.device)
+            query = network.bond_query(asking, left.unsqueeze(1), number, held)
+            logits = network.bond_logits(query, keys, distance.unsqueeze(1), self.open.unsqueeze(1))
+            logits = logits[:, 0] if step else logits[:, 0, 1:]
             self.bond_logits[atom, step] = logits
             choice = self.choose(
                 logits, self._allowed(place, limit, left, step), self.key.fold_in(self._number(atom, step))
             )
-            bond = (choice[:, 1:] if step else choice).unflatten(1, (atom, ORDERS)) * there.unsqueeze(2)
+            bond = (choice[:, 1:] if step else choice).reshape(self.batch, atom, ORDERS)
+            bond = bond * there.unsqueeze(2)
             row = row + bond
             left = left - (bond @ self.by_order).sum(1)
             partner = bond.sum(2)
@@ -205,7 +207,8 @@ class _Loop:
 
     def _allowed(self, place: Tensor, limit: Tensor, left: Tensor, step: int) -> Tensor:
         """Bonds to atoms before the last partner, within both open valences; no more of them, but for the
-        first. Finished graphs allow nothing."""
+        first. Finished graphs allow nothing.
+        """
         allowed = (place < limit.unsqueeze(1)).unsqueeze(2)
         if self.mask:
             most = torch.minimum(self.open.detach(), left.detach().unsqueeze(1)).unsqueeze(2)

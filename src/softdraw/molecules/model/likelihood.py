@@ -15,7 +15,7 @@ def log_likelihood(network: GraphNetwork, types: Tensor, bonds: Tensor) -> Tenso
     Args:
         network: gives the logits.
         types: ``[B, N]`` int64 atom types, -1 where there is no atom (``N <= network.max_atoms``).
-        bonds: ``[B, N, N]`` int64 symmetric bond orders; every atom but the first is bonded to an earlier one.
+        bonds: ``[B, N, N]`` int64 symmetric bond orders; every atom but the first has an earlier partner.
 
     Returns:
         The sum over all decisions, valid or not, without the mask of valences.

@@ -15,7 +15,7 @@ __all__ = ["count_features", "read_table"]
 
 
 def count_features(values: Tensor, least: int, most: int, dtype: torch.dtype) -> Tensor:
-    """One-hot ``[..., most - least + 1]`` of whole numbers ``[...]``; those beyond the ends count as the ends.
+    """One-hot ``[..., most - least + 1]`` of whole numbers ``[...]``; beyond the ends they count as those.
 
     Example:
         >>> count_features(torch.tensor([0, 5]), 0, 2, torch.float32)

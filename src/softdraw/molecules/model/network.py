@@ -6,8 +6,8 @@ what it is bonded to already and its open valence; each earlier atom answers wit
 open valence and its distance mean to this query. ``decisions`` says what is decided, and in what order.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from softdraw.molecules.model.attention import Block
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED, Decisions
 from softdraw.molecules.model.lookup import count_features, read_table
 
-__all__ = ["BOND_ORDERS", "GraphNetwork", "NetworkOptions"]
+__all__ = ["BOND_ORDERS", "NETWORKS", "GraphNetwork", "NetworkOptions", "size_of"]
 
 BOND_ORDERS = ORDERS + 1
 """Classes of a pair of atoms: no bond, single, double, triple."""
@@ -59,6 +59,34 @@ class NetworkOptions:
     def to_dict(self) -> dict[str, int]:
         """The sizes as plain Python."""
         return asdict(self)
+
+
+NETWORKS: dict[str, NetworkOptions] = {
+    "small": NetworkOptions(),
+    "medium": NetworkOptions(width=96, layers=3, bond_width=48),
+    "large": NetworkOptions(width=128, layers=4, bond_width=64),
+}
+"""Sizes by name."""
+
+
+def size_of(name: str | None, sizes: Mapping[str, int]) -> NetworkOptions | None:
+    """Sizes of a name, or single ones, which change those of the name or else of a small network.
+
+    Returns:
+        The sizes; None where neither says anything.
+
+    Raises:
+        ValueError: there is no such name, or a size is out of its range.
+
+    Example:
+        >>> size_of("large", {"layers": 2}).width, size_of(None, {})
+        (128, None)
+    """
+    if name is not None and name not in NETWORKS:
+        raise ValueError(f"network: got {name!r}, expected one of {', '.join(NETWORKS)}")
+    if name is None and not sizes:
+        return None
+    return replace(NETWORKS[name or "small"], **sizes)
 
 
 class GraphNetwork(nn.Module):
@@ -156,7 +184,8 @@ class GraphNetwork(nn.Module):
         found = read_table(self.relation, relation, open_valence + 1, SELF)
         batch, queries = relation.shape[:2]
         start = self.to_start.expand(batch, queries, 1, -1)
-        whole = torch.cat((start, found), 2).unflatten(3, (self.options.layers, self.options.heads))
+        heads = (self.options.layers, self.options.heads)
+        whole = torch.cat((start, found), 2).view(batch, queries, -1, *heads)
         return whole.permute(3, 0, 4, 1, 2)
 
     def bond_query(self, atom: Tensor, state: Tensor, step: Tensor, held: Tensor | float) -> Tensor:
@@ -172,9 +201,7 @@ class GraphNetwork(nn.Module):
         query: Tensor = self.bond_head(atom + self.ask_state(torch.cat(known, -1)) + held)
         return query
 
-    def bond_logits(
-        self, query: Tensor, keys: Tensor, distance: Tensor, open_valence: Tensor
-    ) -> Tensor:
+    def bond_logits(self, query: Tensor, keys: Tensor, distance: Tensor, open_valence: Tensor) -> Tensor:
         """Logits ``[B, D, 1 + 3 T]`` of no more bonds, then of a bond of each order to each atom.
 
         Args:
@@ -244,7 +271,7 @@ class GraphNetwork(nn.Module):
 
 
 def _meaning(meant: Tensor, distance: Tensor, opens: Tensor) -> Tensor:
-    """``meant [B, D, 3, distances, opens]`` at the distance and the open valence ``[B, D, T]`` of each atom."""
+    """``meant [B, D, 3, distances, opens]`` at the distance and open valence ``[B, D, T]`` of each atom."""
     columns = meant.shape[-1]
     flat = meant.flatten(3)
 

@@ -12,6 +12,7 @@ from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.filters import FRAGMENTS
 from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.model.network import size_of
 from softdraw.molecules.runtime.budget import read_minutes
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
@@ -41,6 +42,7 @@ class RunOptions:
             from 1; None finds it.
         encoding: of the text of a file, as Python names it; None finds it.
         fragments: ``"drop"`` leaves out a molecule of several fragments, ``"largest"`` keeps the largest.
+        network: "small", "medium" or "large"; None picks by molecules, atoms and minutes.
         minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
         steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
@@ -76,6 +78,7 @@ class RunOptions:
     smiles_column: str | None = None
     encoding: str | None = None
     fragments: str = "drop"
+    network: str | None = None
     minutes: float | None = None
     steps: int | None = None
     steer_minutes: float | None = None
@@ -97,6 +100,7 @@ class RunOptions:
             one, other = getattr(self, first), getattr(self, second)
             if one is not None and other is not None:
                 raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
+        size_of(self.network, {})
         if self.minutes is not None:
             read_minutes("minutes", self.minutes)
         if self.steer_minutes is not None:
@@ -134,6 +138,7 @@ class RunOptions:
             "data": digest,
             "elements": None if self.elements is None else list(self.elements),
             "max_atoms": self.max_atoms,
+            "network": self.network,
             "seed": self.seed,
             # not named by runs of before there was a choice
             **({} if self.fragments == "drop" else {"fragments": self.fragments}),
@@ -217,7 +222,7 @@ class RunOptions:
         """
         now = {"fragments": "drop", **self.fit_stage(digest)}
         stored = {"fragments": "drop", **stored} if stored else stored
-        for name in ("data", "elements", "max_atoms", "fragments", "seed"):
+        for name in ("data", "elements", "max_atoms", "network", "fragments", "seed"):
             if name in stored and stored[name] != now[name]:
                 what = (
                     "other data"

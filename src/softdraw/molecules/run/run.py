@@ -189,7 +189,7 @@ class Run:
         self.say(f"fit: {budget_text(options.fit_budget)} on {options.data}")
         self.say(f"data: {dataset.summary()}")
         with self._clock("fit"), remarks_said(self.say):
-            generator = MoleculeGenerator(seed=options.seed).fit(
+            generator = MoleculeGenerator(seed=options.seed, network=options.network).fit(
                 dataset,
                 **options.fit_budget,
                 folder=folder.fit_checkpoints,
@@ -197,6 +197,7 @@ class Run:
                 devices=options.devices,
                 strategy=options.strategy,
                 progress=self.progress,
+                say=lambda line: self.say(f"fit: {line}"),
             )
         if self.worker:
             return generator
