@@ -54,7 +54,8 @@ def test_a_stream_started_later_goes_on_exactly():
 @pytest.mark.parametrize("augment", [0.0, 1.0])
 def test_batches_hold_the_molecules_of_their_indices(augment):
     stream = Batches(GRAPHS, 8, 1, augment=augment)
-    types, bonds, whole = stream.batch(3)
+    types, bonds, whole, other = stream.batch(3)
+    assert not other
     assert len(types) == whole
     expected = [GRAPHS.smiles[i] for i in stream.indices(3)]
     assert decode_batch(types, bonds, GRAPHS.vocabulary) == expected

@@ -54,6 +54,13 @@ def test_decisions_and_what_they_see_are_those_of_each_prefix():
             assert got.open_new[b, d] == VALENCES[types[b, i]] - known[i].sum()
             far = shortest_path(known.numpy() > 0, unweighted=True)[i, :i]
             assert got.distance[b, d, :i].tolist() == np.minimum(far, UNREACHED).tolist()
+            if step == 0:
+                others = [j for j in range(i) if bonds[b, i, j]]
+                assert (got.count[b, i], got.gap[b, i]) == (len(others), i - max(others))
+                assert got.first_order[b, i] == bonds[b, i, max(others)]
+                assert len(others) > 1 or got.ring[b, i] == 0
+            elif step == 1 and chosen:
+                assert got.ring[b, i] == min(far[(chosen - 1) // 3], UNREACHED) + 1
 
 
 def test_states_are_those_of_each_prefix():

@@ -24,7 +24,9 @@ class Batches:
         size: molecules of a whole batch; the batches of an epoch differ by at most one molecule. They are of
             like size, so that little is computed for atoms that are not there.
         seed: of the order.
-        augment: share of the batches in which every molecule gets a random atom order.
+        augment: share of the batches in which every molecule gets a random atom order. Where it is 1 that is
+            the usual order. Else the others have the usual one, that of the canonical SMILES, and these
+            finish a random part of each molecule first, as if it had been given.
         start: the first step.
         rank, world: the place of this process among all.
     """
@@ -44,7 +46,7 @@ class Batches:
         self.per_epoch = max(1, round(len(graphs) / size))
         self._epoch: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, int]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, int, bool]]:
         step = self.start
         while True:
             yield self.batch(step)
@@ -70,10 +72,14 @@ class Batches:
             batches += [parted[place] for place in rng.permutation(len(parted))]
         return batches
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor, int]:
-        """Types ``[b, N]`` and bonds ``[b, N, N]`` of this process, and the size of the whole batch."""
+    def batch(self, step: int) -> tuple[Tensor, Tensor, int, bool]:
+        """Types ``[b, N]`` and bonds ``[b, N, N]`` of this process, the size of the whole batch, and whether
+        its atoms come in another order than the usual one.
+        """
         whole = self.indices(step)
         rng = np.random.default_rng([self.seed, step, self.rank, 1])
-        walk = rng if rng.random() < self.augment else None
-        types, bonds = self.graphs.dense(whole[self.rank :: self.world], walk)
-        return types, bonds, len(whole)
+        # over all processes alike, and without a draw where every batch is of one kind
+        other = 0 < self.augment < 1 and np.random.default_rng([self.seed, step, 2]).random() < self.augment
+        walk = rng if other or self.augment == 1 else None
+        types, bonds = self.graphs.dense(whole[self.rank :: self.world], walk, part_first=other)
+        return types, bonds, len(whole), other

@@ -147,7 +147,12 @@ class GraphSet:
         )
 
     def dense(
-        self, indices: ArrayLike, rng: np.random.Generator | None = None, *, atoms: int | None = None
+        self,
+        indices: ArrayLike,
+        rng: np.random.Generator | None = None,
+        *,
+        atoms: int | None = None,
+        part_first: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """A padded batch.
 
@@ -156,6 +161,7 @@ class GraphSet:
             rng: with it, every molecule gets an atom order of its own: a depth-first walk from a random atom
                 that turns to a random neighbour, so that every atom touches an earlier one. Without it, the
                 reading order of the canonical SMILES.
+            part_first: these walks finish a random part of the molecule before they go on.
             atoms: the width N to pad to; by default that of the largest molecule in the batch.
 
         Returns:
@@ -179,7 +185,7 @@ class GraphSet:
         edges, edge_owner = _spans(self.bond_offsets, chosen)
         later, earlier, order = self.bonds[edges].astype(np.int64).T
         if rng is not None:
-            rank = random_walks(sizes, width, edge_owner, later, earlier, rng)
+            rank = random_walks(sizes, width, edge_owner, later, earlier, rng, part_first=part_first)
             position, later, earlier = (
                 rank[owner, position],
                 rank[edge_owner, later],

@@ -76,6 +76,7 @@ class LikelihoodTraining(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False  # Lightning's own backward knows no threads
         self.network = network
+        network.knows_parts.fill_(0 < augment < 1)
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.best = copy.deepcopy(network).requires_grad_(False)
         self.graphs, self.validation, self.budget = train, validation, budget
@@ -166,15 +167,15 @@ class LikelihoodTraining(pl.LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.learning_rate * rate * min(1.0, (self.steps + 1) / WARM_UP)
 
-    def training_step(self, batch: tuple[Tensor, Tensor, int], batch_idx: int) -> None:
+    def training_step(self, batch: tuple[Tensor, Tensor, int, bool], batch_idx: int) -> None:
         """A step on the negative log-likelihood of a batch, in nats a molecule."""
-        types, bonds, whole = batch
+        types, bonds, whole, other = batch
         optimizer: Any = self.optimizers()
         # Every process divides by the whole batch and DDP averages over processes: one process's gradient.
         share = self.trainer.world_size / whole
 
         def loss(types: Tensor, bonds: Tensor) -> Tensor:
-            return -log_likelihood(self.network, types, bonds).sum() * share
+            return -log_likelihood(self.network, types, bonds, from_part=other).sum() * share
 
         if self._gradients is None:
             optimizer.zero_grad()

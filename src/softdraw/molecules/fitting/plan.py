@@ -18,6 +18,8 @@ LARGE_MINUTES, LARGE_MOLECULES = 10.0, 50_000
 """From this time and this many molecules on, a large network is worth its slower steps."""
 FEW_EPOCHS_MOLECULES = 150_000
 """A set as large as this is hardly seen twice, and need not be varied by random atom orders."""
+PART_SHARE = 0.125
+"""Of its batches, those that teach to draw on from a given part."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,10 @@ def plan_fit(
     Example:
         >>> plan = plan_fit(1_500_000, 27, Budget(60.0, None))
         >>> plan.name, plan.batch_size, plan.augment
-        ('large', 128, 0.0)
+        ('large', 128, 0.125)
         >>> print(plan.why)
         large network (128 wide, 4 layers) for 1,500,000 molecules of up to 27 atoms in 60 minutes, batches of
-        128, learning rate 0.003, canonical atom orders
+        128, learning rate 0.003, canonical atom orders, and others in a share 0.125 of batches
     """
     if network is None:
         network = NETWORKS[_size_for(molecules, max_atoms, budget)]
@@ -79,9 +81,9 @@ def plan_fit(
     if learning_rate is None:
         learning_rate = 4e-3 if network.width <= NETWORKS["medium"].width else 3e-3
     if augment is None:
-        augment = 0.0 if molecules >= FEW_EPOCHS_MOLECULES and not small else 1.0
+        augment = PART_SHARE if molecules >= FEW_EPOCHS_MOLECULES and not small else 1.0
     orders = {0.0: "canonical atom orders", 1.0: "random atom orders"}.get(
-        augment, f"random atom orders in a share {augment:g} of batches"
+        augment, f"canonical atom orders, and others in a share {augment:g} of batches"
     )
     why = (
         f"{name} network ({network.width} wide, {network.layers} layer{'s' * (network.layers > 1)}) for "

@@ -9,10 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from softdraw.molecules.model.growing import Growing
+
 __all__ = ["Block", "Cache"]
 
-Cache = tuple[Tensor, Tensor]
-"""Keys and values of the tokens so far, ``[B, heads, T, width / heads]``."""
+
+class Cache:
+    """Keys and values of the tokens so far, ``[B, heads, T, width / heads]``."""
+
+    def __init__(self, most: int) -> None:
+        self.keys, self.values = Growing(2, most), Growing(2, most)
 
 
 class Block(nn.Module):
@@ -31,22 +37,28 @@ class Block(nn.Module):
         self.enter = nn.Linear(width, (3 + expand) * width)
         self.leave = nn.Linear((1 + expand) * width, width)
 
-    def forward(self, tokens: Tensor, bias: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """Tokens after this block, and the keys and values of all tokens so far.
+    def forward(self, tokens: Tensor, bias: Tensor, cache: Cache | None = None) -> Tensor:
+        """Tokens after this block.
 
         Args:
             tokens: ``[B, Q, width]``.
             bias: of attention, ``[B, heads, Q, T]`` where ``T`` counts the cached tokens and these.
-            cache: of the tokens before these.
+            cache: of the tokens before this one; it is added to them.
         """
         batch, queries, width = tokens.shape
+        device = tokens.device.type
         inside = self.enter(self.norm(tokens))
+        if cache is not None:
+            # one query a graph: converting all cached keys would cost more than float32 products of them
+            inside = inside.to(tokens.dtype)
         split = inside[..., : 3 * width].view(batch, queries, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         if cache is not None:
-            key, value = torch.cat((cache[0], key), 2), torch.cat((cache[1], value), 2)
-        scores = (query * (width // self.heads) ** -0.5) @ key.transpose(2, 3) + bias
-        heard = scores.softmax(-1).to(value.dtype) @ value
+            key, value = cache.keys.append(key), cache.values.append(value)
+        with torch.autocast(device, enabled=cache is None and torch.is_autocast_enabled(device)):
+            scores = (query * (width // self.heads) ** -0.5) @ key.transpose(2, 3) + bias
+            heard = scores.softmax(-1).to(value.dtype) @ value
         heard = heard.transpose(1, 2).reshape(batch, queries, width)
         out = self.leave(torch.cat((heard, F.relu(inside[..., 3 * width :])), -1))
-        return tokens + out, (key, value)
+        after: Tensor = tokens + out
+        return after

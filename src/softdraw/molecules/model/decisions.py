@@ -53,6 +53,7 @@ class Decisions:
         count: ``[B, N]`` bonds of each atom to earlier ones.
         first_order: ``[B, N]`` order of its bond to the latest of them, 0 where there is none.
         gap: ``[B, N]`` how many atoms before it that one came, 0 where there is none.
+        ring: ``[B, N]`` atoms of the smallest ring that its second bond closes, 0 where there is none.
         open_valence: ``[B, N, N]``, of atom ``c`` once the bonds of atom ``i`` are drawn; negative where a
             graph breaks the valence rules.
         relation: ``[B, N, N]``, of atom ``i`` to atom ``c`` at that time (see ``SELF``).
@@ -71,6 +72,7 @@ class Decisions:
     count: Tensor
     first_order: Tensor
     gap: Tensor
+    ring: Tensor
     open_valence: Tensor
     relation: Tensor
 
@@ -222,7 +224,11 @@ def _states(
         between[:, i, :i] = between[:, :i, i] = row
         relation[:, i, :i] = row + 1
     relation[rows.owner, rows.atom, rows.partner] = ORDERS - rows.order
+    ring = np.zeros((batch, atoms), dtype=np.int64)
+    second = np.flatnonzero(rows.step == 1)
+    owner, atom = rows.owner[second], rows.atom[second]
+    ring[owner, atom] = seen[owner, offset[owner, atom] + 1, rows.partner[second]] + np.int64(1)
     return {
-        "full": full, "open_valence": open_valence,
+        "full": full, "ring": ring, "open_valence": open_valence,
         "distance": seen.astype(np.int64), "relation": relation.astype(np.int64),
     }  # fmt: skip

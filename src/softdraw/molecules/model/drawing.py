@@ -15,6 +15,7 @@ from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
+from softdraw.molecules.model.growing import Growing
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
 
@@ -53,7 +54,15 @@ class Drawn:
     bond_logits: dict[tuple[int, int], Tensor]
 
 
-def draw(network: GraphNetwork, batch: int, key: Key, *, mask: bool, choose: Choose = choose_hard) -> Drawn:
+def draw(
+    network: GraphNetwork,
+    batch: int,
+    key: Key,
+    *,
+    mask: bool,
+    choose: Choose = choose_hard,
+    precision: torch.dtype | None = None,
+) -> Drawn:
     """Draw ``batch`` graphs; graph ``b`` uses row ``b`` of ``key`` in every decision.
 
     Args:
@@ -62,18 +71,28 @@ def draw(network: GraphNetwork, batch: int, key: Key, *, mask: bool, choose: Cho
         key: folded with the number of the decision, so that every decision has noise of its own.
         mask: allow only decisions that keep every valence, and no empty graph.
         choose: makes a one-hot of logits.
+        precision: of the products inside the encoder; None is that of the weights.
 
     Returns:
         The graphs and their decisions.
     """
-    return _Loop(network, batch, key, mask, choose).run()
+    return _Loop(network, batch, key, mask, choose, precision).run()
 
 
 class _Loop:
     """State of one batch while it is drawn. What depends on choices is floating point: it has gradients."""
 
-    def __init__(self, network: GraphNetwork, batch: int, key: Key, mask: bool, choose: Choose) -> None:
+    def __init__(
+        self,
+        network: GraphNetwork,
+        batch: int,
+        key: Key,
+        mask: bool,
+        choose: Choose,
+        precision: torch.dtype | None,
+    ) -> None:
         self.network, self.batch, self.key, self.mask, self.choose = network, batch, key, mask, choose
+        self.precision = precision
         self.device, self.dtype = network.start.device, network.start.dtype
         self.valences = network.valences.to(self.dtype)
         self.by_order = torch.arange(1.0, ORDERS + 1, device=self.device, dtype=self.dtype)
@@ -87,13 +106,12 @@ class _Loop:
         self.bond_logits: dict[tuple[int, int], Tensor] = {}
         self.open = torch.zeros(batch, 0, device=self.device, dtype=self.dtype)
         self.between = torch.zeros(batch, 0, 0, device=self.device, dtype=self.dtype)
-        self.caches: list[Cache | None] = [None] * len(network.blocks)
-        self.keys: list[Tensor] = []
-        self.partners: list[Tensor] = []
+        self.caches = [Cache(network.max_atoms + 1) for _ in network.blocks]
+        self.keys, self.partners = Growing(1, network.max_atoms), Growing(1, network.max_atoms)
 
     def run(self) -> Drawn:
         network = self.network
-        token = self._encode(network.start.expand(self.batch, -1), None)
+        token = self._encode(network.start[0].expand(self.batch, -1), None)
         for atom in range(network.max_atoms):
             if not bool(self.alive.any()):
                 break
@@ -103,8 +121,8 @@ class _Loop:
             self._join(atom, row, own)
             embedded = self._embed(atom, kind, row)
             token = self._encode(embedded, self._relations(atom, row))
-            self.keys.append(network.key(token))
-            self.partners.append(network.ask_partner(token))
+            self.keys.append(network.key(token).unsqueeze(1))
+            self.partners.append(network.ask_partner(token).unsqueeze(1))
         return self._drawn()
 
     def _embed(self, atom: int, kind: Tensor, row: Tensor) -> Tensor:
@@ -114,7 +132,7 @@ class _Loop:
         if atom:
             bonded = (row.sum(2).unsqueeze(1) @ torch.stack(self.kinds[:-1], 1)).squeeze(1)
         return self.network.atom_tokens(
-            kind, self.open[:, atom], place, bonded, row.sum((1, 2)), self.first_order, self.gap
+            kind, self.open[:, atom], place, bonded, row.sum((1, 2)), self.first_order, self.gap, self.ring
         )
 
     def _encode(self, embedded: Tensor, relation: Tensor | None) -> Tensor:
@@ -123,8 +141,10 @@ class _Loop:
         bias = tokens.new_zeros(len(network.blocks), 1, 1, 1, 1)
         if relation is not None:
             bias = network.attention_bias(relation.unsqueeze(1), self.open.unsqueeze(1))
-        for level, block in enumerate(network.blocks):
-            tokens, self.caches[level] = block(tokens, bias[level], self.caches[level])
+        device = self.device.type
+        with torch.autocast(device, dtype=self.precision, enabled=self.precision is not None):
+            for level, block in enumerate(network.blocks):
+                tokens = block(tokens, bias[level], self.caches[level])
         normed: Tensor = network.norm(tokens.squeeze(1))
         return normed
 
@@ -159,12 +179,11 @@ class _Loop:
     def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> Tensor:
         """Bonds ``[B, atom, 3]`` of the new atom."""
         row = kind.new_zeros(self.batch, atom, ORDERS)
-        self.first_order = self.gap = kind.new_zeros(self.batch)
+        self.first_order = self.gap = self.ring = kind.new_zeros(self.batch)
         if not atom:
             return row
         network = self.network
         asking = network.ask_atom(torch.cat((token, kind), -1)).unsqueeze(1)
-        keys = torch.stack(self.keys, 1)
         distance = kind.new_full((self.batch, atom), UNREACHED)
         place = torch.arange(atom, device=self.device)
         limit = torch.where(self.alive, atom, 0)
@@ -173,7 +192,7 @@ class _Loop:
         while bool((limit > 0).any()):
             number = torch.full((self.batch, 1), step, device=self.device)
             query = network.bond_query(asking, left.unsqueeze(1), number, held)
-            logits = network.bond_logits(query, keys, distance.unsqueeze(1), self.open.unsqueeze(1))
+            logits = network.bond_logits(query, self.keys.all, distance.unsqueeze(1), self.open.unsqueeze(1))
             logits = logits[:, 0] if step else logits[:, 0, 1:]
             self.bond_logits[atom, step] = logits
             choice = self.choose(
@@ -188,10 +207,11 @@ class _Loop:
             if not step:
                 self.first_order = (bond @ self.by_order).sum(1)
                 self.gap = partner @ (atom - place).to(self.dtype)
+            elif step == 1:
+                self.ring = (partner * (distance + 1)).sum(1)
             # the bond's order and its partner's features, both mixed by the choice
-            held = held + torch.einsum(
-                "bjo,bjw,ow->bw", bond, torch.stack(self.partners, 1), network.ask_order.weight.t()
-            ).unsqueeze(1)
+            given = self.partners.all * network.ask_order(bond)
+            held = held + given.sum(1, keepdim=True)
             through = (partner.unsqueeze(1) @ self.between).squeeze(1) + 1
             reached = torch.minimum(distance, through.clamp(max=UNREACHED))
             there = there * made.unsqueeze(1)

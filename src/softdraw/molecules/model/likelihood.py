@@ -9,13 +9,15 @@ from softdraw.molecules.model.network import GraphNetwork
 __all__ = ["log_likelihood"]
 
 
-def log_likelihood(network: GraphNetwork, types: Tensor, bonds: Tensor) -> Tensor:
+def log_likelihood(network: GraphNetwork, types: Tensor, bonds: Tensor, *, from_part: bool = False) -> Tensor:
     """Log-probability ``[B]`` in nats that the network draws these graphs, atom by atom in the given order.
 
     Args:
         network: gives the logits.
         types: ``[B, N]`` int64 atom types, -1 where there is no atom (``N <= network.max_atoms``).
         bonds: ``[B, N, N]`` int64 symmetric bond orders; every atom but the first has an earlier partner.
+
+        from_part: as if they were drawn on from a given part.
 
     Returns:
         The sum over all decisions, valid or not, without the mask of valences.
@@ -24,7 +26,7 @@ def log_likelihood(network: GraphNetwork, types: Tensor, bonds: Tensor) -> Tenso
         ValueError: an atom is bonded to no earlier one.
     """
     chosen = decisions_of(types, bonds, network.valences, network.max_atoms)
-    type_logits, bond_logits = network(chosen)
+    type_logits, bond_logits = network(chosen, from_part=from_part)
     return _chosen(type_logits, chosen.types) + _chosen(bond_logits, chosen.bonds)
 
 

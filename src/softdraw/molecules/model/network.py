@@ -24,6 +24,8 @@ BOND_ORDERS = ORDERS + 1
 """Classes of a pair of atoms: no bond, single, double, triple."""
 MOST_BONDS = 3
 """Bonds to earlier atoms that are told apart; more count as this many."""
+LARGEST_RING = 9
+"""Atoms of a closed ring that are told apart; larger rings count as this."""
 IMPOSSIBLE = -1e9
 """Logit of what no graph allows, such as a bond to an atom that is not there."""
 
@@ -96,9 +98,13 @@ class GraphNetwork(nn.Module):
         valences: largest sum of bond orders of each atom type, in the order of the vocabulary (``K`` types).
         max_atoms: ``N``, atoms of the largest graph; a graph of that size stops without a decision.
         options: sizes.
+
+    Attributes:
+        knows_parts: whether it learned to draw on from a given part.
     """
 
     valences: Tensor
+    knows_parts: Tensor
 
     def __init__(
         self, valences: Sequence[int], max_atoms: int, options: NetworkOptions | None = None
@@ -108,8 +114,11 @@ class GraphNetwork(nn.Module):
         self.max_atoms, self.types, self.top = max_atoms, len(valences), max(valences)
         self.register_buffer("valences", torch.tensor(list(valences)), persistent=False)
         width, opens = options.width, self.top + 2
-        self.start = nn.Parameter(torch.zeros(width))
-        self.atom = nn.Linear(2 * self.types + opens + 2 * max_atoms + BOND_ORDERS + MOST_BONDS + 1, width)
+        # of graphs drawn in the usual order of atoms, and of those drawn on from a given part
+        self.start = nn.Parameter(torch.zeros(2, width))
+        self.register_buffer("knows_parts", torch.tensor(False))
+        counts = BOND_ORDERS + MOST_BONDS + 1 + LARGEST_RING + 1
+        self.atom = nn.Linear(2 * self.types + opens + 2 * max_atoms + counts, width)
         # a token is a sum of few of these rows: small ones would drown in what the blocks add
         nn.init.normal_(self.atom.weight, std=0.3)
         self.relation = nn.Parameter(torch.randn(SELF + 1, opens, options.layers * options.heads) * 0.02)
@@ -149,6 +158,7 @@ class GraphNetwork(nn.Module):
         count: Tensor,
         first_order: Tensor,
         gap: Tensor,
+        ring: Tensor,
     ) -> Tensor:
         """Input of the tokens of atoms, ``[..., width]``.
 
@@ -160,6 +170,7 @@ class GraphNetwork(nn.Module):
             count: ``[...]`` how many of those there are.
             first_order: ``[...]`` order of the bond to the latest of them, 0 where there is none.
             gap: ``[...]`` how many atoms before it that one came.
+            ring: ``[...]`` atoms of the smallest ring that the second bond closes, 0 where there is none.
         """
         dtype = self.working_dtype
         features = (
@@ -170,6 +181,7 @@ class GraphNetwork(nn.Module):
             count_features(count, 0, MOST_BONDS, dtype),
             count_features(first_order, 0, ORDERS, dtype),
             count_features(gap, 0, self.max_atoms - 1, dtype),
+            count_features(ring, 0, LARGEST_RING, dtype),
         )
         embedded: Tensor = self.atom(torch.cat(features, -1))
         return embedded
@@ -218,8 +230,12 @@ class GraphNetwork(nn.Module):
         logits = logits + _meaning(meant, distance, open_valence + 1)
         return torch.cat((query[..., -1:], logits.transpose(2, 3).flatten(2)), -1)
 
-    def forward(self, decisions: Decisions) -> tuple[Tensor, Tensor]:
+    def forward(self, decisions: Decisions, *, from_part: bool = False) -> tuple[Tensor, Tensor]:
         """Logits of every decision of given graphs (teacher forcing).
+
+        Args:
+            decisions: of the graphs.
+            from_part: as if the graphs were drawn on from a given part, in whatever order its atoms come.
 
         Returns:
             Type logits ``[B, N + 1, K + 1]`` (the last class is `stop`) of the decisions after 0, 1, ..., N
@@ -229,7 +245,7 @@ class GraphNetwork(nn.Module):
         batch, atoms, _ = d.relation.shape
         place = torch.arange(atoms, device=d.types.device)
         kinds = one_hot(d.types[:, :-1], self.types + 1, dtype)[..., :-1]
-        tokens = self._tokens(d, kinds, place)
+        tokens = self._tokens(d, kinds, place, self.start[int(from_part)])
         type_logits = self.type_head(tokens)
         if not d.atom.shape[1]:
             return _wide(type_logits), type_logits.new_zeros(batch, 0, 1 + ORDERS * atoms)
@@ -242,19 +258,19 @@ class GraphNetwork(nn.Module):
         blocked = torch.cat(((d.step == 0).unsqueeze(-1), closed), -1)
         return _wide(type_logits), _wide(logits).masked_fill(blocked, IMPOSSIBLE)
 
-    def _tokens(self, d: Decisions, kinds: Tensor, place: Tensor) -> Tensor:
+    def _tokens(self, d: Decisions, kinds: Tensor, place: Tensor, start: Tensor) -> Tensor:
         """Output of the encoder ``[B, N + 1, width]``."""
         batch, atoms, _ = d.relation.shape
         own = d.open_valence[:, place, place]
         earlier = (d.relation < ORDERS).tril(-1).to(kinds.dtype)
-        tokens = self.atom_tokens(kinds, own, place, earlier @ kinds, d.count, d.first_order, d.gap)
-        tokens = torch.cat((self.start.expand(batch, 1, -1).to(tokens.dtype), tokens), 1)
+        tokens = self.atom_tokens(kinds, own, place, earlier @ kinds, d.count, d.first_order, d.gap, d.ring)
+        tokens = torch.cat((start.expand(batch, 1, -1).to(tokens.dtype), tokens), 1)
         bias = F.pad(self.attention_bias(d.relation, d.open_valence), (0, 0, 1, 0))
         later = torch.ones(atoms + 1, atoms + 1, dtype=torch.bool, device=place.device).triu(1)
         bias = bias.masked_fill(later, IMPOSSIBLE)
         tokens = tokens.to(self.start.dtype)
         for level, block in enumerate(self.blocks):
-            tokens, _ = block(tokens, bias[level])
+            tokens = block(tokens, bias[level])
         normed: Tensor = self.norm(tokens)
         return normed.to(self.working_dtype)
 

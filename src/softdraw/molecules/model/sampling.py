@@ -1,26 +1,29 @@
 """Many molecules from one key: the same ones whatever number is asked for at a time."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
+from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.model.drawing import draw
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.threads import one_thread
 from softdraw.random import Key
 
-__all__ = ["sample_smiles"]
+__all__ = ["SPAN", "sample_smiles"]
+
+BLOCK = 512
+"""Graphs drawn at a time, always, since the last bits of a matrix product depend on its shape."""
+SPAN = 4 * BLOCK
+"""Graphs that several threads draw together, or one process of several."""
 
 
-def internal_width(max_atoms: int) -> int:
-    """Graphs drawn at a time, always, since the last bits of a matrix product depend on its shape."""
-    return 1024 if max_atoms <= 16 else 256
-
-
-@torch.inference_mode()
 def sample_smiles(
     network: GraphNetwork, vocabulary: Vocabulary, count: int, key: Key, *, mask: bool
 ) -> list[str]:
-    """Draw molecules.
+    """Draw molecules, blocks of them on threads of their own.
 
     Args:
         network: what gives the logits.
@@ -32,10 +35,19 @@ def sample_smiles(
     Returns:
         ``count`` canonical SMILES, ``""`` where a graph is no molecule.
     """
-    width = internal_width(network.max_atoms)
-    smiles: list[str] = []
-    for start in range(0, count, width):
-        drawn = draw(network, width, key.rows(start), mask=mask)
-        wanted = min(width, count - start)
-        smiles += decode_batch(drawn.types[:wanted], drawn.bonds[:wanted], vocabulary)
-    return smiles
+    # as in training
+    precision = torch.bfloat16 if multiplies_bfloat16() else None
+
+    @torch.inference_mode()
+    def block(start: int) -> list[str]:
+        drawn = draw(network, BLOCK, key.rows(start), mask=mask, precision=precision)
+        wanted = min(BLOCK, count - start)
+        return decode_batch(drawn.types[:wanted], drawn.bonds[:wanted], vocabulary)
+
+    starts = range(0, count, BLOCK)
+    threads = min(torch.get_num_threads(), len(starts))
+    if threads <= 1:
+        with one_thread():
+            return [one for start in starts for one in block(start)]
+    with one_thread(), ThreadPoolExecutor(threads, thread_name_prefix="softdraw-draw") as pool:
+        return [one for drawn in pool.map(block, starts) for one in drawn]

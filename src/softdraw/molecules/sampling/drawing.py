@@ -11,11 +11,10 @@ from torch.distributed import ProcessGroup
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.errors import MoleculeError
 from softdraw.molecules.model.network import GraphNetwork
-from softdraw.molecules.model.sampling import internal_width, sample_smiles
+from softdraw.molecules.model.sampling import SPAN, sample_smiles
 from softdraw.molecules.runtime.processes import alone, by_pool, by_ranks
 from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.runtime.remarks import remark
-from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampling.conditions import Conditions, Fault, Selection, selection_line
 from softdraw.random import Key
 
@@ -50,14 +49,13 @@ class Drawer:
         """Molecules of a span of ``spans``, each with the reason to leave it out, if there is one."""
         start, count = span
         key = self.key.rows(start)
-        with threads_for(self.network.options.width):
-            smiles = sample_smiles(self.network, self.vocabulary, count, key, mask=self.mask)
+        smiles = sample_smiles(self.network, self.vocabulary, count, key, mask=self.mask)
         return list(zip(smiles, self.conditions.faults(smiles), strict=True))
 
     @property
     def width(self) -> int:
         """How many the network draws at a time."""
-        return internal_width(self.network.max_atoms)
+        return SPAN
 
     def spans(self, count: int) -> Iterator[Span]:
         """What to draw until ``count`` molecules are there, in what the network draws at a time."""
