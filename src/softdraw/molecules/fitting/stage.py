@@ -1,16 +1,17 @@
 """The fitting stage around Lightning's Trainer: sizes, initial weights, Ctrl-C, progress, the summary."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from softdraw.molecules.data.split import Parts
+from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.fitting.plan import PLAN_FILE, FitPlan, from_dict, plan_fit, to_dict
-from softdraw.molecules.fitting.trainer import run_trainer
+from softdraw.molecules.fitting.trainer import FIT_CHECKPOINT, run_trainer
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
@@ -142,10 +143,21 @@ def run_fitting(
 def _plan(
     parts: Parts, options: FittingOptions, budget: Budget, folder: Path | None, resume: bool
 ) -> FitPlan:
-    """What is chosen for these data and this budget; a fit that goes on keeps what it had."""
+    """What is chosen for these data and this budget; a fit that goes on keeps what it had.
+
+    Raises:
+        CheckpointError: the fit to go on with has another network than the one asked for.
+    """
     kept = None if folder is None else folder / PLAN_FILE
     if resume and kept is not None and kept.exists():
-        return from_dict(read_json(kept))
+        before = from_dict(read_json(kept))
+        if options.network not in (None, before.network):
+            raise CheckpointError(
+                f"{kept.parent / FIT_CHECKPOINT}: is of a {before.name} network of {before.network}, and "
+                f"{options.network} was asked for"
+            )
+        given = {name: getattr(options, name) for name in ("batch_size", "learning_rate", "augment")}
+        return replace(before, **{name: value for name, value in given.items() if value is not None})
     plan = plan_fit(
         len(parts.train),
         parts.max_atoms,
