@@ -29,6 +29,7 @@ __all__ = [
     "Result",
     "Resume",
     "Samples",
+    "Scaffold",
     "Seed",
     "SmilesColumn",
     "Stage",
@@ -141,6 +142,15 @@ Require = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE|NAME", help="Patterns, all of which each molecule has to hold, likewise. Repeatable."
+    ),
+]
+
+Scaffold = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SMILES|FILE",
+        help="A part to draw on from, which every molecule keeps; [*] marks where, else anywhere. A file has "
+        "one a line; several take turns. Repeatable.",
     ),
 ]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch.distributed import ProcessGroup
 
 from softdraw.arguments import read_count
+from softdraw.molecules.chemistry.scaffold import Scaffold, read_scaffolds
 from softdraw.molecules.data.dataset import Dataset, dataset_of
 from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.data.split import Parts
@@ -22,6 +23,7 @@ from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampling.conditions import Conditions, Given
 from softdraw.molecules.sampling.drawing import Drawer, draw_molecules
 from softdraw.molecules.sampling.likelihood import likelihoods
+from softdraw.molecules.sampling.scaffolds import given_parts
 from softdraw.molecules.scoring.scores import Scores, score
 from softdraw.molecules.state import GeneratorState
 from softdraw.molecules.steering.objectives import Objective
@@ -238,6 +240,7 @@ class MoleculeGenerator(GeneratorState):
         mask: bool = True,
         forbid: Given = (),
         require: Given = (),
+        scaffold: str | os.PathLike[str] | Scaffold | Iterable[str | Scaffold] = (),
         devices: int = 1,
         group: ProcessGroup | None = None,
         progress: bool | None = False,
@@ -255,6 +258,10 @@ class MoleculeGenerator(GeneratorState):
                 and further ones are drawn until ``count`` are there; ``sample_summary`` counts both.
             require: patterns, all of which each molecule has to hold, given and applied likewise.
             devices: processes of this machine that draw, each on one thread.
+            scaffold: a part that every molecule is drawn on from, and keeps: SMILES with or without
+                attachment points (``[*]``, see ``read_scaffold``), a file of them, or several, which take
+                turns. A molecule that lost it, since a ring of it became aromatic, is left out.
+            devices: processes of this machine that draw, started with Python's ``spawn``.
             group: ranks that draw together instead (of a gloo group): all of them call this with the same
                 arguments, a key among them, and get the same molecules.
             progress: show a progress bar for a long draw; None shows it on a terminal.
@@ -266,7 +273,7 @@ class MoleculeGenerator(GeneratorState):
         Raises:
             TypeError: a number is no int, or a condition is something else.
             ValueError: a number is out of its range; a group and no key, or ``devices`` too.
-            DataError: a file of patterns cannot be read.
+            DataError: a file of patterns cannot be read, or a scaffold cannot be drawn on from.
             MoleculeError: nothing that is drawn passes the conditions, or a process was killed.
             RuntimeError: before ``fit``.
         """
@@ -274,7 +281,9 @@ class MoleculeGenerator(GeneratorState):
         if group is not None and (key is None or devices > 1):
             raise ValueError(f"group: got one, key={key} and devices={devices}, expected a key and devices=1")
         conditions = Conditions.of(forbid, require)
-        drawer = Drawer(self.network, self.vocabulary, call_key(key, None), mask, conditions)
+        scaffolds = tuple(read_scaffolds(scaffold)) if scaffold else ()
+        given_parts(scaffolds, self.network, self.vocabulary)  # says what is wrong before anything is drawn
+        drawer = Drawer(self.network, self.vocabulary, call_key(key, None), mask, conditions, scaffolds)
         found = draw_molecules(drawer, count, devices=devices, group=group, progress=progress)
         self.sample_summary = found.to_dict()
         return found.smiles

@@ -7,7 +7,7 @@ from rdkit import Chem
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
 from softdraw.molecules.model.decisions import decisions_of
-from softdraw.molecules.model.drawing import draw
+from softdraw.molecules.model.drawing import choose_hard, draw
 from softdraw.random import Key
 
 from ..small import random_network
@@ -81,3 +81,56 @@ def test_a_row_of_the_key_is_a_graph():
         part = draw(network, 16, Key(5).rows(16), mask=False)
     assert torch.equal(whole.types[16:], part.types)
     assert torch.equal(whole.bonds[16:], part.bonds)
+
+
+def relaxed_draw(max_atoms=5, seed=0):
+    """Graphs whose choices are one-hot with the gradient of softmax, and these choices in their order."""
+    network = random_network(max_atoms=max_atoms, seed=seed).double()
+    made = []
+
+    def choose(logits, mask, key):
+        hard = choose_hard(logits, mask, key)
+        choice = hard.clone().requires_grad_()
+        made.append(choice)
+        return choice
+
+    return draw(network, 64, Key(seed), mask=True, choose=choose), made
+
+
+@pytest.mark.parametrize("table", ["relation", "seen"])
+def test_open_valences_and_distances_carry_gradients(table):
+    """With all else detached, what a table says of an earlier choice still depends on that choice."""
+    network = random_network(max_atoms=4, seed=1).double()
+    seen = {"bias": [], "logits": []}
+    bias, logits = network.attention_bias, network.bond_logits
+
+    def spy_bias(relation, open_valence):
+        seen["bias"].append((relation, open_valence))
+        return bias(relation, open_valence)
+
+    def spy_logits(query, keys, distance, open_valence):
+        seen["logits"].append((distance, open_valence))
+        return logits(query, keys, distance, open_valence)
+
+    network.attention_bias, network.bond_logits = spy_bias, spy_logits
+    made = []
+
+    def choose(logits, mask, key):
+        choice = choose_hard(logits.detach(), mask, key).requires_grad_()
+        made.append(choice)
+        return choice
+
+    draw(network, 32, Key(1), mask=True, choose=choose)
+    inputs = seen["bias" if table == "relation" else "logits"][-1]
+    for one in inputs:
+        grads = torch.autograd.grad(one.sum(), made, allow_unused=True, retain_graph=True)
+        assert any(g is not None and g.abs().sum() > 0 for g in grads)
+
+
+def test_a_stop_takes_the_later_atoms_with_it():
+    """Atoms drawn after a decision are there as far as it was not `stop`: each loses one where it was."""
+    drawn, made = relaxed_draw()
+    atoms = drawn.kinds.sum((1, 2))
+    (gradient,) = torch.autograd.grad(atoms.sum(), made[:1])
+    later = (drawn.types[:, 1:] >= 0).sum(1)
+    assert torch.equal(gradient[:, -1], -later.double())

@@ -37,6 +37,7 @@ def sample(
     ] = None,
     forbid: o.Forbid = None,
     require: o.Require = None,
+    scaffold: o.Scaffold = None,
     devices: Annotated[
         int, typer.Option(min=1, help="Processes that draw; the molecules are those of one.")
     ] = 1,
@@ -46,10 +47,12 @@ def sample(
     """Draw molecules, one SMILES a line; an empty line is a graph that is no molecule.
 
     With --forbid and --require what is drawn is held to patterns: what does not pass is left out and counted
-    on the error stream, and further molecules are drawn. Processes that torchrun starts draw together. Drawn
+    on the error stream, and further molecules are drawn. With --scaffold molecules are drawn on from a given
+    part. Processes that torchrun starts draw together. Drawn
     molecules have no stereo.
     """
     from softdraw.molecules.chemistry.properties import property_of
+    from softdraw.molecules.chemistry.scaffold import read_scaffolds
     from softdraw.molecules.runtime.processes import launched_group
     from softdraw.molecules.runtime.remarks import remarks_said
     from softdraw.molecules.sampling.conditions import Conditions, selection_line
@@ -65,6 +68,7 @@ def sample(
     with o.as_usage():
         chosen = [property_of(name) for name in properties or SHOWN]
     conditions = Conditions.of(forbid or (), require or ())
+    scaffolds = [part for one in scaffold or () for part in read_scaffolds(one)]
     refuse_existing(out, overwrite)
     generator = generator_in(folder, stage)
     with launched_group() as group:
@@ -78,13 +82,14 @@ def sample(
                 mask=mask,
                 forbid=conditions.forbid,
                 require=conditions.require,
+                scaffold=scaffolds,
                 devices=devices,
                 group=group,
                 progress=None if first else False,
             )
     if not first:
         return
-    if conditions:
+    if conditions or scaffolds:
         _say(selection_line(generator.sample_summary))
     write_result(out, written_molecules(drawn, form, chosen))
     missing = drawn.count("")

@@ -15,6 +15,7 @@ from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
+from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.growing import Growing
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
@@ -62,6 +63,7 @@ def draw(
     mask: bool,
     choose: Choose = choose_hard,
     precision: torch.dtype | None = None,
+    given: GivenParts | None = None,
 ) -> Drawn:
     """Draw ``batch`` graphs; graph ``b`` uses row ``b`` of ``key`` in every decision.
 
@@ -72,11 +74,12 @@ def draw(
         mask: allow only decisions that keep every valence, and no empty graph.
         choose: makes a one-hot of logits.
         precision: of the products inside the encoder; None is that of the weights.
+        given: a part of every graph, which is drawn on from.
 
     Returns:
         The graphs and their decisions.
     """
-    return _Loop(network, batch, key, mask, choose, precision).run()
+    return _Loop(network, batch, key, mask, choose, precision, given).run()
 
 
 class _Loop:
@@ -90,9 +93,10 @@ class _Loop:
         mask: bool,
         choose: Choose,
         precision: torch.dtype | None,
+        given: GivenParts | None,
     ) -> None:
         self.network, self.batch, self.key, self.mask, self.choose = network, batch, key, mask, choose
-        self.precision = precision
+        self.precision, self.given = precision, given
         self.device, self.dtype = network.start.device, network.start.dtype
         self.valences = network.valences.to(self.dtype)
         self.by_order = torch.arange(1.0, ORDERS + 1, device=self.device, dtype=self.dtype)
@@ -111,7 +115,8 @@ class _Loop:
 
     def run(self) -> Drawn:
         network = self.network
-        token = self._encode(network.start[0].expand(self.batch, -1), None)
+        start = network.start[int(self.given is not None and bool(network.knows_parts))]
+        token = self._encode(start.expand(self.batch, -1), None)
         for atom in range(network.max_atoms):
             if not bool(self.alive.any()):
                 break
@@ -158,13 +163,18 @@ class _Loop:
         logits = network.type_head(token)
         allowed = None
         if self.mask:
-            room = (self.open > 0.5).any(1) if atom else torch.ones_like(self.alive)
+            free = self.open > 0.5
+            if self.given is not None:
+                free = free & self.given.may_join(atom)
+            room = free.any(1) if atom else torch.ones_like(self.alive)
             usable = (network.valences > 0) | torch.tensor(atom == 0, device=self.device)
             allowed = torch.cat((room.unsqueeze(1) & usable, torch.full_like(room, atom > 0).unsqueeze(1)), 1)
         if not self.whole:
             alive = self.alive.unsqueeze(1)
             allowed = alive if allowed is None else allowed & alive
         choice = self.choose(logits, allowed, self.key.fold_in(atom))
+        if self.given is not None:
+            choice = self.given.type_choice(atom, choice)
         self.type_logits.append(logits)
         index = choice.detach().argmax(1)
         self.alive = self.alive & (index < network.types)
@@ -198,6 +208,8 @@ class _Loop:
             choice = self.choose(
                 logits, self._allowed(place, limit, left, step), self.key.fold_in(self._number(atom, step))
             )
+            if self.given is not None:
+                choice = self.given.bond_choice(atom, step, choice, limit > 0)
             bond = (choice[:, 1:] if step else choice).reshape(self.batch, atom, ORDERS)
             bond = bond * there.unsqueeze(2)
             row = row + bond
@@ -229,7 +241,10 @@ class _Loop:
         """Bonds to atoms before the last partner, within both open valences; no more of them, but for the
         first. Finished graphs allow nothing.
         """
-        allowed = (place < limit.unsqueeze(1)).unsqueeze(2)
+        before = place < limit.unsqueeze(1)
+        if self.given is not None:
+            before = before & self.given.may_join(len(place))
+        allowed = before.unsqueeze(2)
         if self.mask:
             most = torch.minimum(self.open.detach(), left.detach().unsqueeze(1)).unsqueeze(2)
             allowed = allowed & (self.by_order <= most + 0.5)

@@ -8,6 +8,7 @@ from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.model.drawing import draw
+from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.runtime.threads import one_thread
 from softdraw.random import Key
@@ -21,7 +22,14 @@ SPAN = 4 * BLOCK
 
 
 def sample_smiles(
-    network: GraphNetwork, vocabulary: Vocabulary, count: int, key: Key, *, mask: bool
+    network: GraphNetwork,
+    vocabulary: Vocabulary,
+    count: int,
+    key: Key,
+    *,
+    mask: bool,
+    given: GivenParts | None = None,
+    first: int = 0,
 ) -> list[str]:
     """Draw molecules, blocks of them on threads of their own.
 
@@ -31,6 +39,8 @@ def sample_smiles(
         count: how many graphs to draw.
         key: molecule ``m`` uses row ``m`` of it.
         mask: allow only decisions that end in a molecule.
+        given: parts to draw on from, by turns.
+        first: molecule 0 has this one of them.
 
     Returns:
         ``count`` canonical SMILES, ``""`` where a graph is no molecule.
@@ -40,7 +50,8 @@ def sample_smiles(
 
     @torch.inference_mode()
     def block(start: int) -> list[str]:
-        drawn = draw(network, BLOCK, key.rows(start), mask=mask, precision=precision)
+        part = None if given is None else given.rows(first + start, BLOCK)
+        drawn = draw(network, BLOCK, key.rows(start), mask=mask, precision=precision, given=part)
         wanted = min(BLOCK, count - start)
         return decode_batch(drawn.types[:wanted], drawn.bonds[:wanted], vocabulary)
 

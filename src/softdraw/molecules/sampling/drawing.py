@@ -8,6 +8,7 @@ from functools import partial
 
 from torch.distributed import ProcessGroup
 
+from softdraw.molecules.chemistry.scaffold import Scaffold
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.errors import MoleculeError
 from softdraw.molecules.model.network import GraphNetwork
@@ -16,6 +17,7 @@ from softdraw.molecules.runtime.processes import alone, by_pool, by_ranks
 from softdraw.molecules.runtime.progress import ProgressBar
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.sampling.conditions import Conditions, Fault, Selection, selection_line
+from softdraw.molecules.sampling.scaffolds import given_parts
 from softdraw.random import Key
 
 __all__ = ["Drawer", "draw_molecules"]
@@ -37,6 +39,7 @@ class Drawer:
         key: molecule ``m`` uses row ``m`` of it.
         mask: allow only decisions that end in a molecule.
         conditions: what is asked of a molecule.
+        scaffolds: parts that molecules are drawn on from, by turns; each stays whole in its molecules.
     """
 
     network: GraphNetwork
@@ -44,13 +47,28 @@ class Drawer:
     key: Key
     mask: bool
     conditions: Conditions
+    scaffolds: tuple[Scaffold, ...] = ()
 
     def __call__(self, span: Span) -> Block:
         """Molecules of a span of ``spans``, each with the reason to leave it out, if there is one."""
         start, count = span
         key = self.key.rows(start)
-        smiles = sample_smiles(self.network, self.vocabulary, count, key, mask=self.mask)
-        return list(zip(smiles, self.conditions.faults(smiles), strict=True))
+        given = given_parts(self.scaffolds, self.network, self.vocabulary)
+        smiles = sample_smiles(
+            self.network, self.vocabulary, count, key, mask=self.mask, given=given, first=start
+        )
+        faults = self.conditions.faults(smiles)
+        if self.scaffolds:
+            faults = [
+                fault or self._changed(place, one)
+                for place, (one, fault) in enumerate(zip(smiles, faults, strict=True), start)
+            ]
+        return list(zip(smiles, faults, strict=True))
+
+    def _changed(self, place: int, smiles: str) -> Fault | None:
+        """A part keeps atoms and bonds, but what is bonded to it may make a ring of it aromatic."""
+        scaffold = self.scaffolds[place % len(self.scaffolds)]
+        return (False, scaffold.text) if smiles and not scaffold.is_in(smiles) else None
 
     @property
     def width(self) -> int:
@@ -60,7 +78,8 @@ class Drawer:
     def spans(self, count: int) -> Iterator[Span]:
         """What to draw until ``count`` molecules are there, in what the network draws at a time."""
         width = self.width
-        most = max(MOST_DRAWN, MOST_TIMES * count) if self.conditions else count
+        picky = self.conditions or self.scaffolds
+        most = max(MOST_DRAWN, MOST_TIMES * count) if picky else count
         for start in itertools.takewhile(lambda start: start < most, itertools.count(0, width)):
             yield start, min(width, most - start)
 
