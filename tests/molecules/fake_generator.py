@@ -23,11 +23,14 @@ class FakeGenerator:
     interrupt: ClassVar[set] = set()
     fail: Exception | None = None
 
-    def __init__(self, *, seed=0):
+    def __init__(self, *, seed=0, network=None):
         self.seed, self.stage = seed, "none"
         self.steer_summary, self.steer_history = {}, []
 
     def fit(self, data, **options):
+        options.pop("say")("a network of the size that fits")
+        if options["start"] is None:
+            del options["start"]
         FakeGenerator.calls.append(("fit", data, options))
         if FakeGenerator.fail is not None:
             raise FakeGenerator.fail

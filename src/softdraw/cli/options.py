@@ -33,6 +33,7 @@ __all__ = [
     "Seed",
     "SmilesColumn",
     "Stage",
+    "Start",
     "Steps",
     "Strategy",
     "Targets",
@@ -82,6 +83,15 @@ MaxAtoms = Annotated[
         min=1, max=255, help="Heavy atoms of the largest molecule allowed.", show_default="by the data"
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="druglike|FOLDER",
+        help="Go on from the weights of a shipped prior, or of an earlier run: new atom types are added.",
+        show_default="begin anew",
+    ),
+]
 Network = Annotated[
     str | None,
     typer.Option(
@@ -118,7 +128,12 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace what an earlier run left in the folder.")
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a run.", metavar="FOLDER")]
-Model = Annotated[Path, typer.Argument(help="Folder of a run, or of a saved generator.", metavar="FOLDER")]
+Model = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a run or of a saved generator, or a shipped prior: druglike.", metavar="FOLDER"
+    ),
+]
 STAGES = ("fitted", "steered")
 Stage = Annotated[
     str | None,

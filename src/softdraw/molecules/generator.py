@@ -91,6 +91,7 @@ class MoleculeGenerator(GeneratorState):
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        start: Self | str | os.PathLike[str] | None = None,
         devices: int = 1,
         strategy: str = "auto",
         progress: bool | None = None,
@@ -113,6 +114,8 @@ class MoleculeGenerator(GeneratorState):
             key: of the split, the initial weights and the order of the data; by default ``Key(seed)``.
             folder: where a checkpoint and a TensorBoard log are kept while it runs.
             resume: go on from the checkpoint in ``folder``.
+            start: a generator, its folder or ``"druglike"``, to go on from: its weights are taken over, new
+                atom types and larger molecules included, and its sizes with them.
             devices: processes; they see together the data that one would.
             strategy: Lightning's, such as ``"ddp"`` for several processes.
             progress: show a progress bar; None shows it on a terminal.
@@ -127,6 +130,7 @@ class MoleculeGenerator(GeneratorState):
             CheckpointError: the checkpoint to go on from is damaged or of another run.
             ValueError: an argument is out of its range.
         """
+        before = start if start is None or isinstance(start, GeneratorState) else self.load(start)
         budget = Budget(5.0 if minutes is None and steps is None else minutes, steps)
         options = FittingOptions(
             self.size,
@@ -135,6 +139,7 @@ class MoleculeGenerator(GeneratorState):
             self.augment,
             read_count("devices", devices, 1),
             strategy,
+            None if before is None else (before.network, before.vocabulary),
         )
         key = Key(self.seed) if key is None else key
         dataset = dataset_of(
@@ -154,6 +159,7 @@ class MoleculeGenerator(GeneratorState):
             parts, options, budget, key, folder=where, resume=resume, progress=progress, say=say
         )
         self._network, self._parts = fitted.network.eval(), parts
+        self._vocabulary = None
         self.rank, self.fit_summary, self.fit_history = fitted.rank, fitted.summary, fitted.history
         self.dataset_summary = parts.summary(dataset)
         self.property_statistics, self._known_labels = {}, {}

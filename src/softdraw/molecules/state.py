@@ -1,7 +1,7 @@
 """What a generator of molecules holds, and how it is saved and read: settings, network, data, history.
 
-What it does with them is ``generator``'s. May import: ``saving``, ``data``, ``chemistry``, ``model``,
-``errors``.
+What it does with them is ``generator``'s. May import: ``saving``, ``priors``, ``sampling``, ``data``,
+``chemistry``, ``model``, ``errors``.
 """
 
 import os
@@ -18,6 +18,8 @@ from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions, size_of
+from softdraw.molecules.priors.shipped import Prior, prior_names, read_prior
+from softdraw.molecules.sampling.stand_ins import drawn_parts
 from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model
 
 __all__ = ["GeneratorState"]
@@ -60,6 +62,7 @@ class GeneratorState:
         self.rank = 0
         self._network: GraphNetwork | None = None
         self._parts: Parts | None = None
+        self._vocabulary: Vocabulary | None = None  # of a prior, which has no molecules to tell it by
         self._known_labels: dict[Property, tuple[NDArray[np.float64], tuple[float, float]]] = {}
 
     @property
@@ -84,9 +87,14 @@ class GeneratorState:
     def parts(self) -> Parts:
         """The molecules, parted.
 
+        A prior that the package brings along comes without its molecules: 10,000 that it draws stand for
+        them, always the same.
+
         Raises:
             RuntimeError: before ``fit``.
         """
+        if self._parts is None and self._vocabulary is not None:
+            self._parts = drawn_parts(self.network, self._vocabulary)
         if self._parts is None:
             raise RuntimeError(
                 "this MoleculeGenerator holds no data yet: call fit, or MoleculeGenerator.load"
@@ -96,7 +104,7 @@ class GeneratorState:
     @property
     def vocabulary(self) -> Vocabulary:
         """The atom types that are drawn."""
-        return self.parts.train.vocabulary
+        return self._vocabulary or self.parts.train.vocabulary
 
     @property
     def train_smiles(self) -> list[str]:
@@ -149,11 +157,17 @@ class GeneratorState:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote, or a prior that the package brings along.
+
+        Args:
+            folder: the folder, or ``"druglike"``: fitted to 1.6 million drug-like molecules (MOSES), see its
+                model card in ``softdraw/molecules/priors``. A folder of that name comes first.
 
         Raises:
             CheckpointError: a file is missing or damaged, or of another version.
         """
+        if os.fspath(folder) in prior_names() and not Path(folder).is_dir():
+            return cls._from_prior(read_prior(os.fspath(folder)))
         saved = load_model(Path(folder))
         kept = saved.settings
         try:
@@ -173,4 +187,13 @@ class GeneratorState:
         generator.fit_summary, generator.fit_history = kept.fit_summary, kept.fit_history
         generator.steer_summary, generator.steer_history = kept.steer_summary, kept.steer_history
         generator._network, generator._parts = saved.network.eval(), saved.parts
+        return generator
+
+    @classmethod
+    def _from_prior(cls, prior: Prior) -> Self:
+        generator = cls()
+        generator.size, generator._network = prior.network.options, prior.network
+        generator._vocabulary = prior.vocabulary
+        generator.dataset_summary, generator.fit_summary = prior.dataset_summary, prior.fit_summary
+        generator.property_statistics = dict(prior.property_statistics)
         return generator

@@ -24,10 +24,15 @@ def generator_in(folder: Path, stage: str | None) -> "MoleculeGenerator":
     """
     from softdraw.molecules.errors import CheckpointError, DataError
     from softdraw.molecules.generator import MoleculeGenerator
+    from softdraw.molecules.priors.shipped import prior_names
     from softdraw.molecules.storage.run_folder import RunFolder
 
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected the folder of a run")
+        if str(folder) in prior_names():
+            return MoleculeGenerator.load(folder)
+        raise DataError(
+            f"{folder}: no such folder; expected the folder of a run, or {' or '.join(prior_names())}"
+        )
     run = RunFolder(folder)
     if not (folder / "config.json").exists():
         return MoleculeGenerator.load(folder)

@@ -37,6 +37,7 @@ def run(
     smiles_column: o.SmilesColumn = None,
     encoding: o.Encoding = None,
     fragments: o.Fragments = "drop",
+    start: o.Start = None,
     network: o.Network = None,
     minutes: Annotated[
         float | None,
@@ -67,6 +68,7 @@ def run(
         smiles_column=smiles_column,
         encoding=encoding,
         fragments=fragments,
+        start=start,
         network=network,
         minutes=minutes,
         steps=steps,
@@ -94,6 +96,7 @@ def fit(
     smiles_column: o.SmilesColumn = None,
     encoding: o.Encoding = None,
     fragments: o.Fragments = "drop",
+    start: o.Start = None,
     network: o.Network = None,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
@@ -113,6 +116,7 @@ def fit(
         smiles_column=smiles_column,
         encoding=encoding,
         fragments=fragments,
+        start=start,
         network=network,
         minutes=5.0 if minutes is None and steps is None else minutes,
         steps=steps,
@@ -128,7 +132,7 @@ def fit(
 
 
 def steer(
-    folder: o.Folder,
+    folder: o.Model,
     target: o.Targets = None,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
@@ -137,13 +141,31 @@ def steer(
     forbid: o.Forbid = None,
     require: o.Require = None,
     fcd: o.Fcd = True,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Of a prior: where the run goes.", show_default="runs/NAME"),
+    ] = None,
     resume: o.Resume = False,
     overwrite: o.Overwrite = False,
 ) -> None:
-    """Steer a fitted model to properties, then draw, score and report."""
+    """Steer a fitted model to properties, then draw, score and report.
+
+    The model is that of a run's folder, or a prior that the package brings along (druglike), for which a
+    folder is made.
+    """
+    from softdraw.molecules.priors.shipped import prior_names
     from softdraw.molecules.run.options import RunOptions
+    from softdraw.molecules.run.starts import adopt_prior
     from softdraw.molecules.storage.run_folder import RunFolder
 
+    name = str(folder)
+    prior = name in prior_names() and not folder.is_dir()
+    if out is not None and not prior:
+        raise typer.BadParameter(f"--out: got {out} for {folder}, expected it for a prior alone")
+    if prior:
+        folder = out or Path("runs", name)
+        if not (resume and RunFolder(folder).occupied):
+            adopt_prior(name, folder, overwrite=overwrite)
     run_folder = RunFolder(folder)
     run_folder.require()
     stored = RunOptions.from_dict(run_folder.config.get("options", {}))
@@ -167,7 +189,8 @@ def steer(
         )
     options = _options(resume and overwrite, **asked.to_dict())
     task = _run(folder, options)
-    words = ["softdraw", "molecules", "steer", str(folder), "--resume"]
+    words = ["softdraw", "molecules", "steer", name, "--resume"]
+    words += ["--out", str(folder)] if prior else []
     for flag, given in (("--target", options.targets), ("--forbid", forbid), ("--require", require)):
         words += [word for one in given or () for word in (flag, one)]
     words += ["--steps", str(steps)] if minutes is None else ["--minutes", f"{minutes:g}"]

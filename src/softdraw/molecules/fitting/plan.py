@@ -18,6 +18,8 @@ LARGE_MINUTES, LARGE_MOLECULES = 10.0, 50_000
 """From this time and this many molecules on, a large network is worth its slower steps."""
 FEW_EPOCHS_MOLECULES = 150_000
 """A set as large as this is hardly seen twice, and need not be varied by random atom orders."""
+FITTED_RATE = 1e-3
+"""Learning rate of a fit that goes on from another one."""
 PART_SHARE = 0.125
 """Of its batches, those that teach to draw on from a given part."""
 
@@ -49,6 +51,7 @@ def plan_fit(
     budget: Budget,
     *,
     network: NetworkOptions | None = None,
+    fitted: bool = False,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     augment: float | None = None,
@@ -60,6 +63,7 @@ def plan_fit(
         max_atoms: of the largest one.
         budget: of the fit.
         network: sizes of the network.
+        fitted: whether its weights are those of an earlier fit, which a high rate would undo.
         batch_size: molecules of a batch.
         learning_rate: its peak.
         augment: share of batches in random atom orders.
@@ -80,6 +84,7 @@ def plan_fit(
         batch_size = max(1, min(256 if small else 128, molecules // 4 or 1))
     if learning_rate is None:
         learning_rate = 4e-3 if network.width <= NETWORKS["medium"].width else 3e-3
+        learning_rate = FITTED_RATE if fitted else learning_rate
     if augment is None:
         augment = PART_SHARE if molecules >= FEW_EPOCHS_MOLECULES and not small else 1.0
     orders = {0.0: "canonical atom orders", 1.0: "random atom orders"}.get(

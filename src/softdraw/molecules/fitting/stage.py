@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 
+from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.fitting.plan import PLAN_FILE, FitPlan, from_dict, plan_fit, to_dict
 from softdraw.molecules.fitting.trainer import FIT_CHECKPOINT, run_trainer
 from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.transfer import take_over
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt
 from softdraw.molecules.runtime.progress import ProgressBar
@@ -38,6 +40,7 @@ class FittingOptions:
         augment: share of batches in random atom orders.
         devices: processes on this machine.
         strategy: how they work together, as Lightning names it.
+        start: a network to go on from, and its atom types.
     """
 
     network: NetworkOptions | None = None
@@ -46,6 +49,7 @@ class FittingOptions:
     augment: float | None = None
     devices: int = 1
     strategy: str = "auto"
+    start: tuple[GraphNetwork, Vocabulary] | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,12 @@ def run_fitting(
     threads = threads_of_a_fit(plan.network.width)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key.fold_in(2).seed % 2**63)
-        network = GraphNetwork(parts.train.vocabulary.valences, parts.max_atoms, plan.network)
+        vocabulary, most = parts.train.vocabulary, parts.max_atoms
+        if options.start is not None:
+            most = max(most, options.start[0].max_atoms)
+        network = GraphNetwork(vocabulary.valences, most, plan.network)
+    if options.start is not None:
+        take_over(network, vocabulary, *options.start)
     with StopOnInterrupt() as stop, ProgressBar("fit", progress) as bar, one_thread():
         module = LikelihoodTraining(
             network,
@@ -158,11 +167,19 @@ def _plan(
             )
         given = {name: getattr(options, name) for name in ("batch_size", "learning_rate", "augment")}
         return replace(before, **{name: value for name, value in given.items() if value is not None})
+    sizes = options.network
+    if options.start is not None:
+        sizes = options.start[0].options
+        if options.network not in (None, sizes):
+            raise ValueError(
+                f"network: got {options.network}, expected None, or {sizes}, where the fit starts"
+            )
     plan = plan_fit(
         len(parts.train),
         parts.max_atoms,
         budget,
-        network=options.network,
+        network=sizes,
+        fitted=options.start is not None,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         augment=options.augment,

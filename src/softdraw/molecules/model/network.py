@@ -117,8 +117,7 @@ class GraphNetwork(nn.Module):
         # of graphs drawn in the usual order of atoms, and of those drawn on from a given part
         self.start = nn.Parameter(torch.zeros(2, width))
         self.register_buffer("knows_parts", torch.tensor(False))
-        counts = BOND_ORDERS + MOST_BONDS + 1 + LARGEST_RING + 1
-        self.atom = nn.Linear(2 * self.types + opens + 2 * max_atoms + counts, width)
+        self.atom = nn.Linear(2 * self.types + opens + 2 * max_atoms + sum(self.token_counts), width)
         # a token is a sum of few of these rows: small ones would drown in what the blocks add
         nn.init.normal_(self.atom.weight, std=0.3)
         self.relation = nn.Parameter(torch.randn(SELF + 1, opens, options.layers * options.heads) * 0.02)
@@ -137,6 +136,11 @@ class GraphNetwork(nn.Module):
         )
         self.key = nn.Linear(width, options.bond_width)
         self.seen = nn.Parameter(torch.randn(options.bond_width, (UNREACHED + 1) * opens) * 0.1)
+
+    @property
+    def token_counts(self) -> tuple[int, int]:
+        """Inputs of a token that tell its bonds to earlier atoms, and the ring that they close."""
+        return MOST_BONDS + 1 + BOND_ORDERS, LARGEST_RING + 1
 
     @property
     def working_dtype(self) -> torch.dtype:

@@ -42,6 +42,7 @@ class RunOptions:
             from 1; None finds it.
         encoding: of the text of a file, as Python names it; None finds it.
         fragments: ``"drop"`` leaves out a molecule of several fragments, ``"largest"`` keeps the largest.
+        start: "druglike" or the folder of a run whose weights the fit goes on from; None begins anew.
         network: "small", "medium" or "large"; None picks by molecules, atoms and minutes.
         minutes: wall time of fit and steering together; ``DEFAULT_MINUTES`` unless ``steps`` is given.
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
@@ -78,6 +79,7 @@ class RunOptions:
     smiles_column: str | None = None
     encoding: str | None = None
     fragments: str = "drop"
+    start: str | None = None
     network: str | None = None
     minutes: float | None = None
     steps: int | None = None
@@ -138,6 +140,7 @@ class RunOptions:
             "data": digest,
             "elements": None if self.elements is None else list(self.elements),
             "max_atoms": self.max_atoms,
+            "start": self.start,
             "network": self.network,
             "seed": self.seed,
             # not named by runs of before there was a choice
@@ -159,7 +162,7 @@ class RunOptions:
         """The command that repeats the run."""
         words = ["softdraw", "molecules", "run"]
         for name, value in self._given().items():
-            flag = "--" + name.replace("_", "-")
+            flag = "--from" if name == "start" else "--" + name.replace("_", "-")
             if name in _REPEATED:
                 for entry in value:
                     words += [_REPEATED[name], entry]

@@ -120,7 +120,7 @@ class Run:
             )
         generator = self._load(folder.fitted)
         self._try_targets(generator.train_smiles)
-        self._write_config()
+        self.write_config()
         steered = self.steer(generator)
         self.measure(generator, steered)
         self.report()
@@ -157,7 +157,7 @@ class Run:
             self._try_targets(self._dataset.graphs.smiles)
         if not self.worker:
             folder.claim(resume=self._resume, overwrite=overwrite)
-            self._write_config()
+            self.write_config()
         return self._dataset
 
     def fit(self, dataset: Dataset | None = None) -> "MoleculeGenerator":
@@ -173,6 +173,7 @@ class Run:
             RuntimeError: there is no data set and ``open`` was not called.
         """
         from softdraw.molecules.generator import MoleculeGenerator
+        from softdraw.molecules.run.starts import start_of
 
         options, folder = self.options, self.folder
         if self._fit_is_complete:
@@ -188,12 +189,14 @@ class Run:
             folder.update_stage("fit", stage, complete=False)
         self.say(f"fit: {budget_text(options.fit_budget)} on {options.data}")
         self.say(f"data: {dataset.summary()}")
+        start = None if options.start is None else start_of(options.start)
         with self._clock("fit"), remarks_said(self.say):
             generator = MoleculeGenerator(seed=options.seed, network=options.network).fit(
                 dataset,
                 **options.fit_budget,
                 folder=folder.fit_checkpoints,
                 resume=resume,
+                start=start,
                 devices=options.devices,
                 strategy=options.strategy,
                 progress=self.progress,
@@ -291,7 +294,8 @@ class Run:
                 self._remarked.add(text)
                 self.say(f"warning: {text}")
 
-    def _write_config(self) -> None:
+    def write_config(self) -> None:
+        """Write the options, the command that repeats the run, and versions."""
         options = self.options
         self.folder.write_config(
             {"options": options.to_dict(), "command": options.command, "versions": versions()}
