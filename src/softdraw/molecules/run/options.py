@@ -225,7 +225,7 @@ class RunOptions:
         """
         now = {"fragments": "drop", **self.fit_stage(digest)}
         stored = {"fragments": "drop", **stored} if stored else stored
-        for name in ("data", "elements", "max_atoms", "network", "fragments", "seed"):
+        for name in ("data", "elements", "max_atoms", "start", "network", "fragments", "seed"):
             if name in stored and stored[name] != now[name]:
                 what = (
                     "other data"
