@@ -21,6 +21,8 @@ __all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
 
 DEFAULT_MINUTES = 6.0
 """Budget of training when none is named."""
+USUAL: dict[str, Any] = {"fragments": "drop", "start": None, "network": None}
+"""What a fit depends on too, where it is not this; runs of before there was a choice do not name it."""
 STEER_SHARE = 1 / 3
 """Share of the minutes that goes into steering; the fit has the rest."""
 STEER_STEPS_SHARE = 0.2
@@ -140,11 +142,9 @@ class RunOptions:
             "data": digest,
             "elements": None if self.elements is None else list(self.elements),
             "max_atoms": self.max_atoms,
-            "start": self.start,
-            "network": self.network,
             "seed": self.seed,
             # not named by runs of before there was a choice
-            **({} if self.fragments == "drop" else {"fragments": self.fragments}),
+            **{name: getattr(self, name) for name, usual in USUAL.items() if getattr(self, name) != usual},
             **self.fit_budget,
         }
 
@@ -223,8 +223,8 @@ class RunOptions:
         Raises:
             OutputError: the folder holds a model of other data or another seed.
         """
-        now = {"fragments": "drop", **self.fit_stage(digest)}
-        stored = {"fragments": "drop", **stored} if stored else stored
+        now = {**USUAL, **self.fit_stage(digest)}
+        stored = {**USUAL, **stored} if stored else stored
         for name in ("data", "elements", "max_atoms", "start", "network", "fragments", "seed"):
             if name in stored and stored[name] != now[name]:
                 what = (
