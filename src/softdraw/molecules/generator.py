@@ -263,11 +263,10 @@ class MoleculeGenerator(GeneratorState):
                 ``"pains"``, what ``read_patterns`` gave, or several of these. What holds one is left out,
                 and further ones are drawn until ``count`` are there; ``sample_summary`` counts both.
             require: patterns, all of which each molecule has to hold, given and applied likewise.
-            devices: processes of this machine that draw, each on one thread.
             scaffold: a part that every molecule is drawn on from, and keeps: SMILES with or without
                 attachment points (``[*]``, see ``read_scaffold``), a file of them, or several, which take
                 turns. A molecule that lost it, since a ring of it became aromatic, is left out.
-            devices: processes of this machine that draw, started with Python's ``spawn``.
+            devices: processes of this machine that draw, each on one thread.
             group: ranks that draw together instead (of a gloo group): all of them call this with the same
                 arguments, a key among them, and get the same molecules.
             progress: show a progress bar for a long draw; None shows it on a terminal.

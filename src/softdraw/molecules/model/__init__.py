@@ -1,4 +1,4 @@
 """The network, the likelihood of graphs under it, and drawing from it.
 
-May import: ``data``, ``chemistry``, ``errors``, and of softdraw whatever draws.
+May import: ``data``, ``chemistry``, ``runtime``, ``errors``, and of softdraw whatever draws.
 """
