@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from softdraw.molecules.data.atom_order import random_walks
+from softdraw.molecules.data.atom_order import LARGEST_PART, random_walks
 
 from ...statistics import assert_frequencies
 
@@ -58,3 +58,39 @@ def test_the_expected_frequencies_tell_a_wrong_walk():
     counts = {path: 1000 for path in expected if path[0] == 0}
     with pytest.raises(AssertionError):
         assert_frequencies([counts.get(path, 0) for path in expected], list(expected.values()))
+
+
+def test_a_part_is_finished_before_it_is_left():
+    """A naphthalene with tails: the first atoms of every walk are all within some distance of the first."""
+    edges = [(n + 1, n) for n in range(9)] + [(9, 0), (9, 4), (10, 2), (11, 10), (12, 11), (13, 7), (14, 13)]
+    atoms, draws = 15, 400
+    far = np.full((atoms, atoms), 99)
+    np.fill_diagonal(far, 0)
+    for one, other in edges:
+        far[one, other] = far[other, one] = 1
+    for middle in range(atoms):
+        far = np.minimum(far, far[:, [middle]] + far[[middle]])
+    later, earlier = np.array(edges).T
+    arguments = (
+        np.full(draws, atoms),
+        atoms,
+        np.repeat(np.arange(draws), len(edges)),
+        np.tile(np.maximum(later, earlier), draws),
+        np.tile(np.minimum(later, earlier), draws),
+    )
+
+    def finished(rank):
+        """Numbers of atoms, more than one and not all, after which all within some distance were reached."""
+        walk = rank.argsort()
+        assert all(far[walk[step], walk[:step]].min() == 1 for step in range(1, atoms))
+        parts = [(radius, int((far[walk[0]] <= radius).sum())) for radius in range(1, LARGEST_PART + 1)]
+        return {n for radius, n in parts if n < atoms and (far[walk[0], walk[:n]] <= radius).all()}
+
+    given, plain = (
+        [finished(rank) for rank in random_walks(*arguments, np.random.default_rng(0), part_first=first)]
+        for first in (True, False)
+    )
+    assert len(set.union(*given)) > 8
+    # a radius of 0, and one that reaches all atoms, leave a plain walk
+    assert sum(map(bool, given)) > 0.7 * draws
+    assert sum(map(bool, plain)) < 0.3 * draws

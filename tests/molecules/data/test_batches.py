@@ -61,3 +61,16 @@ def test_batches_hold_the_molecules_of_their_indices(augment):
     assert decode_batch(types, bonds, GRAPHS.vocabulary) == expected
     plain, _ = GRAPHS.dense(stream.indices(3))
     assert (plain == types).all() == (augment == 0)
+
+
+def test_a_share_of_batches_has_other_orders_on_all_processes_alike():
+    ranks = [Batches(GRAPHS, 8, 5, augment=0.25, rank=rank, world=2) for rank in range(2)]
+    others = []
+    for step in range(200):
+        mine, theirs = (one.batch(step) for one in ranks)
+        assert mine[3] == theirs[3]
+        others.append(mine[3])
+        if not mine[3]:
+            plain, _ = GRAPHS.dense(ranks[0].indices(step)[0::2])
+            assert (mine[0] == plain).all()
+    assert 25 < sum(others) < 75
