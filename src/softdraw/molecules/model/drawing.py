@@ -222,8 +222,8 @@ class _Loop:
             elif step == 1:
                 self.ring = (partner * (distance + 1)).sum(1)
             # the bond's order and its partner's features, both mixed by the choice
-            given = self.partners.all * network.ask_order(bond)
-            held = held + given.sum(1, keepdim=True)
+            chosen = bond.transpose(1, 2) @ self.partners.all
+            held = held + (chosen * network.ask_order.weight.t()).sum(1, keepdim=True)
             through = (partner.unsqueeze(1) @ self.between).squeeze(1) + 1
             reached = torch.minimum(distance, through.clamp(max=UNREACHED))
             there = there * made.unsqueeze(1)
