@@ -36,10 +36,10 @@ molecules: $(VENV)/.molecules-installed  ## train, steer and draw molecules; end
 	$(BIN)/softdraw molecules run --minutes $(MINUTES) --out $(OUT) --resume
 
 test: $(VENV)/.installed  ## the test suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed  ## the tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 # Older torch comes from PyPI for Linux with CUDA, gigabytes of it, and runs on the CPU all the same.
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt $(NATIVE)
@@ -48,7 +48,7 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt $(NATIVE)
 	touch $@
 
 test-lowest: $(LOWEST)/.installed  ## the test suite with the lowest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest -n 2 --dist loadgroup
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed  ## style, types and layers
 	$(BIN)/ruff check .
