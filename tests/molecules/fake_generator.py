@@ -28,9 +28,9 @@ class FakeGenerator:
         self.steer_summary, self.steer_history = {}, []
 
     def fit(self, data, **options):
-        options.pop("say")("a network of the size that fits")
-        if options["start"] is None:
-            del options["start"]
+        options.pop("say", print)("a network of the size that fits")
+        if options.get("start") is None:
+            options.pop("start", None)
         FakeGenerator.calls.append(("fit", data, options))
         if FakeGenerator.fail is not None:
             raise FakeGenerator.fail
