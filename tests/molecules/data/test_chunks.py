@@ -86,6 +86,8 @@ def test_a_number_of_processes_that_is_none_is_refused(processes):
 
 
 SCRIPT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
 from softdraw.molecules.data import chunks
 from softdraw.molecules.data.dataset import load
 chunks._ROWS, chunks.PATIENCE = 50, 0.0
@@ -114,7 +116,10 @@ def test_ctrl_c_ends_all_processes():
         assert time.monotonic() < deadline
         time.sleep(0.1)
     os.killpg(script.pid, signal.SIGINT)  # as a terminal does
-    _, errors = script.communicate(timeout=60)
+    try:
+        _, errors = script.communicate(timeout=60)
+    finally:
+        script.kill()
     assert script.returncode not in (0, None)
     assert errors.rstrip().endswith(b"KeyboardInterrupt")
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
