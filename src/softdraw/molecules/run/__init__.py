@@ -3,5 +3,5 @@
 ``run`` opens the data once, fits, steers, measures (``measuring``) and reports, each stage written to the
 run's folder as soon as it is there. May import: every other room of the molecules (``report``, ``generator``,
 ``steering``, ``fitting``, ``sampling``, ``scoring``, ``data``, ``chemistry``, ``storage``, ``runtime``,
-``errors``).
+``model``, ``priors``, ``errors``).
 """
