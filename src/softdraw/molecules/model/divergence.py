@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from softdraw.molecules.model.decisions import decisions_of
-from softdraw.molecules.model.drawing import Drawn
+from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import IMPOSSIBLE, GraphNetwork
 
 __all__ = ["divergence_from"]

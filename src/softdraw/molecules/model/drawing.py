@@ -15,12 +15,13 @@ from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
+from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.growing import Growing
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
 
-__all__ = ["Choose", "Drawn", "choose_hard", "draw"]
+__all__ = ["Choose", "choose_hard", "draw"]
 
 Choose = Callable[[Tensor, Tensor | None, Key], Tensor]
 """``(logits [B, C], mask or None, key) -> one-hot [B, C]``, differentiable or not; a row that allows no
@@ -30,29 +31,6 @@ class gives zeros. The mask broadcasts against the logits."""
 def choose_hard(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
     """An exact categorical draw, without gradient."""
     return one_hot(gumbel_max(logits, mask=mask, key=key), logits.shape[-1], logits.dtype)
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A batch of drawn graphs, ``N`` atoms wide, and every decision that led to them.
-
-    Attributes:
-        types: ``[B, N]`` int64, -1 after `stop`.
-        bonds: ``[B, N, N]`` int64, symmetric.
-        kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw
-            does.
-        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where an atom is missing.
-        type_logits: ``[B, N, K + 1]``.
-        bond_logits: by atom and step, the logits ``[B, 1 + 3 atom]`` of a bond decision; of the first step
-            those of `no more`, which it does not allow, are left out: ``[B, 3 atom]``.
-    """
-
-    types: Tensor
-    bonds: Tensor
-    kinds: Tensor
-    orders: Tensor
-    type_logits: Tensor
-    bond_logits: dict[tuple[int, int], Tensor]
 
 
 def draw(
@@ -80,6 +58,21 @@ def draw(
         The graphs and their decisions.
     """
     return _Loop(network, batch, key, mask, choose, precision, given).run()
+
+
+@dataclass(frozen=True)
+class _Bonds:
+    """Bonds of a new atom to ``A`` earlier ones, and what the network is told of them.
+
+    ``row`` is ``[B, A, 3]``, ``distance`` to each earlier atom ``[B, A]``; ``first_order``, ``gap`` and
+    ``ring`` are ``[B]`` (see ``GraphNetwork.atom_tokens``).
+    """
+
+    row: Tensor
+    distance: Tensor
+    first_order: Tensor
+    gap: Tensor
+    ring: Tensor
 
 
 class _Loop:
@@ -122,23 +115,24 @@ class _Loop:
                 break
             kind = self._draw_type(atom, token)
             own = kind @ self.valences
-            row = self._draw_bonds(atom, token, kind, own)
-            self._join(atom, row, own)
-            embedded = self._embed(atom, kind, row)
-            token = self._encode(embedded, self._relations(atom, row))
+            bonds = self._draw_bonds(atom, token, kind, own)
+            self._join(atom, bonds, own)
+            embedded = self._embed(atom, kind, bonds)
+            token = self._encode(embedded, self._relations(atom, bonds.row))
             self.keys.append(network.key(token).unsqueeze(1))
             self.partners.append(network.ask_partner(token).unsqueeze(1))
-        return self._drawn()
+        return Drawn.of(
+            self.types, self.kinds, self.rows, self.type_logits, self.bond_logits, network.max_atoms
+        )
 
-    def _embed(self, atom: int, kind: Tensor, row: Tensor) -> Tensor:
+    def _embed(self, atom: int, kind: Tensor, bonds: _Bonds) -> Tensor:
         """The input of the new atom's token."""
-        place = torch.tensor(atom, device=self.device)
+        place, row = torch.tensor(atom, device=self.device), bonds.row
         bonded = torch.zeros_like(kind)
         if atom:
             bonded = (row.sum(2).unsqueeze(1) @ torch.stack(self.kinds[:-1], 1)).squeeze(1)
-        return self.network.atom_tokens(
-            kind, self.open[:, atom], place, bonded, row.sum((1, 2)), self.first_order, self.gap, self.ring
-        )
+        count, known = row.sum((1, 2)), (bonds.first_order, bonds.gap, bonds.ring)
+        return self.network.atom_tokens(kind, self.open[:, atom], place, bonded, count, *known)
 
     def _encode(self, embedded: Tensor, relation: Tensor | None) -> Tensor:
         """Output of the encoder for one new token: ``[B, width]``."""
@@ -186,15 +180,15 @@ class _Loop:
         self.types.append(torch.where(self.alive, index, -1))
         return kind
 
-    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> Tensor:
-        """Bonds ``[B, atom, 3]`` of the new atom."""
+    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> _Bonds:
+        """Bonds of the new atom."""
         row = kind.new_zeros(self.batch, atom, ORDERS)
-        self.first_order = self.gap = self.ring = kind.new_zeros(self.batch)
+        distance = kind.new_full((self.batch, atom), UNREACHED)
+        first_order = gap = ring = kind.new_zeros(self.batch)
         if not atom:
-            return row
+            return _Bonds(row, distance, first_order, gap, ring)
         network = self.network
         asking = network.ask_atom(torch.cat((token, kind), -1)).unsqueeze(1)
-        distance = kind.new_full((self.batch, atom), UNREACHED)
         place = torch.arange(atom, device=self.device)
         limit = torch.where(self.alive, atom, 0)
         left, held, there = own, torch.zeros_like(asking), self.there
@@ -217,10 +211,10 @@ class _Loop:
             partner = bond.sum(2)
             made = partner.sum(1)
             if not step:
-                self.first_order = (bond @ self.by_order).sum(1)
-                self.gap = partner @ (atom - place).to(self.dtype)
+                first_order = (bond @ self.by_order).sum(1)
+                gap = partner @ (atom - place).to(self.dtype)
             elif step == 1:
-                self.ring = (partner * (distance + 1)).sum(1)
+                ring = (partner * (distance + 1)).sum(1)
             # the bond's order and its partner's features, both mixed by the choice
             chosen = bond.transpose(1, 2) @ self.partners.all
             held = held + (chosen * network.ask_order.weight.t()).sum(1, keepdim=True)
@@ -230,8 +224,7 @@ class _Loop:
             distance = torch.where(made.detach().unsqueeze(1) > 0.5, reached, distance)
             limit = torch.where(made.detach() > 0.5, (partner.detach() * place).sum(1).round().long(), 0)
             step += 1
-        self.distance = distance
-        return row
+        return _Bonds(row, distance, first_order, gap, ring)
 
     def _number(self, atom: int, step: int) -> int:
         """A number of its own for every bond decision, beside those of the types."""
@@ -251,16 +244,15 @@ class _Loop:
         allowed = allowed.expand(-1, -1, ORDERS).flatten(1)
         return torch.cat(((limit > 0).unsqueeze(1), allowed), 1) if step else allowed
 
-    def _join(self, atom: int, row: Tensor, own: Tensor) -> None:
+    def _join(self, atom: int, bonds: _Bonds, own: Tensor) -> None:
         """Open valences and distances with the new atom."""
-        orders = row @ self.by_order
-        self.rows.append(row)
+        distance, orders = bonds.distance, bonds.row @ self.by_order
+        self.rows.append(bonds.row)
         self.open = torch.cat((self.open - orders, (own - orders.sum(1)).unsqueeze(1)), 1)
         zero = own.new_zeros(self.batch, 1, 1)
         if not atom:
             self.between = zero
             return
-        distance = self.distance
         shorter = distance.unsqueeze(2) + distance.unsqueeze(1)
         old = torch.minimum(self.between, shorter)
         self.between = torch.cat(
@@ -269,26 +261,4 @@ class _Loop:
                 torch.cat((distance.unsqueeze(1), zero), 2),
             ),
             1,
-        )
-
-    def _drawn(self) -> Drawn:
-        atoms, missing = len(self.kinds), self.network.max_atoms - len(self.kinds)
-        kinds = torch.stack(self.kinds, 1)
-        there = kinds.sum(2)
-        lower = kinds.new_zeros(self.batch, atoms, atoms, ORDERS)
-        for atom, row in enumerate(self.rows):
-            lower[:, atom, :atom] = row
-        bonded = lower + lower.transpose(1, 2)
-        apart = there.unsqueeze(2) * there.unsqueeze(1) * (1 - torch.eye(atoms, device=self.device))
-        none = apart - bonded.sum(3)
-        orders = torch.cat((none.unsqueeze(3), bonded), 3)
-        bonds = (bonded.detach() @ self.by_order).round().long()
-        pad = torch.nn.functional.pad
-        return Drawn(
-            pad(torch.stack(self.types, 1), (0, missing), value=-1),
-            pad(bonds, (0, missing, 0, missing)),
-            pad(kinds, (0, 0, 0, missing)),
-            pad(orders, (0, 0, 0, missing, 0, missing)),
-            pad(torch.stack(self.type_logits, 1), (0, 0, 0, missing)),
-            self.bond_logits,
         )

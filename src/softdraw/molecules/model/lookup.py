@@ -6,12 +6,69 @@ there, half of the difference between the next row and the one before, so that t
 read stays the row itself.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from softdraw.kernels.formulas import one_hot
 
-__all__ = ["count_features", "read_table"]
+__all__ = ["Whole", "count_features", "read_at", "read_table"]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers that say which row of a table is read.
+
+    Attributes:
+        values: ``[...]`` the numbers, with or without a gradient.
+        index: ``[...]`` int64, their rows.
+        last: slopes are taken among the rows up to this one; a row after it is no number and has none.
+    """
+
+    values: Tensor
+    index: Tensor
+    last: int
+
+    @classmethod
+    def of(cls, values: Tensor, least: int, most: int, last: int | None = None) -> "Whole":
+        """Rows of numbers in a table whose first row is ``least``; beyond its ends they count as those.
+
+        Args:
+            values: ``[...]`` integers, or whole numbers in floating point.
+            least: number of the first row.
+            most: number of the last row.
+            last: the last row that is a number; None is that of ``most``.
+        """
+        index = values.detach()
+        if index.is_floating_point():
+            index = index.round().long()
+        index = index.clamp(least, most)
+        # each operation counts where a graph is drawn atom by atom
+        return cls(values, index - least if least else index, most - least if last is None else last)
+
+    def beside(self, by: int) -> Tensor:
+        """The row before (-1) or after (1), of an end itself; after ``last`` both are the same one."""
+        return (self.index + by).clamp(0, self.last)
+
+
+def read_at(read: Callable[..., Tensor], *numbers: Whole, dim: int = -1) -> Tensor:
+    """What ``read(index, ...)`` gives at whole numbers, with its slope along those that have a gradient.
+
+    Args:
+        read: takes an index for each of ``numbers``.
+        numbers: where to read.
+        dim: of what is read, the one that the numbers do not have.
+    """
+    at = [number.index for number in numbers]
+    found = read(*at)
+    for place, number in enumerate(numbers):
+        if number.values.requires_grad:
+            up, down = (read(*at[:place], number.beside(by), *at[place + 1 :]) for by in (1, -1))
+            change = (number.values - number.values.detach()).unsqueeze(dim)
+            found = found + change * ((up - down) / 2)
+    return found
 
 
 def count_features(values: Tensor, least: int, most: int, dtype: torch.dtype) -> Tensor:
@@ -22,14 +79,7 @@ def count_features(values: Tensor, least: int, most: int, dtype: torch.dtype) ->
         tensor([[1., 0., 0.],
                 [0., 0., 1.]])
     """
-    classes = most - least + 1
-    index = _index(values, least, most)
-    hot = one_hot(index, classes, dtype)
-    if not values.requires_grad:
-        return hot
-    up, down = ((index + by).clamp(0, classes - 1) for by in (1, -1))
-    slope = (one_hot(up, classes, dtype) - one_hot(down, classes, dtype)) / 2
-    return hot + (values - values.detach()).unsqueeze(-1) * slope
+    return read_at(lambda index: one_hot(index, most - least + 1, dtype), Whole.of(values, least, most))
 
 
 def read_table(table: Tensor, row: Tensor, column: Tensor, rows: int) -> Tensor:
@@ -43,21 +93,8 @@ def read_table(table: Tensor, row: Tensor, column: Tensor, rows: int) -> Tensor:
     """
     columns = table.shape[1]
     flat = table.flatten(0, 1)
-    r, c = _index(row, 0, table.shape[0] - 1), _index(column, 0, columns - 1)
-    found = flat[r * columns + c]
-    if row.requires_grad:
-        up, down = (torch.where(r < rows, (r + by).clamp(0, rows - 1), r) for by in (1, -1))
-        slope = (flat[up * columns + c] - flat[down * columns + c]) / 2
-        found = found + (row - row.detach()).unsqueeze(-1) * slope
-    if column.requires_grad:
-        up, down = ((c + by).clamp(0, columns - 1) for by in (1, -1))
-        slope = (flat[r * columns + up] - flat[r * columns + down]) / 2
-        found = found + (column - column.detach()).unsqueeze(-1) * slope
-    return found
-
-
-def _index(values: Tensor, least: int, most: int) -> Tensor:
-    whole = values.detach()
-    if whole.is_floating_point():
-        whole = whole.round().long()
-    return whole.clamp(least, most) - least
+    return read_at(
+        lambda r, c: flat[r * columns + c],
+        Whole.of(row, 0, table.shape[0] - 1, rows - 1),
+        Whole.of(column, 0, columns - 1),
+    )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Block
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED, Decisions
-from softdraw.molecules.model.lookup import count_features, read_table
+from softdraw.molecules.model.lookup import Whole, count_features, read_at, read_table
 
 __all__ = ["BOND_ORDERS", "NETWORKS", "GraphNetwork", "NetworkOptions", "size_of"]
 
@@ -211,7 +211,8 @@ class GraphNetwork(nn.Module):
             atom: ``[B, D, width]``, of its atom, from ``ask_atom``.
             state: ``[B, D]`` open valence of its atom.
             step: ``[B, D]`` bonds that it has already.
-            held: ``[B, D, width]`` the partners that it has, from ``partner_features``.
+            held: ``[B, D, width]`` the partners that it has: the sum over them of ``ask_partner`` of their
+                tokens times ``ask_order`` of their bonds.
         """
         known = (self.open_features(state), count_features(step, 0, MOST_BONDS, self.working_dtype))
         query: Tensor = self.bond_head(atom + self.ask_state(torch.cat(known, -1)) + held)
@@ -296,26 +297,11 @@ def _meaning(meant: Tensor, distance: Tensor, opens: Tensor) -> Tensor:
     flat = meant.flatten(3)
 
     def at(far: Tensor, free: Tensor) -> Tensor:
-        place = (far * columns + free).unsqueeze(2).expand(-1, -1, ORDERS, -1)
-        return flat.gather(3, place)
+        return flat.gather(3, (far * columns + free).unsqueeze(2).expand(-1, -1, ORDERS, -1))
 
-    far = _whole(distance).clamp(0, UNREACHED)
-    free = _whole(opens).clamp(0, columns - 1)
-    found = at(far, free)
-    if distance.requires_grad:
-        slope = (at((far + 1).clamp(max=UNREACHED), free) - at((far - 1).clamp(min=0), free)) / 2
-        found = found + (distance - distance.detach()).unsqueeze(2) * slope
-    if opens.requires_grad:
-        slope = (at(far, (free + 1).clamp(max=columns - 1)) - at(far, (free - 1).clamp(min=0))) / 2
-        found = found + (opens - opens.detach()).unsqueeze(2) * slope
-    return found
+    return read_at(at, Whole.of(distance, 0, UNREACHED), Whole.of(opens, 0, columns - 1), dim=2)
 
 
 def _wide(logits: Tensor) -> Tensor:
     """At least float32."""
     return logits if logits.dtype == torch.float64 else logits.float()
-
-
-def _whole(values: Tensor) -> Tensor:
-    whole = values.detach()
-    return whole.round().long() if whole.is_floating_point() else whole

@@ -25,7 +25,8 @@ from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.divergence import divergence_from
-from softdraw.molecules.model.drawing import Choose, Drawn, draw
+from softdraw.molecules.model.drawing import Choose, draw
+from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 from softdraw.molecules.steering.objectives import Objective

@@ -1,0 +1,75 @@
+"""Drawn graphs, with every decision that led to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from softdraw.molecules.model.decisions import ORDERS
+
+__all__ = ["Drawn"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch of drawn graphs, ``N`` atoms wide, and every decision that led to them.
+
+    Attributes:
+        types: ``[B, N]`` int64, -1 after `stop`.
+        bonds: ``[B, N, N]`` int64, symmetric.
+        kinds: ``[B, N, K]`` one-hot types as drawn (zeros after `stop`), carrying gradients where the draw
+            does.
+        orders: ``[B, N, N, 4]`` one-hot bond orders as drawn, symmetric; zeros where an atom is missing.
+        type_logits: ``[B, N, K + 1]``.
+        bond_logits: by atom and step, the logits ``[B, 1 + 3 atom]`` of a bond decision; of the first step
+            those of `no more`, which it does not allow, are left out: ``[B, 3 atom]``.
+    """
+
+    types: Tensor
+    bonds: Tensor
+    kinds: Tensor
+    orders: Tensor
+    type_logits: Tensor
+    bond_logits: dict[tuple[int, int], Tensor]
+
+    @classmethod
+    def of(
+        cls,
+        types: Sequence[Tensor],
+        kinds: Sequence[Tensor],
+        rows: Sequence[Tensor],
+        type_logits: Sequence[Tensor],
+        bond_logits: Mapping[tuple[int, int], Tensor],
+        max_atoms: int,
+    ) -> "Drawn":
+        """Graphs drawn atom by atom, of which all may end before the largest graph does.
+
+        Args:
+            types: of each atom ``[B]``, -1 where its graph has stopped.
+            kinds: of each atom ``[B, K]``.
+            rows: of each atom, its bonds to earlier ones: ``[B, atom, 3]``.
+            type_logits: of each atom ``[B, K + 1]``.
+            bond_logits: as above.
+            max_atoms: ``N``.
+        """
+        missing = max_atoms - len(kinds)
+        made = torch.stack(list(kinds), 1)
+        lower = made.new_zeros(len(made), len(kinds), len(kinds), ORDERS)
+        for atom, row in enumerate(rows):
+            lower[:, atom, :atom] = row
+        bonded = lower + lower.transpose(1, 2)
+        there = made.sum(2)
+        apart = there.unsqueeze(2) * there.unsqueeze(1) * (1 - torch.eye(len(kinds), device=made.device))
+        orders = torch.cat(((apart - bonded.sum(3)).unsqueeze(3), bonded), 3)
+        by_order = torch.arange(1.0, ORDERS + 1, device=made.device, dtype=made.dtype)
+        bonds = (bonded.detach() @ by_order).round().long()
+        return cls(
+            F.pad(torch.stack(list(types), 1), (0, missing), value=-1),
+            F.pad(bonds, (0, missing, 0, missing)),
+            F.pad(made, (0, 0, 0, missing)),
+            F.pad(orders, (0, 0, 0, missing, 0, missing)),
+            F.pad(torch.stack(list(type_logits), 1), (0, 0, 0, missing)),
+            dict(bond_logits),
+        )
