@@ -2,7 +2,8 @@
 
 import torch
 
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions
 
 SMALL = NetworkOptions(width=16, layers=2, heads=2, bond_width=16)
 SIZES = SMALL.to_dict()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError, DataError
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions
 from softdraw.molecules.storage.arrays import read_arrays, write_arrays
 from softdraw.molecules.storage.atomic import make_folder, write_json
 from softdraw.molecules.storage.tensors import read_json, read_tensors, write_tensors

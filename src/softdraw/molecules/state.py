@@ -17,7 +17,8 @@ from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions, size_of
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions, size_of
 from softdraw.molecules.priors.shipped import Prior, prior_names, read_prior
 from softdraw.molecules.sampling.stand_ins import drawn_parts
 from softdraw.molecules.saving import SavedModel, SavedSettings, load_model, save_model

@@ -2,7 +2,7 @@ import pytest
 
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.plan import from_dict, plan_fit, to_dict
-from softdraw.molecules.model.network import NETWORKS, NetworkOptions, size_of
+from softdraw.molecules.model.sizes import NETWORKS, NetworkOptions, size_of
 from softdraw.molecules.runtime.budget import Budget
 
 

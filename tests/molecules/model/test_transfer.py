@@ -4,7 +4,8 @@ import torch
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
 from softdraw.molecules.model.decisions import decisions_of
 from softdraw.molecules.model.drawing import draw
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions
 from softdraw.molecules.model.transfer import take_over
 from softdraw.random import Key
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.model.network import NETWORKS, NetworkOptions
+from softdraw.molecules.model.sizes import NETWORKS, NetworkOptions
 from softdraw.molecules.runtime.budget import Budget
 
 __all__ = ["PLAN_FILE", "FitPlan", "from_dict", "plan_fit", "to_dict"]

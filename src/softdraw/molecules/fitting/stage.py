@@ -13,7 +13,8 @@ from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.fitting.module import LikelihoodTraining
 from softdraw.molecules.fitting.plan import PLAN_FILE, FitPlan, from_dict, plan_fit, to_dict
 from softdraw.molecules.fitting.trainer import FIT_CHECKPOINT, run_trainer
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions
 from softdraw.molecules.model.transfer import take_over
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.interrupts import StopOnInterrupt

@@ -6,8 +6,7 @@ what it is bonded to already and its open valence; each earlier atom answers wit
 open valence and its distance mean to this query. ``decisions`` says what is decided, and in what order.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +16,9 @@ from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Block
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED, Decisions
 from softdraw.molecules.model.lookup import Whole, count_features, read_at, read_table
+from softdraw.molecules.model.sizes import NetworkOptions
 
-__all__ = ["BOND_ORDERS", "NETWORKS", "GraphNetwork", "NetworkOptions", "size_of"]
+__all__ = ["BOND_ORDERS", "GraphNetwork"]
 
 BOND_ORDERS = ORDERS + 1
 """Classes of a pair of atoms: no bond, single, double, triple."""
@@ -28,67 +28,6 @@ LARGEST_RING = 9
 """Atoms of a closed ring that are told apart; larger rings count as this."""
 IMPOSSIBLE = -1e9
 """Logit of what no graph allows, such as a bond to an atom that is not there."""
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """Sizes of a ``GraphNetwork``.
-
-    Attributes:
-        width: features of a token, a multiple of ``heads``.
-        layers: transformer blocks.
-        heads: attention heads.
-        expand: hidden features of a block's perceptron, in widths.
-        bond_width: features of the keys that bond decisions ask for.
-
-    Raises:
-        ValueError: a size is not a positive integer, or ``heads`` does not divide ``width``.
-    """
-
-    width: int = 48
-    layers: int = 1
-    heads: int = 4
-    expand: int = 3
-    bond_width: int = 32
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: got {value!r}, expected an integer of at least 1")
-        if self.width % self.heads:
-            raise ValueError(f"width: got {self.width}, expected a multiple of heads={self.heads}")
-
-    def to_dict(self) -> dict[str, int]:
-        """The sizes as plain Python."""
-        return asdict(self)
-
-
-NETWORKS: dict[str, NetworkOptions] = {
-    "small": NetworkOptions(),
-    "medium": NetworkOptions(width=96, layers=3, bond_width=48),
-    "large": NetworkOptions(width=128, layers=4, bond_width=64),
-}
-"""Sizes by name."""
-
-
-def size_of(name: str | None, sizes: Mapping[str, int]) -> NetworkOptions | None:
-    """Sizes of a name, or single ones, which change those of the name or else of a small network.
-
-    Returns:
-        The sizes; None where neither says anything.
-
-    Raises:
-        ValueError: there is no such name, or a size is out of its range.
-
-    Example:
-        >>> size_of("large", {"layers": 2}).width, size_of(None, {})
-        (128, None)
-    """
-    if name is not None and name not in NETWORKS:
-        raise ValueError(f"network: got {name!r}, expected one of {', '.join(NETWORKS)}")
-    if name is None and not sizes:
-        return None
-    return replace(NETWORKS[name or "small"], **sizes)
 
 
 class GraphNetwork(nn.Module):

@@ -6,7 +6,8 @@ from typing import Any
 
 from softdraw.molecules.chemistry.vocabulary import Vocabulary
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.model.network import GraphNetwork, NetworkOptions
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.model.sizes import NetworkOptions
 from softdraw.molecules.storage.atomic import make_folder, write_json
 from softdraw.molecules.storage.tensors import read_json, read_tensors, write_tensors
 

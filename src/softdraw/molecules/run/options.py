@@ -12,7 +12,7 @@ from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.filters import FRAGMENTS
 from softdraw.molecules.errors import CheckpointError, OutputError
-from softdraw.molecules.model.network import size_of
+from softdraw.molecules.model.sizes import size_of
 from softdraw.molecules.runtime.budget import read_minutes
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
