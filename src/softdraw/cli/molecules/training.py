@@ -153,22 +153,20 @@ def steer(
     The model is that of a run's folder, or a prior that the package brings along (druglike), for which a
     folder is made.
     """
-    from softdraw.molecules.priors.shipped import prior_names
     from softdraw.molecules.run.options import RunOptions
-    from softdraw.molecules.run.starts import adopt_prior
+    from softdraw.molecules.run.starts import adopt_prior, is_prior, prior_options
     from softdraw.molecules.storage.run_folder import RunFolder
 
-    name = str(folder)
-    prior = name in prior_names() and not folder.is_dir()
-    if out is not None and not prior:
-        raise typer.BadParameter(f"--out: got {out} for {folder}, expected it for a prior alone")
+    name, prior = str(folder), is_prior(folder)
     if prior:
         folder = out or Path("runs", name)
-        if not (resume and RunFolder(folder).occupied):
-            adopt_prior(name, folder, overwrite=overwrite)
-    run_folder = RunFolder(folder)
-    run_folder.require()
-    stored = RunOptions.from_dict(run_folder.config.get("options", {}))
+        stored = prior_options(name)
+    elif out is not None:
+        raise typer.BadParameter(f"--out: got {out} for {folder}, expected it for a prior alone")
+    else:
+        run_folder = RunFolder(folder)
+        run_folder.require()
+        stored = RunOptions.from_dict(run_folder.config.get("options", {}))
     with o.as_usage():
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ValueError(f"minutes: got {minutes}, expected a positive number")
@@ -196,6 +194,8 @@ def steer(
     words += ["--steps", str(steps)] if minutes is None else ["--minutes", f"{minutes:g}"]
     words += ["--estimator", estimator]
     with _stoppable(task, shlex.join(words)):
+        if prior:
+            adopt_prior(task, resume=resume, overwrite=overwrite)
         task.steering(resume=resume, overwrite=overwrite)
 
 

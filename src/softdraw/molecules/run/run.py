@@ -16,6 +16,7 @@ from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
 from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.run.processes import is_worker
+from softdraw.molecules.run.starts import start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.sampling.conditions import Conditions
@@ -65,6 +66,7 @@ class Run:
         self._resume = False
         self._digest = ""
         self._dataset: Dataset | None = None
+        self._start: MoleculeGenerator | None = None
         self._remarked: set[str] = set()
 
     @cached_property
@@ -119,7 +121,7 @@ class Run:
                 f"{folder.path}: already holds {what}; go on with --resume, or replace it with --overwrite"
             )
         generator = self._load(folder.fitted)
-        self._try_targets(generator.train_smiles)
+        self.try_targets(generator.train_smiles)
         self.write_config()
         steered = self.steer(generator)
         self.measure(generator, steered)
@@ -128,8 +130,8 @@ class Run:
     # -- stages ------------------------------------------------------------------------------------------
 
     def open(self, *, resume: bool = False, overwrite: bool = False) -> Dataset | None:
-        """Look at data and targets first, so that a mistake in them costs no earlier result; then make the
-        folder.
+        """Look at data, targets and start first, so that a mistake in them costs no earlier result; then make
+        the folder.
 
         Returns:
             The data set to fit to; None where the folder holds a complete fit of it, which is then resumed.
@@ -154,7 +156,8 @@ class Run:
                     fragments=options.fragments,
                     progress=False if self.worker else self.progress,
                 )
-            self._try_targets(self._dataset.graphs.smiles)
+            self.try_targets(self._dataset.graphs.smiles)
+            self._start = start_of(options)
         if not self.worker:
             folder.claim(resume=self._resume, overwrite=overwrite)
             self.write_config()
@@ -173,7 +176,6 @@ class Run:
             RuntimeError: there is no data set and ``open`` was not called.
         """
         from softdraw.molecules.generator import MoleculeGenerator
-        from softdraw.molecules.run.starts import start_of
 
         options, folder = self.options, self.folder
         if self._fit_is_complete:
@@ -189,7 +191,8 @@ class Run:
             folder.update_stage("fit", stage, complete=False)
         self.say(f"fit: {budget_text(options.fit_budget)} on {options.data}")
         self.say(f"data: {dataset.summary()}")
-        start = None if options.start is None else start_of(options.start)
+        # not held on to: it brings the molecules that it learned from
+        start, self._start = self._start or start_of(options), None
         with self._clock("fit"), remarks_said(self.say):
             generator = MoleculeGenerator(seed=options.seed, network=options.network).fit(
                 dataset,
@@ -225,7 +228,7 @@ class Run:
         if self._resume and before == {"options": stage, "complete": True}:
             self.say("steer: complete, taken from the folder")
             return self._load(folder.steered)
-        self._try_targets(generator.train_smiles)
+        self.try_targets(generator.train_smiles)
         resume = self._resume and _same_apart_from_budget(before.get("options"), stage)
         if not resume:
             folder.forget_steering()  # from here on it would be taken for what is asked for now
@@ -286,7 +289,7 @@ class Run:
         complete = {"options": self.options.fit_stage(self._digest), "complete": True}
         return self._resume and self.folder.stages.get("fit") == complete
 
-    def _try_targets(self, smiles: Sequence[str]) -> None:
+    def try_targets(self, smiles: Sequence[str]) -> None:
         """Find a target that cannot work before anything is spent on it, and remark on odd ones, once."""
         targets = self.options.targets
         for text in try_targets(targets_from(targets), smiles) if targets else ():

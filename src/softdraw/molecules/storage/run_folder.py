@@ -100,15 +100,24 @@ class RunFolder:
         Raises:
             OutputError: there are results and neither is True, or the folder cannot be written.
         """
+        self.refuse_occupied(resume=resume, overwrite=overwrite)
+        found = self.occupied
+        make_folder(self.path)
+        for name in () if resume else found:
+            _remove(self.path / name)
+
+    def refuse_occupied(self, *, resume: bool = False, overwrite: bool = False) -> None:
+        """See, as ``claim`` does, that there are no results in the way, and change nothing.
+
+        Raises:
+            OutputError: there are, and neither is True.
+        """
         found = self.occupied
         if found and not (resume or overwrite):
             raise OutputError(
                 f"{self.path}: already holds {_listed(found)}; go on with --resume, start again with "
                 "--overwrite, or choose another folder with --out"
             )
-        make_folder(self.path)
-        for name in () if resume else found:
-            _remove(self.path / name)
 
     def require(self) -> None:
         """See that this is the folder of a run.
