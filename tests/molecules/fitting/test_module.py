@@ -9,7 +9,7 @@ from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.errors import CheckpointError
 from softdraw.molecules.storage.tensors import read_state, write_state
 
-from ..small import MOLECULES, SIZES
+from ..small import MOLECULES, SIZES, random_network
 
 DATA = [
     *MOLECULES,
@@ -77,6 +77,68 @@ def test_a_fit_stops_early_when_validation_stops_falling():
     generator = MoleculeGenerator(**SIZES, batch_size=8, learning_rate=0.0).fit(DATA, steps=2000)
     assert generator.fit_summary["stopped_early"]
     assert generator.fit_summary["steps"] < 2000
+
+
+def gradients_of(monkeypatch, steps, threads=1, **options):
+    """Of every step: whether its batch goes on from parts, the molecules of its shares, its gradients."""
+    from softdraw.molecules.fitting import module as training
+    from softdraw.molecules.fitting import trainer
+
+    seen, shares = [], []
+    likelihood, finish = training.log_likelihood, training.LikelihoodTraining.on_train_batch_end
+
+    def spy_likelihood(network, types, bonds, **how):
+        if how:  # not of a validation
+            shares.append(len(types))
+        return likelihood(network, types, bonds, **how)
+
+    def spy_finish(self, outputs, batch, number):
+        gradients = {name: one.grad.clone() for name, one in self.network.named_parameters()}
+        seen.append((batch[3], [*shares], gradients))
+        shares.clear()
+        finish(self, outputs, batch, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "log_likelihood", spy_likelihood)
+        patch.setattr(training.LikelihoodTraining, "on_train_batch_end", spy_finish)
+        patch.setattr("softdraw.molecules.fitting.stage.threads_of_a_fit", lambda width: threads)
+        patch.setattr(trainer, "precision", lambda: "32-true")
+        fitted(steps, **options)
+    return seen
+
+
+def test_each_start_learns_from_its_own_batches(monkeypatch):
+    steps = gradients_of(monkeypatch, 12, augment=0.5)
+    assert {other for other, _, _ in steps} == {True, False}
+    for other, _, gradients in steps:
+        assert gradients["start"][int(other)].any()
+        assert not gradients["start"][1 - int(other)].any()
+
+
+@pytest.mark.parametrize("augment", [0.0, 0.5])
+def test_threads_share_a_batch_and_find_its_gradient(monkeypatch, augment):
+    ((_, whole, alone),) = gradients_of(monkeypatch, 1, augment=augment)
+    ((_, shares, together),) = gradients_of(monkeypatch, 1, augment=augment, threads=3)
+    assert (len(whole), len(shares), sum(shares)) == (1, 3, sum(whole))
+    for name, gradient in alone.items():
+        torch.testing.assert_close(together[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("augment", "before", "after"),
+    [(0.0, False, False), (0.5, False, True), (1.0, False, False), (0.0, True, True), (1.0, True, False)],
+)
+def test_a_network_says_that_it_knows_parts_once_it_learns_them(augment, before, after):
+    from softdraw.molecules.data.dataset import load
+    from softdraw.molecules.fitting.module import LikelihoodTraining
+    from softdraw.molecules.runtime.budget import Budget
+
+    graphs = load(MOLECULES, cache=None).graphs
+    network = random_network(graphs.vocabulary.valences)
+    network.knows_parts.fill_(before)
+    budget = Budget(steps=1)
+    module = LikelihoodTraining(network, graphs, graphs, budget, batch_size=4, augment=augment)
+    assert [bool(one.knows_parts) for one in (module.network, module.average, module.best)] == [after] * 3
 
 
 def test_seconds_of_training_still_give_a_generator():

@@ -7,15 +7,17 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
+from softdraw.molecules.model.sampling import SPAN
 from softdraw.molecules.runtime.processes import by_ranks
+from softdraw.molecules.sampling import drawing
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.sampling.drawing import Drawer, draw_molecules
 from softdraw.random import Key
 
 from ..small import random_network
 
-COUNT = 1500
-"""More than the network draws at a time."""
+COUNT = SPAN + 500
+"""More than the network draws at a time, so that there is something to share out."""
 
 
 @pytest.fixture
@@ -27,16 +29,19 @@ def smarts(tmp_path):
 def draws(smarts, **how):
     """On a condition that about half of what is drawn passes."""
     vocabulary = Vocabulary([AtomType(symbol) for symbol in "CNOF"])
-    network = random_network(vocabulary.valences)
+    network = random_network(vocabulary.valences, scale=0.3)
     drawer = Drawer(network, vocabulary, Key(7), True, Conditions.of(forbid=smarts))
     return draw_molecules(drawer, COUNT, **how)
 
 
-def test_a_pool_draws_what_one_process_draws(smarts):
+def test_a_pool_draws_what_one_process_draws(smarts, monkeypatch):
     alone = draws(smarts)
-    assert alone.drawn > 2 * 1024
-    assert len(set(alone.smiles)) > 50
+    assert alone.drawn > 3 * SPAN / 2
+    assert len(set(alone.smiles)) > 100
+    by_pool, used = drawing.by_pool, []
+    monkeypatch.setattr(drawing, "by_pool", lambda *rest, **how: used.append(how) or by_pool(*rest, **how))
     assert draws(smarts, devices=2) == alone
+    assert used == [{"processes": 2}]
 
 
 def worked_by(item):

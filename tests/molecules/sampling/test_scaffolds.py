@@ -8,6 +8,7 @@ from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.scaffold import read_scaffold
 from softdraw.molecules.chemistry.vocabulary import AtomType, Vocabulary
 from softdraw.molecules.errors import DataError
+from softdraw.molecules.model.decisions import decisions_of
 from softdraw.molecules.model.drawing import draw
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.sampling.drawing import Drawer, draw_molecules
@@ -69,6 +70,24 @@ def test_new_atoms_are_bonded_to_open_places_alone(text):
         drawn = drawn_on(text, mask=mask)
         assert not drawn.bonds[:, size:, closed].any()
         assert drawn.bonds[:, size:, :size].any()
+
+
+@pytest.mark.parametrize("knows", [True, False])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_network_that_knows_parts_begins_them_elsewhere(knows, given):
+    """Its logits are those of the whole graph from the row of ``start`` that such graphs are learned with."""
+    own = network().double()
+    own.knows_parts.fill_(knows)
+    with torch.no_grad():
+        own.start.normal_(generator=torch.Generator().manual_seed(0))
+        part = given_parts([read_scaffold("C1CC1")], own, VOCABULARY).rows(0, 20) if given else None
+        drawn = draw(own, 20, Key(0), mask=True, given=part)
+        made = decisions_of(drawn.types, drawn.bonds, own.valences, own.max_atoms)
+        logits = {row: own(made, from_part=bool(row))[0][:, :-1] for row in (0, 1)}
+    asked = torch.arange(own.max_atoms) <= (drawn.types >= 0).sum(1, keepdim=True)
+    row = int(knows and given)
+    torch.testing.assert_close(drawn.type_logits[asked], logits[row][asked], atol=1e-9, rtol=1e-9)
+    assert (logits[0] - logits[1])[asked].abs().max() > 0.1
 
 
 def test_several_parts_take_turns_whatever_is_drawn_at_a_time():

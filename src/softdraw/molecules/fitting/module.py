@@ -76,7 +76,8 @@ class LikelihoodTraining(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False  # Lightning's own backward knows no threads
         self.network = network
-        network.knows_parts.fill_(0 < augment < 1)
+        if augment:  # without other orders nothing is learned of parts, and what was known is kept
+            network.knows_parts.fill_(augment < 1)
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.best = copy.deepcopy(network).requires_grad_(False)
         self.graphs, self.validation, self.budget = train, validation, budget
