@@ -134,3 +134,64 @@ def test_a_stop_takes_the_later_atoms_with_it():
     (gradient,) = torch.autograd.grad(atoms.sum(), made[:1])
     later = (drawn.types[:, 1:] >= 0).sum(1)
     assert torch.equal(gradient[:, -1], -later.double())
+
+
+def interpolated(read, *numbers, dim=-1):
+    """``read_at`` as a smooth function, with the same values and slopes at whole numbers."""
+    at = [number.index for number in numbers]
+    found = read(*at)
+    for place, number in enumerate(numbers):
+        if number.values.is_floating_point():
+            up, down = (read(*at[:place], number.beside(by), *at[place + 1 :]) for by in (1, -1))
+            change = (number.values - number.values.round()).unsqueeze(dim)
+            found = found + change * (up - down) / 2
+    return found
+
+
+def halfway(one, other):
+    """``torch.minimum`` near whole numbers: of equal ones the mean, whose slope is that of autograd."""
+    first = (torch.sign(other.round() - one.round()) + 1) / 2
+    return first * one + (1 - first) * other
+
+
+def test_gradients_are_finite_differences(monkeypatch):
+    """Of everything that is drawn and every logit, to every choice, through all that depends on it."""
+    network = random_network(max_atoms=5, seed=3).double()
+    hard, directions, weights = [], [], {}
+
+    def weight(name, shape):
+        made = torch.Generator().manual_seed(len(weights))
+        return weights.setdefault(name, torch.randn(shape, generator=made, dtype=torch.double))
+
+    def told(moved):
+        """A number ``[B]`` of each graph, drawn with these choices instead of the hard ones."""
+        choices = iter(moved)
+        drawn = draw(network, 48, Key(3), mask=False, choose=lambda logits, mask, key: next(choices))
+        parts = {name: getattr(drawn, name) for name in ("kinds", "orders", "type_logits")}
+        parts |= drawn.bond_logits
+        return sum((one * weight(name, one.shape)).flatten(1).sum(1) for name, one in parts.items())
+
+    def choose(logits, mask, key):
+        hard.append(choose_hard(logits, mask, key))
+        directions.append(torch.randn(logits.shape, generator=generator, dtype=torch.double))
+        return hard[-1]
+
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        drawn = draw(network, 48, Key(3), mask=False, choose=choose)
+    most = drawn.bonds.tril().gt(0).sum(2).amax(1)  # bonds of an atom to earlier ones
+    assert {0, 1, 2, 3} <= set(most.tolist())
+    leaves = [choice.clone().requires_grad_() for choice in hard]
+    gradients = torch.autograd.grad(told(leaves).sum(), leaves)
+    for module in ("lookup", "network"):
+        monkeypatch.setattr(f"softdraw.molecules.model.{module}.read_at", interpolated)
+    monkeypatch.setattr(torch, "minimum", halfway)
+    step = 1e-6
+    for place, (direction, gradient) in enumerate(zip(directions, gradients, strict=True)):
+        with torch.no_grad():
+            sides = [
+                told([*hard[:place], hard[place] + by * step * direction, *hard[place + 1 :]])
+                for by in (1, -1)
+            ]
+        difference = (sides[0] - sides[1]) / (2 * step)
+        torch.testing.assert_close((gradient * direction).sum(1), difference, atol=1e-5, rtol=1e-5)
