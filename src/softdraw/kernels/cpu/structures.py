@@ -31,6 +31,8 @@ __all__ = [
 ) = range(9)  # fmt: skip
 #: elements that a thread should have to work on before another one is woken for more
 _ELEMENTS_FOR_A_THREAD = 4096
+#: rows of k-subsets that lie side by side in the lanes of a vector, with the widest ones
+_ROWS_ABREAST = 8
 
 
 def _run(
@@ -43,12 +45,16 @@ def _run(
     samples: int = 1,
     most: int = 0,
     tolerance: float = 0.0,
+    abreast: int = 1,
     other: Tensor | None = None,
     value: Tensor | None = None,
     out: Tensor | None = None,
     more: Tensor | None = None,
 ) -> None:
-    """One operation, named as in ``struct structure``; ``work`` is about how many numbers a row costs."""
+    """One operation, named as in ``struct structure``.
+
+    ``work`` is about how many numbers a row costs; ``abreast`` rows are worked on together.
+    """
     rows = logits.shape[0]
     for tensor in (logits, other, value, out, more):
         # only entropic top-k reads float32, but for its temperatures
@@ -65,6 +71,7 @@ def _run(
         0 if tensor is None else tensor.data_ptr() for tensor in (logits, other, value, out, more)
     )
     piece, helpers = max(1, _ELEMENTS_FOR_A_THREAD // max(1, work)), rows * work // _ELEMENTS_FOR_A_THREAD
+    piece = -(-piece // abreast) * abreast
     _native.run_structure(
         operation, rows, items, size, samples, most, tolerance, read, direction, results, written, further,
         piece, helpers, torch.get_num_threads(),
@@ -135,7 +142,10 @@ def subsets(
     value = _new(rows)
     out = _new(rows, n) if marginals or direction is not None else None
     more = None if direction is None else _new(rows, n)
-    _run(_SUBSETS, logits, n, n * (k + 1), size=k, other=direction, value=value, out=out, more=more)
+    work = n * (k + 1)
+    _run(
+        _SUBSETS, logits, n, work, size=k, abreast=_ROWS_ABREAST, other=direction, value=value, out=out, more=more
+    )  # fmt: skip
     return value, out, more
 
 
@@ -143,7 +153,10 @@ def subset_draws(logits: Tensor, k: int, uniforms: Tensor) -> Tensor:
     """Exact draws ``[samples, rows, n]``, zeros and ones, from uniforms of that shape."""
     samples, rows, n = uniforms.shape
     out = _new(samples, rows, n)
-    _run(_SUBSET_DRAWS, logits, n, n * (k + 1), size=k, samples=samples, other=uniforms, out=out)
+    work = n * (k + 1)
+    _run(
+        _SUBSET_DRAWS, logits, n, work, size=k, samples=samples, abreast=_ROWS_ABREAST, other=uniforms, out=out
+    )  # fmt: skip
     return out
 
 

@@ -6,6 +6,7 @@
 #include "trees.h"
 #include "tree_draws.h"
 #include "tree_tangents.h"
+#include "subset_items.h"
 #include "subsets.h"
 #include "entropic.h"
 #include "sinkhorn.h"
