@@ -1,14 +1,15 @@
 /* Entropic top-k: y = sigmoid((x - nu) / tau) with the number nu of each row for which sum(y) = k. */
 
 /* What a level nu leaves of the items: how many lie above, what is missing to 1 there, and what the others have. Their
-   difference is the error of the sum without the cancellation that the sum itself would suffer from. */
+   difference is the error of the sum without the cancellation that the sum itself would suffer from. Then the sums of
+   y (1 - y) and of y (1 - y) (1 - 2 y). */
 struct level {
-    double above, missing, rest, slope;
+    double above, missing, rest, slope, bend;
 };
 INLINE double excess(const struct level *l, double k) { return (l->above - k) + (l->rest - l->missing); }
 
 static struct level level_at(const double *x, int64_t n, double nu, double rate) {
-    vd above = (vd){0}, missing = (vd){0}, rest = (vd){0}, slope = (vd){0};
+    vd above = (vd){0}, missing = (vd){0}, rest = (vd){0}, slope = (vd){0}, bend = (vd){0};
     for (int64_t i = 0; i < n; i += 2 * WIDTH) {
         vd t[2], e[2];
         for (int u = 0; u < 2; u++) {
@@ -18,24 +19,25 @@ static struct level level_at(const double *x, int64_t n, double nu, double rate)
         exp64(e, 2);
         for (int u = 0; u < 2; u++) {
             const vl up = t[u] > 0;
-            const vd one = 1.0 / (1.0 + e[u]), other = e[u] * one;
+            const vd one = 1.0 / (1.0 + e[u]), other = e[u] * one, both = one * other, apart = one - other;
             above += pick(up, all(1.0), (vd){0});
             missing += pick(up, other, (vd){0});
             rest += pick(up, (vd){0}, other);
-            slope += one * other;
+            slope += both;
+            bend += both * pick(up, -apart, apart);
         }
     }
-    return (struct level){sum_of(above), sum_of(missing), sum_of(rest), sum_of(slope)};
+    return (struct level){sum_of(above), sum_of(missing), sum_of(rest), sum_of(slope), sum_of(bend)};
 }
 /* The same in float32, a quarter of the time. The level is the sum of two floats, so that what is far below the steps of a
-   large one is not lost, and few numbers are added up before float64 takes them. */
+   large one is not lost, and few numbers are added up before float64 takes them. `y`, unless NULL: the weights there. */
 #define SUMMED_NEAR (64 * LANES)
-static struct level level_near(const float *x, int64_t n, double nu, float rate) {
+INLINE struct level level_near(const float *x, float *y, int64_t n, double nu, float rate) {
     const float coarse = (float)nu, fine = (float)(nu - (double)coarse);
-    struct level l = {0, 0, 0, 0};
+    struct level l = {0, 0, 0, 0, 0};
     for (int64_t from = 0; from < n; from += SUMMED_NEAR) {
         const int64_t to = from + SUMMED_NEAR < n ? from + SUMMED_NEAR : n;
-        vf above = (vf){0}, missing = (vf){0}, rest = (vf){0}, slope = (vf){0};
+        vf above = (vf){0}, missing = (vf){0}, rest = (vf){0}, slope = (vf){0}, bend = (vf){0};
         for (int64_t i = from; i < to; i += 2 * LANES) {
             vf t[2], e[2];
             for (int u = 0; u < 2; u++) {
@@ -45,24 +47,29 @@ static struct level level_near(const float *x, int64_t n, double nu, float rate)
             }
             exp32(e, 2);
             for (int u = 0; u < 2; u++) {
-                const vf one = 1.0f / (1.0f + e[u]), other = e[u] * one, none = (vf){0};
+                const vf one = 1.0f / (1.0f + e[u]), other = e[u] * one, both = one * other, none = (vf){0};
+                const vf weight = where_less32(none, t[u], one, other);
+                if (y) memcpy(y + i + u * LANES, &weight, sizeof weight);
                 above += where_less32(none, t[u], none + 1.0f, none);
                 missing += where_less32(none, t[u], other, none);
                 rest += where_less32(none, t[u], none, other);
-                slope += one * other;
+                slope += both;
+                bend += both * where_less32(none, t[u], other - one, one - other);
             }
         }
-        l.above += total32(above), l.missing += total32(missing), l.rest += total32(rest), l.slope += total32(slope);
+        l.above += total32(above), l.missing += total32(missing), l.rest += total32(rest);
+        l.slope += total32(slope), l.bend += total32(bend);
     }
     return l;
 }
 
 /* Where to look next: where exactly k lie above, both sides are exponentials of the level, and their balance is known, roughly;
-   elsewhere, and near the balance, Newton's step for the logarithm of the sum, or of what it lacks to n: the smaller of the
+   elsewhere, and near the balance, Halley's step for the logarithm of the sum, or of what it lacks to n: the smaller of the
    two is nearly an exponential of the level. */
 static double next_level(const struct level *l, double k, double n, double nu, double rate) {
-    const double less = 2 * k < n ? k : k - n, ratio = excess(l, k) / less;
-    double next = nu + less * (1 + ratio) * log1p(ratio) / (l->slope * rate);
+    const double less = 2 * k < n ? k : k - n, ratio = excess(l, k) / less, sum = less * (1 + ratio), off = log1p(ratio);
+    const double curved = 1 - 0.5 * off * (l->bend * sum / (l->slope * l->slope) - 1);
+    double next = nu + sum * off / (l->slope * rate * (curved > 0.5 && curved < 2 ? curved : 1));
     if (!(ratio > -1)) next = nu + excess(l, k) / (l->slope * rate);
     if (l->above == k && l->rest > 0 && l->missing > 0 && l->rest + l->missing < 0.5) {
         const double apart = log(l->rest / l->missing);
@@ -88,7 +95,7 @@ static double level_for(const double *x, const float *single, int64_t n, double 
     nu = nu > low && nu < high ? nu : 0.5 * (low + high);
     if (rate < 1e30 && rate > 1e-30)
         for (int step = 0; step < 30; step++) {
-            const struct level l = level_near(single, n, nu, (float)rate);
+            const struct level l = level_near(single, NULL, n, nu, (float)rate);
             const double error = excess(&l, k);
             if (error > 0) low = nu;
             else high = nu;
@@ -105,7 +112,7 @@ static double level_for(const double *x, const float *single, int64_t n, double 
         if (error > 0) low = nu;
         else high = nu;
         const double next = next_level(&l, k, (double)n, nu, rate), moved = fabs(next - nu);
-        /* The step was right to its square, times k at the most. */
+        /* The step was right to its third power, times k at the most. */
         const int near = moved * rate < enough || moved <= 1e-15 * fabs(nu);
         nu = near ? next : bracketed(next, low, high);
         if (near) break;
@@ -174,7 +181,7 @@ static void entropic_row(const double *logits, double *out, int64_t n, int64_t k
 /* x `logits` [rows, n], tau `other` [rows]; out: y. k = `size`. NaN or +inf makes a row NaN; k items or fewer are all 1. */
 static int entropic(const struct structure *s, int64_t begin, int64_t end) {
     const int64_t n = s->items, padded = PADDED(n) + 4 * LANES;
-    double *x = malloc((size_t)padded * (2 * sizeof(double) + sizeof(float)));
+    double *x = malloc((size_t)padded * 2 * (sizeof(double) + sizeof(float)));
     if (!x) return -1;
     double *row = x + padded;
     float *single = (float *)(row + padded);
@@ -182,11 +189,11 @@ static int entropic(const struct structure *s, int64_t begin, int64_t end) {
         if (s->most) {
             const float *logits = (const float *)s->logits + r * n;
             float *out = (float *)s->out + r * n;
-            if (entropic_near(logits, out, n, s->size, s->other[r], single, padded)) continue;
+            if (entropic_near(logits, out, n, s->size, s->other[r], single, single + padded, padded)) continue;
             widen(row, logits, n);
-            entropic_row(row, row, n, s->size, s->other[r], x, single, padded, 4e-6);
+            entropic_row(row, row, n, s->size, s->other[r], x, single, padded, 3e-4);
             narrow(out, row, n);
-        } else entropic_row(s->logits + r * n, s->out + r * n, n, s->size, s->other[r], x, single, padded, 1e-9);
+        } else entropic_row(s->logits + r * n, s->out + r * n, n, s->size, s->other[r], x, single, padded, 1e-6);
     }
     free(x);
     return 0;

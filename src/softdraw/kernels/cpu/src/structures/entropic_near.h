@@ -8,8 +8,9 @@ static vf near_part(const float *from, int64_t left, float fill) {
     return x;
 }
 
-/* `x` is scratch of `padded` numbers. */
-static int entropic_near(const float *logits, float *out, int64_t n, int64_t k, double tau, float *x, int64_t padded) {
+/* `x` and `y` are scratch of `padded` numbers. */
+static int entropic_near(const float *logits, float *out, int64_t n, int64_t k, double tau, float *x, float *y,
+                         int64_t padded) {
     const double rate = 1 / tau;
     if (k <= 0 || k >= n || !(rate > 1e-6 && rate < 1e6)) return 0;
     vf lows = set32(__builtin_inff()), highs = -lows, sums = (vf){0}, squares = (vf){0};
@@ -34,31 +35,23 @@ static int entropic_near(const float *logits, float *out, int64_t n, int64_t k, 
     const double guess = mean - log((double)k / (double)(n - k)) * sqrt(variance + 1 / (rate * rate));
     double low = least - spread, high = most + spread;
     double nu = guess > low && guess < high ? guess : 0.5 * (low + high);
+    double apart = 0;
     for (int step = 0;; step++) {
-        const struct level l = level_near(x, n, nu, (float)rate);
+        const struct level l = level_near(x, y, n, nu, (float)rate);
         if (excess(&l, (double)k) > 0) low = nu;
         else high = nu;
         const double next = next_level(&l, (double)k, (double)n, nu, rate);
-        /* The step was right to its square. Told before the bracket is asked, whose ends sums may round past. */
-        const int done = fabs(next - nu) * rate < 5e-4;
-        nu = done ? next : bracketed(next, low, high);
-        if (done) break;
+        apart = (nu - next) * rate;
+        /* The step was right to its third power. Told before the bracket is asked, whose ends sums may round past. */
+        if (fabs(apart) < 4e-4) break;
+        nu = bracketed(next, low, high);
         if (step == 40) return 0;
     }
-    const float coarse = (float)nu, fine = (float)(nu - (double)coarse), single = (float)rate;
-    for (i = 0; i < n; i += ABREAST * LANES) {
-        vf t[ABREAST], e[ABREAST];
-        const vf none = (vf){0};
-        for (int u = 0; u < ABREAST; u++) {
-            t[u] = ((near_part(x + i + u * LANES, LANES, 0) - coarse) - fine) * single;
-            e[u] = where_less32(none, t[u], -t[u], t[u]);
-        }
-        exp32(e, ABREAST);
-        for (int u = 0; u < ABREAST; u++) {
-            const vf one = 1.0f / (1.0f + e[u]);
-            t[u] = where_less32(none, t[u], one, e[u] * one);
-        }
-        memcpy(out + i, t, n - i < ABREAST * LANES ? (size_t)(n - i) * sizeof(float) : sizeof t);
+    /* The weights over so short a way are straight, to its square. */
+    const float by = (float)apart;
+    for (i = 0; i < n; i += LANES) {
+        const vf weight = near_part(y + i, LANES, 0), moved = weight + weight * (1.0f - weight) * by;
+        memcpy(out + i, &moved, (size_t)(n - i < LANES ? n - i : LANES) * sizeof(float));
     }
     return 1;
 }
