@@ -142,8 +142,8 @@ def subsets(
     value = _new(rows)
     out = _new(rows, n) if marginals or direction is not None else None
     more = None if direction is None else _new(rows, n)
-    given = {"other": direction, "value": value, "out": out, "more": more}
-    _run(_SUBSETS, logits, n, n * (k + 1), size=k, abreast=_ROWS_ABREAST, **given)
+    work, abreast = n * (k + 1), _ROWS_ABREAST
+    _run(_SUBSETS, logits, n, work, size=k, abreast=abreast, other=direction, value=value, out=out, more=more)
     return value, out, more
 
 
@@ -151,8 +151,8 @@ def subset_draws(logits: Tensor, k: int, uniforms: Tensor) -> Tensor:
     """Exact draws ``[samples, rows, n]``, zeros and ones, from uniforms of that shape."""
     samples, rows, n = uniforms.shape
     out = _new(samples, rows, n)
-    options = {"size": k, "samples": samples, "abreast": _ROWS_ABREAST}
-    _run(_SUBSET_DRAWS, logits, n, n * (k + 1), **options, other=uniforms, out=out)
+    work, abreast = n * (k + 1), _ROWS_ABREAST
+    _run(_SUBSET_DRAWS, logits, n, work, size=k, samples=samples, abreast=abreast, other=uniforms, out=out)
     return out
 
 
