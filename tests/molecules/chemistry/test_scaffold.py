@@ -33,7 +33,14 @@ def test_two_attachment_points():
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("C1CC", "can read"), ("CC.O", "several fragments"), ("[*]", "at least one atom"), ("", "at least one")],
+    [
+        ("C1CC", "can read"),
+        ("CC.O", "several fragments"),
+        ("[*]", "at least one atom"),
+        ("", "at least one"),
+        ("[*]=CC", r"a hydrogen for every \[\*\]"),
+        ("C[*]C", r"a hydrogen for every \[\*\]"),
+    ],
 )
 def test_what_is_no_scaffold_is_refused(text, why):
     with pytest.raises(DataError, match=why):

@@ -29,8 +29,8 @@ def divergence_from(reference: GraphNetwork, drawn: Drawn) -> Tensor:
         place = made.offset[:, atom] + step
         asked = place < made.bonds.shape[1]
         place = torch.where(asked, place, 0)
-        asked = asked & (made.atom[graph, place] == atom) & (made.step[graph, place] == step)
-        asked = asked & (made.bonds[graph, place] >= 0)
+        # beyond the decisions of an atom lie those of the next one, or none, of which the atom is 0
+        asked = asked & (made.atom[graph, place] == atom)
         # the first bond of an atom has no class for `no more`
         other = bond_logits[graph, place, : 1 + 3 * atom][:, -logits.shape[1] :]
         own = logits.masked_fill(other <= IMPOSSIBLE / 2, IMPOSSIBLE)
