@@ -7,7 +7,7 @@ import torch
 
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.errors import CheckpointError
-from softdraw.molecules.storage.tensors import read_state, write_state
+from softdraw.molecules.storage.tensors import read_json, read_state, write_state
 
 from ..small import MOLECULES, SIZES, random_network
 
@@ -71,6 +71,24 @@ def test_a_resumed_fit_that_had_ended_does_nothing_more(tmp_path):
     again = fitted(5, folder=tmp_path, resume=True)
     assert again.fit_summary["steps"] == 5
     assert torch.equal(weights(first), weights(again))
+
+
+def test_what_is_said_and_kept_of_a_resumed_fit_is_what_it_does(tmp_path):
+    said = []
+
+    def go_on(steps, resume=True, **options):
+        generator = MoleculeGenerator(**SIZES, **options)
+        return generator.fit(DATA, steps=steps, folder=tmp_path, resume=resume, say=said.append).fit_summary
+
+    first = go_on(2, resume=False, batch_size=4, learning_rate=1e-3)
+    again = go_on(3, learning_rate=2e-3)
+    last = go_on(4)
+    for summary, steps, rate in ((first, 2, 1e-3), (again, 3, 2e-3), (last, 4, 2e-3)):
+        assert (summary["batch_size"], summary["learning_rate"]) == (4, rate)
+        assert f"in {steps} steps, batches of 4, learning rate {rate:g}," in summary["plan"]
+    assert said == [first["plan"], again["plan"], last["plan"]]
+    kept = read_json(tmp_path / "plan.json")
+    assert (kept["why"], kept["learning_rate"]) == (last["plan"], 2e-3)
 
 
 def test_a_fit_stops_early_when_validation_stops_falling():

@@ -1,7 +1,7 @@
 """The fitting stage around Lightning's Trainer: sizes, initial weights, Ctrl-C, progress, the summary."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -159,31 +159,31 @@ def _plan(
         CheckpointError: the fit to go on with has another network than the one asked for.
     """
     kept = None if folder is None else folder / PLAN_FILE
+    chosen = {name: getattr(options, name) for name in ("batch_size", "learning_rate", "augment")}
+    sizes = options.network
     if resume and kept is not None and kept.exists():
         before = from_dict(read_json(kept))
-        if options.network not in (None, before.network):
+        sizes = before.network
+        if options.network not in (None, sizes):
             raise CheckpointError(
-                f"{kept.parent / FIT_CHECKPOINT}: is of a {before.name} network of {before.network}, and "
+                f"{kept.parent / FIT_CHECKPOINT}: is of a {before.name} network of {sizes}, and "
                 f"{options.network} was asked for"
             )
-        given = {name: getattr(options, name) for name in ("batch_size", "learning_rate", "augment")}
-        return replace(before, **{name: value for name, value in given.items() if value is not None})
-    sizes = options.network
-    if options.start is not None:
+        chosen = {name: getattr(before, name) if new is None else new for name, new in chosen.items()}
+    elif options.start is not None:
         sizes = options.start[0].options
         if options.network not in (None, sizes):
             raise ValueError(
                 f"network: got {options.network}, expected None, or {sizes}, where the fit starts"
             )
+    # of a fit that goes on too, whose reasons name the budget that it has now
     plan = plan_fit(
         len(parts.train),
         parts.max_atoms,
         budget,
         network=sizes,
         fitted=options.start is not None,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        augment=options.augment,
+        **chosen,
     )
     if kept is not None:
         make_folder(kept.parent)
