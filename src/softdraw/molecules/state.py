@@ -1,7 +1,7 @@
 """What a generator of molecules holds, and how it is saved and read: settings, network, data, history.
 
-What it does with them is ``generator``'s. May import: ``saving``, ``priors``, ``sampling``, ``data``,
-``chemistry``, ``model``, ``errors``.
+What it does with them is for ``sampler`` and ``generator``. May import: ``saving``, ``priors``, ``sampling``,
+``data``, ``chemistry``, ``model``, ``errors``.
 """
 
 import os

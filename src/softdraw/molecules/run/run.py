@@ -1,27 +1,20 @@
 """A whole run: fit, steer, draw, score, report, each written to the run's folder as soon as it is there."""
 
 import os
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
+from softdraw.molecules.run.context import RunContext, Say
 from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
-from softdraw.molecules.run.processes import is_worker
-from softdraw.molecules.run.starts import start_of
+from softdraw.molecules.run.starts import generator_of, start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
-from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
-from softdraw.molecules.steering.trial import try_targets
 from softdraw.molecules.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,10 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-Say = Callable[[str], None]
 
-
-class Run:
+class Run(RunContext):
     """The stages of a run in one folder; each can be left, and taken up again by another process.
 
     The data is opened, hashed and encoded once: ``open`` gives the data set, ``fit`` takes it.
@@ -58,26 +49,11 @@ class Run:
         say: Say = lambda line: None,
         progress: bool | None = None,
     ) -> None:
-        self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
-        self.options, self.progress = options, progress
-        self.interrupted = False
-        self.seconds: dict[str, float] = {}
-        self._say = say
+        super().__init__(folder, options, say=say, progress=progress)
         self._resume = False
         self._digest = ""
         self._dataset: Dataset | None = None
         self._start: MoleculeGenerator | None = None
-        self._remarked: set[str] = set()
-
-    @cached_property
-    def worker(self) -> bool:
-        """Whether this process helps another to fit: only the first one writes and reports."""
-        return is_worker(self.options.devices, self.options.strategy)
-
-    def say(self, line: str) -> None:
-        """A line of text for the user."""
-        if not self.worker:
-            self._say(line)
 
     def everything(self, *, resume: bool = False, overwrite: bool = False) -> None:
         """Fit, steer, draw, score and report. After a Ctrl-C, without further training.
@@ -120,7 +96,7 @@ class Run:
             raise OutputError(
                 f"{folder.path}: already holds {what}; go on with --resume, or replace it with --overwrite"
             )
-        generator = self._load(folder.fitted)
+        generator = generator_of(folder.path, "fitted")
         self.try_targets(generator.train_smiles)
         self.write_config()
         steered = self.steer(generator)
@@ -180,7 +156,7 @@ class Run:
         options, folder = self.options, self.folder
         if self._fit_is_complete:
             self.say("fit: complete, taken from the folder; --overwrite begins again")
-            return self._load(folder.fitted)
+            return generator_of(folder.path, "fitted")
         dataset = dataset or self._dataset
         if dataset is None:
             raise RuntimeError("Run.fit: got no data set, expected one, or a call of open before")
@@ -193,7 +169,7 @@ class Run:
         self.say(f"data: {dataset.summary()}")
         # not held on to: it brings the molecules that it learned from
         start, self._start = self._start or start_of(options), None
-        with self._clock("fit"), remarks_said(self.say):
+        with self.clock("fit"), remarks_said(self.say):
             generator = MoleculeGenerator(seed=options.seed, network=options.network).fit(
                 dataset,
                 **options.fit_budget,
@@ -227,16 +203,16 @@ class Run:
         before = folder.stages.get("steer", {})
         if self._resume and before == {"options": stage, "complete": True}:
             self.say("steer: complete, taken from the folder")
-            return self._load(folder.steered)
+            return generator_of(folder.path, "steered")
         self.try_targets(generator.train_smiles)
         resume = self._resume and _same_apart_from_budget(before.get("options"), stage)
         if not resume:
             folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
-        steered = self._load(folder.fitted)
+        steered = generator_of(folder.path, "fitted")
         aim = " ".join(options.targets) or "the default target"
         self.say(f"steer: {budget_text(options.steer_budget)} to {aim}")
-        with self._clock("steer"), warnings.catch_warnings():
+        with self.clock("steer"), warnings.catch_warnings():
             warnings.simplefilter("ignore", MoleculeWarning)  # said already, or said of the measured draws
             steered.steer(
                 targets_from(options.targets) if options.targets else None,
@@ -258,7 +234,7 @@ class Run:
         """Draw from the models, score the draws, and write molecules and figures to the folder."""
         draws = 2 if steered is None else 3  # fitted with and without mask, steered with mask
         self.say(f"draw and score: {draws} x {self.options.samples} molecules")
-        with self._clock("measure"):
+        with self.clock("measure"):
             found = measure(
                 fitted,
                 steered,
@@ -275,47 +251,17 @@ class Run:
         """Write the report."""
         from softdraw.molecules.report import write_report
 
-        with self._clock("report"):
+        with self.clock("report"):
             self.folder.update_metrics(
                 seconds={name: round(value, 2) for name, value in self.seconds.items()}
             )
             path = write_report(self.folder)
         self.say(f"report: {path}")
 
-    # -- the rest ----------------------------------------------------------------------------------------
-
     @property
     def _fit_is_complete(self) -> bool:
         complete = {"options": self.options.fit_stage(self._digest), "complete": True}
         return self._resume and self.folder.stages.get("fit") == complete
-
-    def try_targets(self, smiles: Sequence[str]) -> None:
-        """Find a target that cannot work before anything is spent on it, and remark on odd ones, once."""
-        targets = self.options.targets
-        for text in try_targets(targets_from(targets), smiles) if targets else ():
-            if text not in self._remarked:
-                self._remarked.add(text)
-                self.say(f"warning: {text}")
-
-    def write_config(self) -> None:
-        """Write the options, the command that repeats the run, and versions."""
-        options = self.options
-        self.folder.write_config(
-            {"options": options.to_dict(), "command": options.command, "versions": versions()}
-        )
-
-    def _load(self, place: Path) -> "MoleculeGenerator":
-        from softdraw.molecules.generator import MoleculeGenerator
-
-        return MoleculeGenerator.load(place)
-
-    @contextmanager
-    def _clock(self, stage: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = time.monotonic() - began
 
 
 def _same_apart_from_budget(before: Any, now: dict[str, Any]) -> bool:

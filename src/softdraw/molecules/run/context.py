@@ -1,0 +1,76 @@
+"""What the stages of a run share: its folder and options, what is said, the clock."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+from softdraw.molecules.run.options import RunOptions
+from softdraw.molecules.run.processes import is_worker
+from softdraw.molecules.runtime.versions import versions
+from softdraw.molecules.steering.targets import targets_from
+from softdraw.molecules.steering.trial import try_targets
+from softdraw.molecules.storage.run_folder import RunFolder
+
+__all__ = ["RunContext", "Say"]
+
+Say = Callable[[str], None]
+
+
+class RunContext:
+    """A folder, what to do in it, and who is told; the arguments are those of ``Run``.
+
+    Attributes:
+        interrupted: whether a stage ended by Ctrl-C.
+        seconds: that each stage took.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder | str | os.PathLike[str],
+        options: RunOptions,
+        *,
+        say: Say = lambda line: None,
+        progress: bool | None = None,
+    ) -> None:
+        self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
+        self.options, self.progress = options, progress
+        self.interrupted = False
+        self.seconds: dict[str, float] = {}
+        self._say = say
+        self._remarked: set[str] = set()
+
+    @cached_property
+    def worker(self) -> bool:
+        """Whether this process helps another to fit: only the first one writes and reports."""
+        return is_worker(self.options.devices, self.options.strategy)
+
+    def say(self, line: str) -> None:
+        """A line of text for the user."""
+        if not self.worker:
+            self._say(line)
+
+    def try_targets(self, smiles: Sequence[str]) -> None:
+        """Find a target that cannot work before anything is spent on it, and remark on odd ones, once."""
+        targets = self.options.targets
+        for text in try_targets(targets_from(targets), smiles) if targets else ():
+            if text not in self._remarked:
+                self._remarked.add(text)
+                self.say(f"warning: {text}")
+
+    def write_config(self) -> None:
+        """Write the options, the command that repeats the run, and versions."""
+        options = self.options
+        self.folder.write_config(
+            {"options": options.to_dict(), "command": options.command, "versions": versions()}
+        )
+
+    @contextmanager
+    def clock(self, stage: str) -> Iterator[None]:
+        """Time a stage."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = time.monotonic() - began
