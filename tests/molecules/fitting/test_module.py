@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import torch
 
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.fitting import plan
 from softdraw.molecules.storage.tensors import read_json, read_state, write_state
 
 from ..small import MOLECULES, SIZES, random_network
@@ -27,11 +29,19 @@ def weights(generator):
     return torch.cat([weight.detach().flatten() for weight in generator.network.parameters()])
 
 
-def test_a_longer_fit_gives_a_lower_loss():
+@pytest.fixture(params=["adamw", "muon"])
+def optimizer(request, monkeypatch):
+    """What learns these small networks, whose own choice is AdamW."""
+    monkeypatch.setattr(plan, "MUON_WIDTH", 1 if request.param == "muon" else 10_000)
+    return request.param
+
+
+def test_a_longer_fit_gives_a_lower_loss(optimizer):
     short, long = fitted(1), fitted(60)
     assert long.fit_summary["validation_loss"] < short.fit_summary["validation_loss"] - 2
     assert long.fit_summary["steps"] == 60
     assert long.fit_history[-1]["step"] == 60
+    assert long.fit_summary["optimizer"] == optimizer
 
 
 def test_a_fit_is_a_function_of_data_key_and_options():
@@ -39,7 +49,7 @@ def test_a_fit_is_a_function_of_data_key_and_options():
     assert not torch.equal(weights(fitted(6)), weights(fitted(6, seed=1)))
 
 
-def test_an_interrupted_fit_resumes_to_the_same_result(tmp_path, monkeypatch):
+def test_an_interrupted_fit_resumes_to_the_same_result(tmp_path, monkeypatch, optimizer):
     from softdraw.molecules.fitting import module as training
 
     fitted(40, folder=tmp_path / "whole")
@@ -257,3 +267,11 @@ def test_two_processes_learn_what_one_would(tmp_path):
         torch.tensor(first["weights"]), torch.tensor(one["weights"]), atol=2e-2, rtol=0
     )
     assert first["summary"]["validation_loss"] == pytest.approx(one["summary"]["validation_loss"], rel=1e-2)
+
+
+def test_a_plan_of_before_there_was_a_choice_goes_on_with_adamw(tmp_path):
+    fitted(5, folder=tmp_path)
+    kept = tmp_path / "plan.json"
+    old = {name: value for name, value in json.loads(kept.read_text()).items() if name != "optimizer"}
+    kept.write_text(json.dumps(old))
+    assert fitted(8, folder=tmp_path, resume=True).fit_summary["optimizer"] == "adamw"

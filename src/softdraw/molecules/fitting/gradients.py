@@ -4,15 +4,18 @@ Operations on graphs are small: shared out over cores one by one they would wait
 times a step, and far longer where other programs use the cores. Parts of a batch meet once a step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 __all__ = ["GradientThreads"]
 
+T = TypeVar("T")
+R = TypeVar("R")
 Loss = Callable[..., Tensor]
 
 
@@ -56,6 +59,10 @@ class GradientThreads:
             for one in present:
                 parameter.grad = one if parameter.grad is None else parameter.grad.add_(one)
         return torch.stack([value for value, _ in done]).sum()
+
+    def map(self, function: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
+        """What a function gives for each part, on these threads; an error in it is raised when read."""
+        return self._pool.map(function, parts)
 
     def close(self) -> None:
         """End the threads."""

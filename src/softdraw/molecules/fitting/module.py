@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,6 +15,7 @@ from softdraw._torch import move_averages
 from softdraw.molecules.data.batches import Batches
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.fitting.gradients import GradientThreads
+from softdraw.molecules.fitting.optimizers import optimizers_of
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.runtime.budget import Budget
@@ -34,7 +35,7 @@ LONGEST_AVERAGE = 0.999
 
 
 class LikelihoodTraining(pl.LightningModule):
-    """Fits a network to graphs: AdamW, cosine learning rate over the budget, weights averaged exponentially.
+    """Fits a network to graphs: cosine learning rate over the budget, weights averaged exponentially.
 
     The average is what is validated and kept. Everything that a later session needs to go on exactly is in
     the module's state: the average, the best average so far, the seconds used, the history.
@@ -47,7 +48,7 @@ class LikelihoodTraining(pl.LightningModule):
         budget: when to stop, and what the learning rate falls over.
         batch_size: molecules of a batch, over all processes.
         learning_rate: its peak.
-        weight_decay: of AdamW.
+        optimizer: one of ``optimizers.OPTIMIZERS``.
         augment: share of batches in random atom orders.
         seed: of the order of the data.
         patience: validations without improvement before an early stop.
@@ -65,7 +66,7 @@ class LikelihoodTraining(pl.LightningModule):
         *,
         batch_size: int,
         learning_rate: float = 2e-3,
-        weight_decay: float = 0.01,
+        optimizer: str = "adamw",
         augment: float = 0.0,
         seed: int = 0,
         patience: int = 10,
@@ -82,7 +83,7 @@ class LikelihoodTraining(pl.LightningModule):
         self.best = copy.deepcopy(network).requires_grad_(False)
         self.graphs, self.validation, self.budget = train, validation, budget
         self.validated = validation is not train
-        self.batch_size, self.learning_rate, self.weight_decay = batch_size, learning_rate, weight_decay
+        self.batch_size, self.learning_rate, self.optimizer = batch_size, learning_rate, optimizer
         self.augment, self.seed, self.patience = augment, seed, patience
         self.on_step, self.should_stop = on_step, should_stop
         self.seconds = 0.0
@@ -110,15 +111,14 @@ class LikelihoodTraining(pl.LightningModule):
         every = min(250, max(25, self.per_epoch))
         return every if self.budget.steps is None else min(every, self.budget.steps)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW over the network; the averages have no gradient."""
-        return torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.learning_rate,
-            weight_decay=self.weight_decay,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """Over the network; the averages have no gradient."""
+        return optimizers_of(self.network, self.optimizer, self.learning_rate, self._share)
+
+    def _share(self, function: Callable[[Any], object], parts: Iterable[Any]) -> None:
+        """Call a function with each part, on the threads of the fit."""
+        each = map if self._gradients is None else self._gradients.map
+        list(each(function, parts))
 
     def train_dataloader(self) -> Batches:
         """Batches of this process from the present step on."""
@@ -165,13 +165,15 @@ class LikelihoodTraining(pl.LightningModule):
         """Set the learning rate: a linear rise, then a cosine over the budget."""
         done = min(1.0, self.budget.progress(self.steps, self.seconds))
         rate = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
-        for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.learning_rate * rate * min(1.0, (self.steps + 1) / WARM_UP)
+        rate *= min(1.0, (self.steps + 1) / WARM_UP)
+        for group in (group for one in self.trainer.optimizers for group in one.param_groups):
+            group["lr"] = group["peak"] * rate
 
     def training_step(self, batch: tuple[Tensor, Tensor, int, bool], batch_idx: int) -> None:
         """A step on the negative log-likelihood of a batch, in nats a molecule."""
         types, bonds, whole, other = batch
-        optimizer: Any = self.optimizers()
+        optimizers: Any = self.optimizers(use_pl_optimizer=True)
+        optimizers = optimizers if isinstance(optimizers, list) else [optimizers]
         # Every process divides by the whole batch and DDP averages over processes: one process's gradient.
         share = self.trainer.world_size / whole
 
@@ -179,13 +181,14 @@ class LikelihoodTraining(pl.LightningModule):
             return -log_likelihood(self.network, types, bonds, from_part=other).sum() * share
 
         if self._gradients is None:
-            optimizer.zero_grad()
+            self.network.zero_grad()
             value = loss(types, bonds)
             self.manual_backward(value)
         else:
             value = self._gradients(loss, list(self.network.parameters()), (types, bonds))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         self._losses.append(value.detach())
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -227,7 +230,7 @@ class LikelihoodTraining(pl.LightningModule):
             self._summed(torch.stack(self._losses).mean()) / self.trainer.world_size if self._losses else None
         )
         self._losses.clear()
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]  # that of AdamW
         entry = {
             "step": self.steps,
             "seconds": round(self.seconds, 3),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.fitting.optimizers import OPTIMIZERS
 from softdraw.molecules.model.sizes import NETWORKS, NetworkOptions
 from softdraw.molecules.runtime.budget import Budget
 
@@ -20,6 +21,8 @@ FEW_EPOCHS_MOLECULES = 150_000
 """A set as large as this is hardly seen twice, and need not be varied by random atom orders."""
 FITTED_RATE = 1e-3
 """Learning rate of a fit that goes on from another one."""
+MUON_WIDTH = 96
+"""From this width on Muon learns in half of the steps, which pays for its products."""
 PART_SHARE = 0.125
 """Of its batches, those that teach to draw on from a given part."""
 
@@ -35,6 +38,7 @@ class FitPlan:
         learning_rate: its peak.
         augment: share of batches in random atom orders.
         why: the reasons for what was chosen, in a line.
+        optimizer: one of ``optimizers.OPTIMIZERS``.
     """
 
     network: NetworkOptions
@@ -43,6 +47,7 @@ class FitPlan:
     learning_rate: float
     augment: float
     why: str
+    optimizer: str = "adamw"
 
 
 def plan_fit(
@@ -74,7 +79,7 @@ def plan_fit(
         ('large', 128, 0.125)
         >>> print(plan.why)
         large network (128 wide, 4 layers) for 1,500,000 molecules of up to 27 atoms in 60 minutes, batches of
-        128, learning rate 0.003, canonical atom orders, and others in a share 0.125 of batches
+        128, learning rate 0.003, Muon, canonical atom orders, and others in a share 0.125 of batches
     """
     if network is None:
         network = NETWORKS[_size_for(molecules, max_atoms, budget)]
@@ -87,15 +92,16 @@ def plan_fit(
         learning_rate = FITTED_RATE if fitted else learning_rate
     if augment is None:
         augment = PART_SHARE if molecules >= FEW_EPOCHS_MOLECULES and not small else 1.0
+    optimizer = "muon" if network.width >= MUON_WIDTH else "adamw"
     orders = {0.0: "canonical atom orders", 1.0: "random atom orders"}.get(
         augment, f"canonical atom orders, and others in a share {augment:g} of batches"
     )
     why = (
         f"{name} network ({network.width} wide, {network.layers} layer{'s' * (network.layers > 1)}) for "
         f"{molecules:,} molecules of up to {max_atoms} atoms in {budget}, batches of {batch_size}, learning "
-        f"rate {learning_rate:g}, {orders}"
+        f"rate {learning_rate:g}, {OPTIMIZERS[optimizer]}, {orders}"
     )
-    return FitPlan(network, name, batch_size, learning_rate, augment, why)
+    return FitPlan(network, name, batch_size, learning_rate, augment, why, optimizer)
 
 
 def to_dict(plan: FitPlan) -> dict[str, Any]:
