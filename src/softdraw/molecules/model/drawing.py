@@ -6,7 +6,6 @@ them, which are open valences, distances, and whether the graph had stopped.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +14,8 @@ from softdraw.functional import gumbel_max
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
-from softdraw.molecules.model.drawn import Drawn
+from softdraw.molecules.model.drawn import Drawn, NewBonds
+from softdraw.molecules.model.few_rows import few_rows, put_back, taken
 from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.growing import Growing
 from softdraw.molecules.model.network import GraphNetwork
@@ -60,21 +60,6 @@ def draw(
     return _Loop(network, batch, key, mask, choose, precision, given).run()
 
 
-@dataclass(frozen=True)
-class _Bonds:
-    """Bonds of a new atom to ``A`` earlier ones, and what the network is told of them.
-
-    ``row`` is ``[B, A, 3]``, ``distance`` to each earlier atom ``[B, A]``; ``first_order``, ``gap`` and
-    ``ring`` are ``[B]`` (see ``GraphNetwork.atom_tokens``).
-    """
-
-    row: Tensor
-    distance: Tensor
-    first_order: Tensor
-    gap: Tensor
-    ring: Tensor
-
-
 class _Loop:
     """State of one batch while it is drawn. What depends on choices is floating point: it has gradients."""
 
@@ -90,6 +75,8 @@ class _Loop:
     ) -> None:
         self.network, self.batch, self.key, self.mask, self.choose = network, batch, key, mask, choose
         self.precision, self.given = precision, given
+        # such choices are classes: no gradient goes through them, and nothing is mixed
+        self.hard = choose is choose_hard and not torch.is_grad_enabled()
         self.device, self.dtype = network.start.device, network.start.dtype
         self.valences = network.valences.to(self.dtype)
         self.by_order = torch.arange(1.0, ORDERS + 1, device=self.device, dtype=self.dtype)
@@ -104,6 +91,7 @@ class _Loop:
         self.open = torch.zeros(batch, 0, device=self.device, dtype=self.dtype)
         self.between = torch.zeros(batch, 0, 0, device=self.device, dtype=self.dtype)
         self.caches = [Cache(network.max_atoms + 1) for _ in network.blocks]
+        self.cached: Tensor | None = None  # the graphs that the caches still hold; None for all
         self.keys, self.partners = Growing(1, network.max_atoms), Growing(1, network.max_atoms)
 
     def run(self) -> Drawn:
@@ -125,7 +113,7 @@ class _Loop:
             self.types, self.kinds, self.rows, self.type_logits, self.bond_logits, network.max_atoms
         )
 
-    def _embed(self, atom: int, kind: Tensor, bonds: _Bonds) -> Tensor:
+    def _embed(self, atom: int, kind: Tensor, bonds: NewBonds) -> Tensor:
         """The input of the new atom's token."""
         place, row = torch.tensor(atom, device=self.device), bonds.row
         bonded = torch.zeros_like(kind)
@@ -136,16 +124,29 @@ class _Loop:
 
     def _encode(self, embedded: Tensor, relation: Tensor | None) -> Tensor:
         """Output of the encoder for one new token: ``[B, width]``."""
-        network, tokens = self.network, embedded.unsqueeze(1)
+        network = self.network
+        self._forget_finished()
+        (tokens,) = taken(self.cached, embedded.unsqueeze(1))
         bias = tokens.new_zeros(len(network.blocks), 1, 1, 1, 1)
         if relation is not None:
-            bias = network.attention_bias(relation.unsqueeze(1), self.open.unsqueeze(1))
+            related, free = taken(self.cached, relation.unsqueeze(1), self.open.unsqueeze(1))
+            bias = network.attention_bias(related, free)
         device = self.device.type
         with torch.autocast(device, dtype=self.precision, enabled=self.precision is not None):
             for level, block in enumerate(network.blocks):
                 tokens = block(tokens, bias[level], self.caches[level])
-        normed: Tensor = network.norm(tokens.squeeze(1))
-        return normed
+        return put_back(self.cached, network.norm(tokens.squeeze(1)), self.batch)
+
+    def _forget_finished(self) -> None:
+        """Leave graphs out of the encoder once enough of them are finished; their tokens are zeros then."""
+        held = self.batch if self.cached is None else len(self.cached)
+        rows = few_rows(self.alive, held) if self.hard else None
+        if rows is None or not len(rows):
+            return
+        within = rows if self.cached is None else torch.searchsorted(self.cached, rows)
+        for cache in self.caches:
+            cache.keep(within)
+        self.cached = rows
 
     def _relations(self, atom: int, row: Tensor) -> Tensor:
         """Of the new atom to all so far (see ``decisions.SELF``): ``[B, atom + 1]``."""
@@ -180,13 +181,13 @@ class _Loop:
         self.types.append(torch.where(self.alive, index, -1))
         return kind
 
-    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> _Bonds:
+    def _draw_bonds(self, atom: int, token: Tensor, kind: Tensor, own: Tensor) -> NewBonds:
         """Bonds of the new atom."""
         row = kind.new_zeros(self.batch, atom, ORDERS)
         distance = kind.new_full((self.batch, atom), UNREACHED)
         first_order = gap = ring = kind.new_zeros(self.batch)
         if not atom:
-            return _Bonds(row, distance, first_order, gap, ring)
+            return NewBonds(row, distance, first_order, gap, ring)
         network = self.network
         asking = network.ask_atom(torch.cat((token, kind), -1)).unsqueeze(1)
         place = torch.arange(atom, device=self.device)
@@ -194,10 +195,7 @@ class _Loop:
         left, held, there = own, torch.zeros_like(asking), self.there
         step = 0
         while bool((limit > 0).any()):
-            number = torch.full((self.batch, 1), step, device=self.device)
-            query = network.bond_query(asking, left.unsqueeze(1), number, held)
-            logits = network.bond_logits(query, self.keys.all, distance.unsqueeze(1), self.open.unsqueeze(1))
-            logits = logits[:, 0] if step else logits[:, 0, 1:]
+            logits = self._bond_logits(limit > 0, step, asking, left, held, distance)
             self.bond_logits[atom, step] = logits
             choice = self.choose(
                 logits, self._allowed(place, limit, left, step), self.key.fold_in(self._number(atom, step))
@@ -215,16 +213,42 @@ class _Loop:
                 gap = partner @ (atom - place).to(self.dtype)
             elif step == 1:
                 ring = (partner * (distance + 1)).sum(1)
-            # the bond's order and its partner's features, both mixed by the choice
-            chosen = bond.transpose(1, 2) @ self.partners.all
-            held = held + (chosen * network.ask_order.weight.t()).sum(1, keepdim=True)
-            through = (partner.unsqueeze(1) @ self.between).squeeze(1) + 1
-            reached = torch.minimum(distance, through.clamp(max=UNREACHED))
+            features, far = self._of_partner(bond, partner)
+            held = held + features
+            reached = torch.minimum(distance, (far + 1).clamp(max=UNREACHED))
             there = there * made.unsqueeze(1)
             distance = torch.where(made.detach().unsqueeze(1) > 0.5, reached, distance)
             limit = torch.where(made.detach() > 0.5, (partner.detach() * place).sum(1).round().long(), 0)
             step += 1
-        return _Bonds(row, distance, first_order, gap, ring)
+        return NewBonds(row, distance, first_order, gap, ring)
+
+    def _bond_logits(
+        self, asked: Tensor, step: int, asking: Tensor, left: Tensor, held: Tensor, distance: Tensor
+    ) -> Tensor:
+        """Logits of a bond decision, zeros where none is asked for."""
+        network, rows = self.network, few_rows(asked) if self.hard else None
+        given = (
+            asking,
+            left.unsqueeze(1),
+            held,
+            self.keys.all,
+            distance.unsqueeze(1),
+            self.open.unsqueeze(1),
+        )
+        asking, left, held, keys, distance, free = taken(rows, *given)
+        number = torch.full_like(left, step, dtype=torch.long)
+        logits = network.bond_logits(network.bond_query(asking, left, number, held), keys, distance, free)
+        return put_back(rows, logits[:, 0] if step else logits[:, 0, 1:], self.batch)
+
+    def _of_partner(self, bond: Tensor, partner: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network is told of a bond ``[B, 1, width]``, and how far its partner is from each atom."""
+        by_order, partners = self.network.ask_order.weight.t(), self.partners.all
+        if not self.hard:  # a choice mixes orders and partners
+            features = ((bond.transpose(1, 2) @ partners) * by_order).sum(1, keepdim=True)
+            return features, (partner.unsqueeze(1) @ self.between).squeeze(1)
+        every, which = torch.arange(self.batch, device=self.device), partner.argmax(1)
+        features = partners[every, which] * (bond.sum(1) @ by_order)
+        return features.unsqueeze(1), self.between[every, which]
 
     def _number(self, atom: int, step: int) -> int:
         """A number of its own for every bond decision, beside those of the types."""
@@ -244,7 +268,7 @@ class _Loop:
         allowed = allowed.expand(-1, -1, ORDERS).flatten(1)
         return torch.cat(((limit > 0).unsqueeze(1), allowed), 1) if step else allowed
 
-    def _join(self, atom: int, bonds: _Bonds, own: Tensor) -> None:
+    def _join(self, atom: int, bonds: NewBonds, own: Tensor) -> None:
         """Open valences and distances with the new atom."""
         distance, orders = bonds.distance, bonds.row @ self.by_order
         self.rows.append(bonds.row)

@@ -9,7 +9,22 @@ from torch import Tensor
 
 from softdraw.molecules.model.decisions import ORDERS
 
-__all__ = ["Drawn"]
+__all__ = ["Drawn", "NewBonds"]
+
+
+@dataclass(frozen=True)
+class NewBonds:
+    """Bonds of a new atom to ``A`` earlier ones, and what the network is told of them.
+
+    ``row`` is ``[B, A, 3]``, ``distance`` to each earlier atom ``[B, A]``; ``first_order``, ``gap`` and
+    ``ring`` are ``[B]`` (see ``GraphNetwork.atom_tokens``).
+    """
+
+    row: Tensor
+    distance: Tensor
+    first_order: Tensor
+    gap: Tensor
+    ring: Tensor
 
 
 @dataclass(frozen=True)

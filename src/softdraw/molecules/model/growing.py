@@ -35,6 +35,16 @@ class Growing:
         self.count += 1
         return self.all
 
+    def keep(self, dim: int, rows: Tensor) -> None:
+        """Go on with some of what lies along another dim.
+
+        Args:
+            dim: not the one along which entries lie.
+            rows: which of it.
+        """
+        if self._held is not None:
+            self._held = self._held.index_select(dim, rows)
+
     @property
     def all(self) -> Tensor:
         """All entries so far.
