@@ -1,10 +1,12 @@
 import itertools
 
 import pytest
-from rdkit import Chem
+from rdkit import Chem, rdBase
 
 from softdraw.molecules.chemistry.codec import read_molecule
+from softdraw.molecules.data import filters
 from softdraw.molecules.data.filters import REASONS, MoleculeFilter, Rules, Usable
+from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import OptionError
 
 from ..drugs import DRUGS
@@ -173,3 +175,49 @@ def test_what_has_the_wrong_type_is_a_type_error(name, value):
 def test_a_size_out_of_range_is_refused(max_atoms):
     with pytest.raises(OptionError, match=f"max_atoms: got {max_atoms}, expected 1 to 255"):
         Rules.of(None, max_atoms, charges=True)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "sure"),
+    [
+        ("CCO", True),
+        ("c1ccccc1-c1ccncc1", True),
+        ("Cc1c[nH]cn1", True),
+        ("CS(=O)(=O)c1ccc(Cl)s1", True),
+        ("O=C1CCC(=O)N1", True),
+        ("OP(O)(=O)OC1CCCO1", True),
+        ("c1ccc2ccccc2c1", False),  # rings share a bond
+        ("C1CCC2(CC1)OCCO2", False),  # or an atom
+        ("C[N+](C)(C)C", False),
+        ("[O-][n+]1ccccc1", False),
+        ("[SiH4]", False),
+    ],
+)
+def test_what_is_told_by_its_graph(smiles, sure):
+    mol = Chem.MolFromSmiles(smiles)
+    assert filters._is_told_by_its_graph(mol, Chem.MolToSmiles(mol)) is sure
+
+
+def test_what_is_told_by_its_graph_decodes_to_itself(monkeypatch):
+    """The argument, tried: rings with what hangs from them, drugs, a seventh of the compounds at hand."""
+    rings = ["C1=CC=CC=C1", "C1=CC=NC=C1", "C1=CSC=C1", "O=C1C=CC(=O)C=C1", "C1=CC=CC=CC=C1", "C1=CNC=C1"]
+    parts = ["", "C=C", "C#N", "C(=O)O", "N=O", "OP(=O)(O)O", "S(=O)(=O)N", "C1=COC=C1", "C1=CNC(=O)N1"]
+    odd = [ring + part for ring, part in itertools.product([*rings, "O=C1C=CC=CN1"], parts)]
+    compounds = [smiles for _, smiles in open_source("chemicals").rows()]
+    tried = []
+
+    def spy(mol, smiles):
+        tried.append(sure(mol, smiles))
+        return False
+
+    sure = filters._is_told_by_its_graph
+    monkeypatch.setattr(filters, "_is_told_by_its_graph", spy)
+    check, certain = MoleculeFilter(Rules.of(None, 60, charges=True)), 0
+    with rdBase.BlockLogs():
+        for smiles in [*odd, *DRUGS, *compounds[::7]]:
+            tried.clear()
+            found = check(smiles)
+            if tried and tried[0]:
+                certain += 1
+                assert isinstance(found, Usable), smiles
+    assert certain > 1_000
