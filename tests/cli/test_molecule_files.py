@@ -5,6 +5,7 @@ import gzip
 import io
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 from rdkit import Chem
@@ -169,6 +170,48 @@ def test_a_table_of_likelihoods(model, here, tmp_path):
     assert "exists already" in here("likelihood", model, file, "--out", out)[2]
     file.write_bytes(file.read_bytes().decode().encode("cp500"))
     assert here("likelihood", model, file, "--encoding", "cp500")[:2] == (0, printed)
+
+
+def test_of_several_processes_the_first_tells_likelihoods(model, here, tmp_path, monkeypatch):
+    """The others, which torchrun started with the same words, neither print nor write."""
+    file, out = tmp_path / "mine.smi", tmp_path / "nats.csv"
+    file.write_text("CCO\n")
+
+    class Group:
+        place = 0
+
+        def rank(self):
+            return self.place
+
+    group = Group()
+    launched = "softdraw.molecules.runtime.processes.launched_group"
+    monkeypatch.setattr(launched, lambda: nullcontext(group))
+    alone = here("likelihood", model, file)
+    assert alone[0] == 0
+    assert alone[1]
+    group.place = 1
+    assert here("likelihood", model, file, "--out", out) == (0, "", "")
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_tell_likelihoods_once(model, here, tmp_path):
+    file, out = tmp_path / "mine.smi", tmp_path / "nats.csv"
+    file.write_text("CCO\nCCN\n")
+    words = ["likelihood", model, file]
+    _, printed, err = here(*words)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "softdraw"]
+    for more in ([], ["--out", out]):
+        ended = subprocess.run(
+            [*launcher, "molecules", *map(str, [*words, *more])],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout == ("" if more else printed)
+        assert ended.stderr.count(err) == 1
+    assert out.read_text() == printed
 
 
 def test_likelihoods_of_nothing_that_is_there(model, here, tmp_path):

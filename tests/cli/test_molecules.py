@@ -13,6 +13,7 @@ import pytest
 from rdkit import Chem
 
 from softdraw.cli import main
+from softdraw.molecules.data import sources
 from softdraw.molecules.generator import MoleculeGenerator
 from softdraw.molecules.storage.run_folder import RunFolder
 
@@ -246,6 +247,43 @@ def test_score_takes_a_column_where_it_is(sets, capsys):
     code, _, err = here(capsys, *words, "--smiles-column", "nowhere")
     assert code == 1
     assert "--smiles-column: got 'nowhere', expected a column of" in err
+
+
+def test_score_takes_an_encoding_for_every_file(sets, capsys, monkeypatch):
+    monkeypatch.setitem(sources._SETS, "chemicals", lambda: sources.open_source(["CCO", "CC"]))  # fewer
+    (sets / "drawn.smi").write_bytes("CCO\nCCN\n".encode("cp500"))
+    (sets / "train.csv").write_bytes("id,structure\n1,CCO\n2,CCC\n".encode("cp500"))
+    words = ["score", sets / "drawn.smi", "--no-fcd", "--json", "--train", sets / "train.csv", "--whole"]
+    code, out, err = here(capsys, *words, "chemicals", "--encoding", "cp500", "--smiles-column", "structure")
+    assert code == 0, err
+    assert json.loads(out)["novelty_train"] == 0.5
+    assert here(capsys, *words, "chemicals")[0] == 1
+    code, _, err = here(capsys, *words, "chemicals", "--encoding", "martian")
+    assert (code, "got 'martian'" in err) == (2, True)
+    code, _, err = here(capsys, "score", "chemicals", "--no-fcd", "--encoding", "cp500")
+    assert (code, "--encoding: got 'cp500', expected none for chemicals, which is no file" in err) == (
+        1,
+        True,
+    )
+
+
+@pytest.mark.parametrize("option", ["--train", "--whole", "--reference"])
+def test_score_keeps_the_largest_fragment_of_data_and_of_no_sample(sets, capsys, option):
+    (sets / "drawn.smi").write_text("CCO\nCCN.Cl\nCCN\n")
+    (sets / "salts.smi").write_text("CCN.Cl\nCCC\n[Na+].CC(=O)[O-]\n")
+    words = ["score", sets / "drawn.smi", "--no-fcd", "--json", option, sets / "salts.smi"]
+    code, out, err = here(capsys, *words, "--fragments", "largest")
+    assert code == 0
+    assert "2 of 3 are molecules; invalid: 1 several fragments" in err
+    assert "3 of 3 molecules are used; 2 had several fragments, of which the largest was kept" in err
+    found = json.loads(out)
+    assert found["validity"] == pytest.approx(2 / 3)
+    if option != "--reference":
+        assert found[f"novelty_{option[2:]}"] == 0.5
+        code, out, _ = here(capsys, *words)
+        assert json.loads(out)[f"novelty_{option[2:]}"] == 1
+    code, _, err = here(capsys, *words, "--fragments", "smallest")
+    assert (code, "--fragments: got 'smallest', expected drop or largest" in err) == (2, True)
 
 
 def test_score_of_a_run_that_held_out_too_little(capsys, tmp_path):

@@ -62,6 +62,18 @@ def test_the_numbers_are_those_of_python(sets, capsys):
     assert "unique@1k" not in table
 
 
+def test_an_encoding_holds_here_too_and_fragments_do_not(sets, capsys):
+    words = [sets / "drawn.smi", "--preset", "moses", "--no-fcd", "--json", "--train", sets / "train.smi"]
+    _, plain, _ = score(capsys, *words)
+    for name in ("drawn", "train"):
+        file = sets / f"{name}.smi"
+        file.write_bytes(file.read_text().encode("cp500"))
+    code, out, err = score(capsys, *words, "--encoding", "cp500")
+    assert (code, out) == (0, plain), err
+    code, _, err = score(capsys, *words, "--fragments", "largest")
+    assert (code, "--fragments: MOSES takes molecules as they are" in " ".join(err.split())) == (2, True)
+
+
 def test_what_is_no_molecule_is_said_or_refused(sets, capsys):
     words = [sets / "drawn.smi", "--preset", "moses", "--no-fcd", "--json"]
     code, out, err = score(capsys, *words, "--reference", sets / "partly.csv")

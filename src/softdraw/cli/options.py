@@ -38,6 +38,7 @@ __all__ = [
     "Strategy",
     "Targets",
     "as_usage",
+    "check_reading",
     "check_stage",
     "elements_of",
 ]
@@ -196,6 +197,22 @@ def check_stage(stage: str | None) -> None:
     """
     if stage is not None and stage not in STAGES:
         raise typer.BadParameter(f"--stage: got {stage!r}, expected fitted or steered")
+
+
+def check_reading(encoding: str | None, fragments: str) -> None:
+    """Refuse what names no encoding, or no way with several fragments.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    from softdraw.molecules.data.encoding import text_encoding
+    from softdraw.molecules.data.filters import FRAGMENTS
+
+    with as_usage():
+        if encoding is not None:
+            text_encoding(encoding)
+        if fragments not in FRAGMENTS:
+            raise ValueError(f"--fragments: got {fragments!r}, expected {' or '.join(FRAGMENTS)}")
 
 
 @contextmanager

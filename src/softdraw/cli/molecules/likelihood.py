@@ -1,12 +1,17 @@
 """The command that says how likely a model is to draw given molecules."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softdraw.cli import options as o
 from softdraw.cli.molecules.models import generator_in
 from softdraw.cli.molecules.results import refuse_existing, write_result
+
+if TYPE_CHECKING:
+    from softdraw.molecules.data.sources import Source
+    from softdraw.molecules.generator import MoleculeGenerator
 
 __all__ = ["likelihood"]
 
@@ -25,18 +30,26 @@ def likelihood(
 
     It is that of one order of drawing, the reading order of the canonical SMILES, and so a lower bound of
     the molecule's own. What the model cannot draw has no value; how many and why is said on the error stream.
+    Of processes that torchrun starts, the first one does it.
     """
+    from softdraw.molecules.data.sources import open_source
+    from softdraw.molecules.runtime.processes import launched_group
+
+    o.check_stage(stage)
+    with launched_group() as group:
+        if group is None or group.rank() == 0:
+            refuse_existing(out, overwrite)
+            _tell(generator_in(folder, stage), open_source(file, smiles_column, encoding), out)
+
+
+def _tell(generator: "MoleculeGenerator", origin: "Source", out: Path | None) -> None:
+    """Write the table, and an account of the molecules to the error stream."""
     import numpy as np
 
     from softdraw.molecules.data.account import Account
-    from softdraw.molecules.data.sources import open_source
     from softdraw.molecules.sampling.likelihood import likelihoods
     from softdraw.molecules.sampling.output import csv_lines
 
-    o.check_stage(stage)
-    refuse_existing(out, overwrite)
-    generator = generator_in(folder, stage)
-    origin = open_source(file, smiles_column, encoding)
     rows = list(origin.rows())
     found = likelihoods(generator.network, generator.vocabulary, rows)
     defined = np.isfinite(found.nats)

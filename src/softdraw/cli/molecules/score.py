@@ -9,7 +9,7 @@ import typer
 
 from softdraw.cli import options as o
 from softdraw.cli.molecules.score_moses import moses_table
-from softdraw.cli.molecules.score_sets import columns_of, known_to, muted, read_sets
+from softdraw.cli.molecules.score_sets import Ways, known_to, muted, read_sets, ways_of
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -45,6 +45,22 @@ def score(
             show_default="found by its heading or its content",
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The encoding of the text of every file here, as Python names it, such as cp1252.",
+            show_default="found by its content",
+        ),
+    ] = None,
+    fragments: Annotated[
+        str,
+        typer.Option(
+            metavar="drop|largest",
+            help="What becomes of molecules of several fragments in the data: left out, or the largest kept. "
+            "A sample of several is invalid.",
+        ),
+    ] = "drop",
     fcd: o.Fcd = True,
     preset: Annotated[
         str | None,
@@ -82,6 +98,9 @@ def score(
         raise typer.BadParameter("--scaffold-reference: belongs to --preset moses")
     if preset is not None and whole is not None:
         raise typer.BadParameter("--whole: MOSES knows the training set only; leave it out, or --preset")
+    o.check_reading(encoding, fragments)
+    if preset is not None and fragments != "drop":
+        raise typer.BadParameter("--fragments: MOSES takes molecules as they are; leave it out, or --preset")
     given = {"train": train, "whole": whole, "reference": reference, "scaffold_reference": scaffold_reference}
     sources = {"samples": file, **{name: source for name, source in given.items() if source is not None}}
     with launched_group() as group:
@@ -89,18 +108,19 @@ def score(
             raise typer.BadParameter(f"--devices: got {devices} in a process of torchrun, expected none")
         with nullcontext() if group is None or group.rank() == 0 else muted():
             known = {} if run is None else known_to(run)
-            columns = columns_of(sources, smiles_column)
+            ways = ways_of(sources, smiles_column, encoding)
             if preset is None:
-                scores = _scores(sources, columns, known, fcd, devices or 1, group)
+                scores = _scores(sources, ways, fragments, known, fcd, devices or 1, group)
             else:
                 team = Team(cores() if devices is None else devices, group)
-                scores = moses_table(sources, columns, known, fcd=fcd, team=team)
+                scores = moses_table(sources, ways, known, fcd=fcd, team=team)
             _print(MOSES_ROWS if preset else ROWS, scores, as_json)
 
 
 def _scores(
     sources: dict[str, str],
-    columns: dict[str, str | None],
+    ways: Ways,
+    fragments: str,
     known: dict[str, Any],
     fcd: bool,
     devices: int,
@@ -108,7 +128,7 @@ def _scores(
 ) -> dict[str, float | None]:
     from softdraw.molecules.scoring.scores import score as score_samples
 
-    sets = read_sets(sources, columns)
+    sets = read_sets(sources, ways, fragments)
     known = {**{name: entry.canonical for name, entry in sets.items() if name != "samples"}, **known}
     samples = sets["samples"].smiles
     train = known.pop("train", [])

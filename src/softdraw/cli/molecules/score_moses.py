@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from softdraw.cli.molecules.score_sets import say
+from softdraw.cli.molecules.score_sets import Way, Ways, say
 
 if TYPE_CHECKING:
     from softdraw.molecules.runtime.team import Team
@@ -14,7 +14,7 @@ __all__ = ["moses_table"]
 
 def moses_table(
     sources: dict[str, str],
-    columns: dict[str, str | None],
+    ways: Ways,
     known: dict[str, list[str]],
     *,
     fcd: bool,
@@ -24,7 +24,7 @@ def moses_table(
 
     Args:
         sources: ``samples`` and, if they are given, ``train``, ``reference`` and ``scaffold_reference``.
-        columns: for each of them, its column of SMILES.
+        ways: for each of them, how it is read.
         known: ``train`` and ``reference`` of a run.
         fcd: whether to compute the Fréchet distances.
         team: who shares the work.
@@ -35,7 +35,7 @@ def moses_table(
     from softdraw.molecules.runtime.progress import ProgressBar
     from softdraw.molecules.scoring.moses import moses_scores
 
-    read = {name: _smiles_of(source, columns[name]) for name, source in sources.items()}
+    read = {name: _smiles_of(source, ways[name]) for name, source in sources.items()}
     for name, what in (("samples", "samples"), ("train", "SMILES")):
         if name in read:
             say(f"{name}: {sources[name]}: {len(read[name]):,} {what}")
@@ -48,25 +48,25 @@ def moses_table(
         team = replace(team, report=report)
         for name in ("reference", "scaffold_reference"):
             if name in read:
-                sets[name] = _reference(name, sources[name], columns[name], read[name], team)
+                sets[name] = _reference(name, sources[name], ways[name], read[name], team)
         sets |= {"fcd": fcd, "devices": team.devices, "group": team.group, "report": report}
         return moses_scores(read["samples"], **sets).to_dict()
 
 
-def _smiles_of(source: str, column: str | None) -> list[str]:
+def _smiles_of(source: str, way: Way) -> list[str]:
     """As they stand there: nothing is parsed, of which the training set of MOSES would take minutes."""
     from softdraw.molecules.data.sources import open_source
 
-    return [smiles or "" for _, smiles in open_source(source, column).rows()]
+    return [smiles or "" for _, smiles in open_source(source, *way).rows()]
 
 
-def _reference(name: str, source: str, column: str | None, smiles: list[str], team: "Team") -> "Features":
+def _reference(name: str, source: str, way: Way, smiles: list[str], team: "Team") -> "Features":
     from softdraw.molecules.scoring.features import reference_features
     from softdraw.molecules.scoring.molecule_sets import read_known
 
     found = reference_features(smiles, team=team)
     if len(found.smiles) < 2:
-        read_known(name, source, column, least=2)  # refuses it, with the reasons
+        read_known(name, source, *way, least=2)  # refuses it, with the reasons
     left_out = len(smiles) - len(found.smiles)
     warning = "warning: " if left_out else ""
     say(f"{warning}{name}: {source}: {len(found.smiles):,} of {len(smiles):,} are molecules")

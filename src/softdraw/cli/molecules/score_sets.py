@@ -13,39 +13,59 @@ from softdraw.cli.molecules.models import generator_in
 if TYPE_CHECKING:
     from softdraw.molecules.scoring.molecule_sets import MoleculeSet
 
-__all__ = ["columns_of", "known_to", "muted", "read_sets", "say"]
+__all__ = ["Way", "Ways", "known_to", "muted", "read_sets", "say", "ways_of"]
+
+Way = tuple[str | None, str | None]
+"""The column of SMILES of a file, and its encoding, as ``open_source`` takes them."""
+Ways = dict[str, Way]
+"""How each set is read, by its name."""
 
 
-def read_sets(sources: dict[str, str], columns: dict[str, str | None]) -> dict[str, "MoleculeSet"]:
-    """The files, each with a line about it: a warning where something in it is no molecule."""
+def read_sets(sources: dict[str, str], ways: Ways, fragments: str) -> dict[str, "MoleculeSet"]:
+    """The files, each with a line about it: a warning where something in it is no molecule.
+
+    A sample of several fragments is invalid; ``fragments`` says what becomes of one in the other sets.
+    """
     from softdraw.molecules.scoring.molecule_sets import read_known, read_set
 
     sets = {}
     for name, source in sources.items():
         if name == "samples":
-            molecules = read_set(source, columns[name])
+            molecules = read_set(source, *ways[name])
             say(_sample_line(molecules))
             for line in [] if molecules.canonical else molecules.advice:
                 say(f"warning:{line.removeprefix(' ')}")
         else:
-            molecules = read_known(name, source, columns[name], least=2 if name == "reference" else 1)
+            least = 2 if name == "reference" else 1
+            molecules = read_known(name, source, *ways[name], fragments=fragments, least=least)
             say(f"{'warning: ' if molecules.account.lost else ''}{name}: {molecules.account}")
         sets[name] = molecules
     return sets
 
 
-def columns_of(sources: dict[str, str], column: str | None) -> dict[str, str | None]:
-    """The column for every file that has it; the others are read as if none had been named."""
-    from softdraw.molecules.data.layout import ColumnError
-    from softdraw.molecules.data.sources import has_column
+def ways_of(sources: dict[str, str], column: str | None, encoding: str | None) -> Ways:
+    """The column for every file that has it, and the encoding for every file; what is no file has neither.
 
-    if column is None:
-        return dict.fromkeys(sources)
-    having = [name for name, source in sources.items() if has_column(source, column)]
-    if not having:
-        names = ", ".join(sources.values())
-        raise ColumnError(f"--smiles-column: got {column!r}, expected a column of {names}")
-    return {name: column if name in having else None for name in sources}
+    Raises:
+        ColumnError: no file has the column.
+        OptionError: there is no file whose encoding it could be.
+    """
+    from softdraw.molecules.data.layout import ColumnError
+    from softdraw.molecules.data.sources import has_column, is_set
+    from softdraw.molecules.errors import OptionError
+
+    names = ", ".join(sources.values())
+    files = {name for name, source in sources.items() if not is_set(source)}
+    if encoding is not None and not files:
+        raise OptionError(f"--encoding: got {encoding!r}, expected none for {names}, which is no file")
+    having = set(files)
+    if column is not None:
+        having = {name for name in files if has_column(sources[name], column, encoding)}
+        if not having:
+            raise ColumnError(f"--smiles-column: got {column!r}, expected a column of {names}")
+    return {
+        name: (column if name in having else None, encoding if name in files else None) for name in sources
+    }
 
 
 def _sample_line(molecules: "MoleculeSet") -> str:

@@ -12,7 +12,7 @@ from softdraw.arguments import read_count, wrong_type
 from softdraw.molecules.chemistry.codec import Record, parse_smiles, plain, read_plain, write_molecule
 from softdraw.molecules.errors import DataError, OptionError
 
-__all__ = ["FRAGMENTS", "REASONS", "MoleculeFilter", "Rules", "Usable"]
+__all__ = ["FRAGMENTS", "REASONS", "MoleculeFilter", "Rules", "Usable", "largest_fragment"]
 
 FRAGMENTS = ("drop", "largest")
 """What may be done with a molecule of several fragments."""
@@ -152,7 +152,7 @@ class MoleculeFilter:
         if mol is None:
             return "unreadable"
         if parted:
-            mol = _largest_fragment(mol)
+            mol = largest_fragment(mol)
             if mol.GetNumHeavyAtoms() > self.rules.max_atoms:
                 return "too many atoms"
         bracketed = _BRACKETED.search(smiles) is not None
@@ -222,7 +222,7 @@ def _is_sane(mol: Chem.Mol) -> bool:
     return bool(Chem.SanitizeMol(mol, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE)
 
 
-def _largest_fragment(mol: Chem.Mol) -> Chem.Mol:
+def largest_fragment(mol: Chem.Mol) -> Chem.Mol:
     """The fragment of most heavy atoms; of several the heaviest, then the first by its SMILES.
 
     RDKit's ``LargestFragmentChooser`` counts deuterium among the heavy atoms, of which solvents are full.

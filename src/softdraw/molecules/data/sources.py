@@ -30,6 +30,7 @@ __all__ = [
     "Source",
     "as_smiles",
     "has_column",
+    "is_set",
     "listed_smiles",
     "open_source",
 ]
@@ -93,7 +94,7 @@ def open_source(
         >>> source.description, list(source.rows())
         ('2 SMILES', [(1, 'CCO'), (2, 'C1CC1')])
     """
-    if isinstance(source, str | os.PathLike) and os.fspath(source) not in _SETS:
+    if isinstance(source, str | os.PathLike) and not is_set(source):
         return _file(os.fspath(source), smiles_column, encoding)
     what = repr(source) if isinstance(source, str) else "a list"
     if smiles_column is not None:
@@ -115,14 +116,24 @@ def open_source(
     return _listed(smiles)
 
 
-def has_column(source: str | os.PathLike[str], smiles_column: str | int) -> bool:
+def is_set(source: str | os.PathLike[str]) -> bool:
+    """Whether a source is known by its name, and no file.
+
+    Example:
+        >>> is_set("qm9"), is_set("qm9.smi")
+        (True, False)
+    """
+    return os.fspath(source) in _SETS
+
+
+def has_column(source: str | os.PathLike[str], smiles_column: str | int, encoding: str | None = None) -> bool:
     """Whether a source is a file with that column.
 
     Raises:
         DataError: the source cannot be read.
     """
     try:
-        open_source(source, smiles_column).reading()
+        open_source(source, smiles_column, encoding).reading()
     except ColumnError:
         return False
     return True

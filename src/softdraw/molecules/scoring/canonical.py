@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from rdkit import Chem, rdBase
 
 from softdraw.molecules.chemistry.codec import parse_smiles, plain
+from softdraw.molecules.data.filters import largest_fragment
 from softdraw.molecules.data.sources import listed_smiles
 from softdraw.molecules.errors import SetError
 
@@ -43,14 +44,19 @@ def read_samples(smiles: Iterable[str | None]) -> list[tuple[str, Chem.Mol] | No
     return entries
 
 
-def read_sample(smiles: str) -> tuple[str, Chem.Mol] | str:
-    """Canonical SMILES and molecule of a sample, or one of ``INVALID``. The caller mutes RDKit."""
+def read_sample(smiles: str, *, largest: bool = False) -> tuple[str, Chem.Mol] | str:
+    """Canonical SMILES and molecule of a sample, or one of ``INVALID``. The caller mutes RDKit.
+
+    Args:
+        smiles: of the sample.
+        largest: take the largest of several fragments, as no sample is, but data may be.
+    """
     mol = parse_smiles(smiles)
     if mol is None:
         return "unreadable"
     if not mol.GetNumAtoms():
         return "no SMILES"
-    mol = plain(mol)
+    mol = plain(largest_fragment(mol) if largest else mol)
     canonical = Chem.MolToSmiles(mol)
     return "several fragments" if "." in canonical else (canonical, mol)
 
