@@ -206,13 +206,12 @@ def check_reading(encoding: str | None, fragments: str) -> None:
         typer.BadParameter: it is neither.
     """
     from softdraw.molecules.data.encoding import text_encoding
-    from softdraw.molecules.data.filters import FRAGMENTS
+    from softdraw.molecules.data.filters import read_fragments
 
     with as_usage():
         if encoding is not None:
             text_encoding(encoding)
-        if fragments not in FRAGMENTS:
-            raise ValueError(f"--fragments: got {fragments!r}, expected {' or '.join(FRAGMENTS)}")
+        read_fragments("--fragments", fragments)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,51 @@ def test_threads_share_a_batch_and_find_its_gradient(monkeypatch, augment):
     assert (len(whole), len(shares), sum(shares)) == (1, 3, sum(whole))
     for name, gradient in alone.items():
         torch.testing.assert_close(together[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_the_threads_of_a_fit_move_the_matrices(monkeypatch):
+    from softdraw.molecules.fitting import muon
+
+    names, move = [], muon.Muon._move
+
+    def spy(self, group, matrices):
+        names.append(threading.current_thread().name)
+        move(self, group, matrices)
+
+    def moved_by(threads):
+        names.clear()
+        monkeypatch.setattr("softdraw.molecules.fitting.stage.threads_of_a_fit", lambda width: threads)
+        return weights(fitted(3)), {name.rpartition("_")[0] for name in names}
+
+    monkeypatch.setattr(plan, "MUON_WIDTH", 1)
+    monkeypatch.setattr(muon.Muon, "_move", spy)
+    alone, by = moved_by(1)
+    assert by == {""}  # the main thread
+    together, by = moved_by(2)
+    assert by == {"softdraw-fit"}
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)
+
+
+def test_every_rate_rises_and_then_falls_over_the_budget(monkeypatch, optimizer):
+    from softdraw.molecules.fitting import module as training
+
+    rates, finish = [], training.LikelihoodTraining.on_train_batch_end
+
+    def spy(self, *rest):
+        groups = [group for one in self.trainer.optimizers for group in one.param_groups]
+        rates.append([group["lr"] / group["peak"] for group in groups])
+        finish(self, *rest)
+
+    monkeypatch.setattr(training, "WARM_UP", 4)
+    monkeypatch.setattr(training.LikelihoodTraining, "on_train_batch_end", spy)
+    fitted(12)
+    assert len(rates[0]) == (2 if optimizer == "muon" else 1)
+    assert all(len(set(step)) == 1 for step in rates)  # alike for all weights
+    rate = [step[0] for step in rates]
+    assert rate[:4] == sorted(rate[:4])
+    assert rate[3:] == sorted(rate[3:], reverse=True)
+    assert rate[0] == pytest.approx(1 / 4)
+    assert 0 < rate[-1] < 0.1
 
 
 @pytest.mark.parametrize(

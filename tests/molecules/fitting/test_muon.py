@@ -35,6 +35,58 @@ def test_the_first_step_is_that_of_its_formula():
     assert abs((0.2 * 6**0.5 * orthogonal(gradient, 12)).square().mean().sqrt() - 0.2) < 0.05
 
 
+def test_a_later_step_looks_ahead_of_the_mean_of_gradients():
+    """Nesterov's: the direction is the gradient moved towards the mean that already holds it."""
+    first, second = (
+        torch.randn(5, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        for seed in (1, 2)
+    )
+    weight = torch.nn.Parameter(torch.zeros(5, 3, dtype=torch.float64))
+    optimizer = Muon([weight], 0.1, momentum=0.9, weight_decay=0.0)
+    weight.grad = first.clone()
+    optimizer.step()
+    before = weight.detach().clone()
+    weight.grad = second.clone()
+    optimizer.step()
+    mean = 0.9 * (0.1 * first) + 0.1 * second
+    moved = -0.1 * 0.2 * 5**0.5 * orthogonal(0.1 * second + 0.9 * mean, 4)
+    torch.testing.assert_close(weight.detach() - before, moved)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 11])
+def test_every_matrix_is_moved_once(count):
+    """However many there are to be shared out: each step alone is what it is among others."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(2 + number % 3, 1 + number % 4) for number in range(count)]
+    gradients = [torch.randn(shape, generator=generator) for shape in shapes]
+
+    def moved(chosen):
+        weights = [torch.nn.Parameter(torch.zeros_like(gradient)) for gradient in chosen]
+        for weight, gradient in zip(weights, chosen, strict=True):
+            weight.grad = gradient.clone()
+        Muon(weights, 0.1).step()
+        return [weight.detach() for weight in weights]
+
+    for together, gradient in zip(moved(gradients), gradients, strict=True):
+        assert torch.equal(together, moved([gradient])[0])
+
+
+def test_a_closure_comes_first_and_its_loss_is_given():
+    weight, other = (torch.nn.Parameter(torch.full((2, 2), 3.0)) for _ in range(2))
+
+    def closure():
+        loss = weight.square().sum()
+        weight.grad = None
+        loss.backward()
+        return loss
+
+    loss = Muon([weight], 0.1).step(closure)
+    assert float(loss.detach()) == 36.0
+    other.grad = torch.full((2, 2), 6.0)
+    assert Muon([other], 0.1).step() is None
+    assert torch.equal(weight, other)
+
+
 def test_it_finds_a_matrix_that_is_badly_conditioned():
     generator = torch.Generator().manual_seed(0)
     target, x = torch.randn(12, 8, generator=generator), torch.randn(200, 8, generator=generator)
@@ -88,6 +140,7 @@ def test_every_weight_of_a_network_has_one_optimizer():
         optimizers = optimizers_of(network, name, 1e-3, lambda function, parts: list(map(function, parts)))
         taken = [weight for one in optimizers for group in one.param_groups for weight in group["params"]]
         assert len(optimizers) == count
+        assert [group["peak"] for one in optimizers for group in one.param_groups] == [1e-3, 4e-3][:count]
         assert sorted(map(id, taken)) == sorted(map(id, network.parameters()))
     assert all(weight.dim() == 2 for weight in matrices_of(network))
     tables = (network.relation, network.seen, network.start, network.atom.weight)

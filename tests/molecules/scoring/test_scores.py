@@ -208,6 +208,15 @@ def test_a_file_of_samples_counts_its_blank_lines(tmp_path):
         score_file(tmp_path / "missing.smi", train=[])
 
 
+def test_a_file_of_samples_is_read_in_the_encoding_that_is_named(tmp_path):
+    path = tmp_path / "samples.csv"
+    path.write_bytes("名前,構造\nエタノール,CCO\n壊れた,C1CC\n".encode("shift_jis"))
+    found = score_file(path, train=["CCO"], smiles_column="構造", encoding="shift_jis")
+    assert (found.count, found.validity, found.novelty_train) == (2, 0.5, 0.0)
+    with pytest.raises(DataError):
+        score_file(path, train=["CCO"], smiles_column="構造")
+
+
 def test_molecules_that_are_drawn_often_are_read_once(monkeypatch):
     calls = []
     monkeypatch.setattr(canonical, "parse_smiles", lambda s: calls.append(s) or MolFromSmiles(s))

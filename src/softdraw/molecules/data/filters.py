@@ -12,7 +12,7 @@ from softdraw.arguments import read_count, wrong_type
 from softdraw.molecules.chemistry.codec import Record, parse_smiles, plain, read_plain, write_molecule
 from softdraw.molecules.errors import DataError, OptionError
 
-__all__ = ["FRAGMENTS", "REASONS", "MoleculeFilter", "Rules", "Usable", "largest_fragment"]
+__all__ = ["FRAGMENTS", "REASONS", "MoleculeFilter", "Rules", "Usable", "largest_fragment", "read_fragments"]
 
 FRAGMENTS = ("drop", "largest")
 """What may be done with a molecule of several fragments."""
@@ -95,9 +95,27 @@ class Rules:
             size = read_count("max_atoms", max_atoms, 1, _MOST_ATOMS)
         except ValueError:
             raise OptionError(f"max_atoms: got {max_atoms}, expected 1 to {_MOST_ATOMS}") from None
-        if fragments not in (None, *FRAGMENTS):
-            raise OptionError(f"fragments: got {fragments!r}, expected {' or '.join(FRAGMENTS)}")
-        return cls(numbers, size, charges, fragments or "drop")
+        kept = "drop" if fragments is None else read_fragments("fragments", fragments)
+        return cls(numbers, size, charges, kept)
+
+
+def read_fragments(name: str, value: str) -> str:
+    """What is to be done with a molecule of several fragments, as it was given.
+
+    Args:
+        name: of the argument, for the message.
+        value: what was given.
+
+    Raises:
+        OptionError: it is not among ``FRAGMENTS``.
+
+    Example:
+        >>> read_fragments("--fragments", "largest")
+        'largest'
+    """
+    if value not in FRAGMENTS:
+        raise OptionError(f"{name}: got {value!r}, expected {' or '.join(FRAGMENTS)}")
+    return value
 
 
 class Usable(NamedTuple):

@@ -58,8 +58,9 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         matrices: parameters ``[m, n]``, or groups of them.
-        lr: root mean square of the entries of a step, in 0.2.
-        momentum: of the gradients, Nesterov's.
+        lr: how far a step goes: the root mean square of its entries is 0.2 times this.
+        momentum: how much of the mean of earlier gradients is kept at each step; the step looks ahead of it,
+            as Nesterov's does.
         weight_decay: share of the weights that a step takes off, times ``lr``.
         iterations: of Newton and Schulz.
         share: calls a function with each of some lists of matrices, on threads perhaps; by default one after
@@ -94,12 +95,19 @@ class Muon(torch.optim.Optimizer):
         self.iterations, self.share = iterations, share or _one_by_one
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every matrix that has a gradient.
 
         Args:
-            closure: not supported.
+            closure: computes the gradients anew, and gives the loss.
+
+        Returns:
+            What ``closure`` gave; None without one.
         """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             moved = [matrix for matrix in group["params"] if matrix.grad is not None]
             for matrix in moved:
@@ -109,6 +117,7 @@ class Muon(torch.optim.Optimizer):
             moved.sort(key=Tensor.numel, reverse=True)
             parts = [moved[::4] + moved[3::4], moved[1::4] + moved[2::4]]
             self.share(partial(self._move, group), parts)
+        return loss
 
     @torch.no_grad()
     def _move(self, group: dict[str, Any], matrices: Sequence[Tensor]) -> None:

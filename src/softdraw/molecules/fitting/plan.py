@@ -22,7 +22,9 @@ FEW_EPOCHS_MOLECULES = 150_000
 FITTED_RATE = 1e-3
 """Learning rate of a fit that goes on from another one."""
 MUON_WIDTH = 96
-"""From this width on Muon learns in half of the steps, which pays for its products."""
+"""From this width on Muon pays for its products. A sixth of MOSES, one core, seed 0, nats of held-out ones:
+width 96 after 400 steps 25.59 in 147 s, with AdamW 29.52 in 139 s; width 128 after 790 steps 23.27, and
+25.68."""
 PART_SHARE = 0.125
 """Of its batches, those that teach to draw on from a given part."""
 

@@ -1,6 +1,5 @@
 """A whole run: fit, steer, draw, score, report, each written to the run's folder as soon as it is there."""
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -8,14 +7,12 @@ from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
-from softdraw.molecules.run.context import RunContext, Say
+from softdraw.molecules.run.context import RunContext
 from softdraw.molecules.run.measuring import measure, write_measurements
-from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.run.starts import generator_of, start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
-from softdraw.molecules.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
@@ -41,19 +38,10 @@ class Run(RunContext):
         False
     """
 
-    def __init__(
-        self,
-        folder: RunFolder | str | os.PathLike[str],
-        options: RunOptions,
-        *,
-        say: Say = lambda line: None,
-        progress: bool | None = None,
-    ) -> None:
-        super().__init__(folder, options, say=say, progress=progress)
-        self._resume = False
-        self._digest = ""
-        self._dataset: Dataset | None = None
-        self._start: MoleculeGenerator | None = None
+    _resume = False
+    _digest = ""
+    _dataset: Dataset | None = None
+    _start: "MoleculeGenerator | None" = None
 
     def everything(self, *, resume: bool = False, overwrite: bool = False) -> None:
         """Fit, steer, draw, score and report. After a Ctrl-C, without further training.

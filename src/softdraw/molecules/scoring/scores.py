@@ -182,6 +182,7 @@ def score_file(
     seed: int = 0,
     cache: str | os.PathLike[str] | None = "user",
     smiles_column: str | int | None = None,
+    encoding: str | None = None,
 ) -> Scores:
     """``score`` for a file of samples.
 
@@ -196,6 +197,7 @@ def score_file(
         cache: as for ``score``.
         smiles_column: the column of SMILES in a file with several, by its heading or its number from 1; by
             default it is found.
+        encoding: of the file's text, as Python names it; by default it is found.
 
     Returns:
         The scores.
@@ -204,7 +206,7 @@ def score_file(
         DataError: the file cannot be read (see ``files.read_rows``).
         ValueError: as for ``score``.
     """
-    samples = [smiles or "" for _, smiles in read_rows(path, smiles_column)]
+    samples = [smiles or "" for _, smiles in read_rows(path, smiles_column, encoding)]
     return score(samples, train=train, whole=whole, reference=reference, fcd=fcd, seed=seed, cache=cache)
 
 
