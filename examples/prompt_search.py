@@ -1,62 +1,54 @@
 """Find a prompt that makes a language model say a given phrase: by gradients through draws, and by swaps.
 
-    python examples/prompt_search.py --seeds 5
+    python examples/prompt_search.py --seeds 5 --out prompt_search.png
 
-A small recurrent model learns words of Python's own manual (`pydoc_data.topics`). Three searches then look
-for eight words after which a phrase is likeliest, each with as many forward passes of a prompt:
-
-- gumbel: words are drawn from logits of each place by straight-through Gumbel-Softmax and their embeddings
-  mixed, so that the gradient of the phrase's loss reaches the logits; the temperature falls.
-- coordinates: as GCG (Zou et al. 2023), the gradient at the present prompt ranks the words of each place, and
-  of random swaps among the best the one of least loss is taken.
-- chance: prompts at random.
-
-Prints the least loss, in nats a word of the phrase, that each has met.
+A small recurrent model learns words of Python's own manual. Three searches look for eight words after which
+a phrase is likeliest: `gumbel` draws each word by straight-through Gumbel-Softmax, so that the phrase's loss
+has a gradient to the words' logits; `coordinates` (GCG, Zou et al. 2023) ranks words by the gradient at the
+present prompt and takes the best of random swaps; `chance` draws as `gumbel` does and learns nothing.
 """
 
 import argparse
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from pydoc_data.topics import topics
 
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
 import softdraw as sd
 
 PHRASES = "return value of the function", "names of the local variables", "the class is called when an object"
-PLACES, BATCH = 8, 32
+WORDS, PLACES, BATCH = 600, 8, 32
 Steps = Iterator[tuple[Tensor, Tensor]]  #: of each step BATCH losses, and the words of their prompts
 
 
 class Model(nn.Module):
-    def __init__(self, words: int, width: int = 64) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.embedding, self.read = nn.Embedding(words, width), nn.GRU(width, 96, batch_first=True)
-        self.head = nn.Linear(96, words)
+        self.embedding, self.read = nn.Embedding(WORDS, width), nn.GRU(width, 96, batch_first=True)
+        self.head = nn.Linear(96, WORDS)
 
     def forward(self, embedded: Tensor) -> Tensor:  # [batch, words, width] to logits of the word after each
         return self.head(self.read(embedded)[0])
 
-    def loss(self, prompts: Tensor, phrase: Tensor) -> Tensor:
-        """-log p of a word of the phrase after each prompt, one-hots ``[batch, places, vocabulary]``."""
+    def loss(self, prompts: Tensor, phrase: Tensor) -> Tensor:  # one-hots [batch, places, words] to [batch]
         said = self.embedding(phrase).expand(len(prompts), -1, -1)
         logits = self(torch.cat([prompts @ self.embedding.weight, said[:, :-1]], 1))[:, PLACES - 1 :]
-        target = phrase.expand(len(prompts), -1)
-        return cross_entropy(logits.transpose(1, 2), target, reduction="none").mean(1)
+        return cross_entropy(logits.mT, phrase.expand(len(prompts), -1), reduction="none").mean(1)
 
 
-def train(steps: int, size: int = 600) -> tuple[Model, list[str], float]:
-    """The model, its vocabulary, and the loss of its last steps."""
+def train(steps: int) -> tuple[Model, list[str], float]:
     text = re.findall(r"[a-z]+|[.,:]", " ".join(topics[name] for name in sorted(topics)).lower())
-    words = ["?", *(word for word, _ in Counter(text).most_common(size - 1))]
+    words = ["?", *(word for word, _ in Counter(text).most_common(WORDS - 1))]
     number = {word: i for i, word in enumerate(words)}
     ids = torch.tensor([number.get(word, 0) for word in text])
     torch.manual_seed(0)
-    model, losses = Model(size), []
+    model, losses = Model(), []
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(steps):
         cut = ids[torch.randint(len(ids) - 25, (BATCH, 1)) + torch.arange(25)]
@@ -68,74 +60,59 @@ def train(steps: int, size: int = 600) -> tuple[Model, list[str], float]:
     return model.requires_grad_(False), words, sum(losses[-50:]) / len(losses[-50:])
 
 
-def gumbel(model: Model, phrase: Tensor, steps: int, key: sd.Key) -> Steps:
-    logits = torch.zeros(PLACES, model.embedding.num_embeddings, requires_grad=True)
-    optimizer = torch.optim.Adam([logits], 0.3)
-    schedule = sd.schedules.Exponential(2.0, 0.5, rate=1.4 / steps)
+def gumbel(model: Model, phrase: Tensor, steps: int, key: sd.Key, rate: float = 0.3) -> Steps:
+    logits = torch.zeros(PLACES, WORDS, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], rate)
+    tau = sd.schedules.Exponential(2.0, 0.5, rate=1.4 / steps)
     for step in range(steps):
-        drawn = sd.gumbel_softmax(
-            logits.expand(BATCH, -1, -1), schedule.tau, hard=True, key=key.fold_in(step)
-        )
+        drawn = sd.gumbel_softmax(logits.expand(BATCH, -1, -1), tau.tau, hard=True, key=key.fold_in(step))
         losses = model.loss(drawn, phrase)
-        optimizer.zero_grad()
-        losses.mean().backward()
+        (logits.grad,) = torch.autograd.grad(losses.mean(), logits)
         optimizer.step()
-        schedule.step()
+        tau.step()
         yield losses.detach(), drawn.argmax(-1)
 
 
 def coordinates(model: Model, phrase: Tensor, steps: int, key: sd.Key, k: int = 64) -> Steps:
-    size = model.embedding.num_embeddings
-    prompt = sd.gumbel_max(torch.zeros(PLACES, size), key=key.fold_in(steps))
+    prompt = sd.gumbel_max(torch.zeros(PLACES, WORDS), key=key.fold_in(steps))
     for step in range(steps):
-        hot = one_hot(prompt, size).float().requires_grad_()
+        hot = one_hot(prompt, WORDS).float().requires_grad_()
         here = model.loss(hot[None], phrase)
         ranked = (-torch.autograd.grad(here.sum(), hot)[0]).topk(k).indices
         of_places, of_ranks = key.fold_in(step).split()
         place = sd.gumbel_max(torch.zeros(BATCH - 1, PLACES), key=of_places)
         swaps = prompt.repeat(BATCH - 1, 1)
         swaps[range(BATCH - 1), place] = ranked[place, sd.gumbel_max(torch.zeros(BATCH - 1, k), key=of_ranks)]
-        losses = model.loss(one_hot(swaps, size).float(), phrase)
+        losses = model.loss(one_hot(swaps, WORDS).float(), phrase)
         yield torch.cat([here.detach(), losses]), torch.cat([prompt[None], swaps])
         prompt = swaps[losses.argmin()]
 
 
-def chance(model: Model, phrase: Tensor, steps: int, key: sd.Key) -> Steps:
-    size = model.embedding.num_embeddings
-    for step in range(steps):
-        prompts = sd.gumbel_max(torch.zeros(BATCH, PLACES, size), key=key.fold_in(step))
-        yield model.loss(one_hot(prompts, size).float(), phrase), prompts
-
-
-def best(search: Steps) -> tuple[float, Tensor]:
-    """The least loss of all steps, and its prompt."""
-    return min(
-        ((float(losses.min()), words[losses.argmin()]) for losses, words in search), key=lambda x: x[0]
-    )
-
-
-def main(arguments: list[str] | None = None) -> list[tuple[str, int, dict[str, float]]]:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default in (("--seeds", 2), ("--steps", 100), ("--training", 300)):
-        parser.add_argument(name, type=int, default=default)
-    options = parser.parse_args(arguments)
-    model, words, loss = train(options.training)
-    print(f"model: {loss:.2f} nats a word; a search: {options.steps * BATCH} forward passes of a prompt")
-    rows, seconds = [], Counter[str]()
-    for phrase in PHRASES:
-        ids = torch.tensor([words.index(word) for word in phrase.split()])
-        for seed in range(options.seeds):
-            found = {}
-            for search in (gumbel, coordinates, chance):
-                start, name = time.perf_counter(), search.__name__
-                found[name], prompt = best(search(model, ids, options.steps, sd.Key(seed)))
-                seconds[name] += time.perf_counter() - start
-                print(f"{found[name]:.3f} {name:11} {seed} {' '.join(words[i] for i in prompt)} -> {phrase}")
-            rows.append((phrase, seed, found))
-    for name, total in seconds.items():
-        mean = sum(found[name] for *_, found in rows) / len(rows)
-        print(f"{name:11} mean {mean:.3f}, {total / len(rows):.1f} s a search")
-    return rows
+def main(argv: list[str] | None = None) -> dict[str, float]:
+    parser = argparse.ArgumentParser()
+    for name, default in (("--out", ""), ("--seeds", 1), ("--steps", 60), ("--training", 150)):
+        parser.add_argument(name, type=type(default), default=default)
+    args = parser.parse_args(argv)
+    model, words, loss = train(args.training)
+    figures, ax = {"model": loss}, (figure := Figure(figsize=(8, 4), layout="constrained")).subplots()
+    searches = {"gumbel": gumbel, "coordinates": coordinates, "chance": lambda *x: gumbel(*x, rate=0.0)}
+    for (name, search), colour in zip(searches.items(), ("#2f6db3", "#d2691e", "#4d9a5b"), strict=True):
+        curves = []
+        for phrase, seed in product(PHRASES, range(args.seeds)):
+            ids = torch.tensor([words.index(word) for word in phrase.split()])
+            losses, prompts = map(torch.cat, zip(*search(model, ids, args.steps, sd.Key(seed)), strict=True))
+            curves.append(losses.cummin(0).values)
+            said = " ".join(words[i] for i in prompts[losses.argmin()])
+            print(f"{losses.min():.3f} {name:11} {seed} {said} -> {phrase}")
+        mean = torch.stack(curves).mean(0)
+        figures[name] = float(mean[-1])
+        ax.plot(mean, color=colour, label=name)
+    print(f"mean least loss of {len(curves)} searches of {len(mean)} prompts each:", figures)
+    if args.out:
+        ax.set(xlabel="prompts tried", ylabel="least loss so far, nats a word")
+        ax.legend(frameon=False)
+        figure.savefig(args.out, dpi=80)
+    return figures
 
 
 if __name__ == "__main__":

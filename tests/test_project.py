@@ -131,7 +131,8 @@ print(compared.best().estimator)
 
 def run_without(packages, program, folder):
     """What ``program`` prints where ``packages`` cannot be imported."""
-    modules = ["pyro" if name == "pyro-ppl" else name.replace("-", "_") for name in sorted(packages)]
+    imported = {"pyro-ppl": "pyro", "scikit-learn": "sklearn"}
+    modules = [imported.get(name, name.replace("-", "_")) for name in sorted(packages)]
     hiding = f"import sys\nfor name in {modules!r}:\n    sys.modules[name] = None\n"
     run = subprocess.run(
         [sys.executable, "-c", hiding + program], capture_output=True, text=True, check=False, cwd=folder
