@@ -82,7 +82,7 @@ figures: $(VENV)/.installed  ## draw docs/images/ again, each by the script of i
 	for script in docs/figures/*.py; do $(BIN)/python $$script || exit 1; done
 
 docs: $(VENV)/.docs-installed  ## build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## remove what the other targets made, runs/ aside
 	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache

@@ -44,7 +44,8 @@ class TemperatureCallback(TrainerCallback, ExportableState):  # type: ignore[mis
         >>> import softdraw as sd
         >>> from softdraw.integrations.transformers import TemperatureCallback
         >>> callback = TemperatureCallback(sd.schedules.Exponential(1.0, 0.5, rate=1e-4))
-        >>> callback.state()["attributes"]["states"]["temperature"]["step_count"]
+        >>> saved = callback.state()["attributes"]["states"]
+        >>> saved["temperature"]["step_count"]
         0
     """
 

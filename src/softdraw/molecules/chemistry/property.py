@@ -36,7 +36,8 @@ class Property:
         additive: what an atom of a symbol adds to it, where the property is such a sum: it is then exact on
             drawn graphs and needs no property network.
         scale: what the ends of the values mean, where there is no unit.
-        lowest, highest: what steering to ``"min"`` or ``"max"`` asks for, in a chemist's words.
+        lowest: what steering to ``"min"`` asks for, in a chemist's words.
+        highest: what steering to ``"max"`` asks for.
         shown: whether a report shows it without being asked.
         compared: whether scores compare its distribution with the reference.
 
