@@ -1,8 +1,8 @@
 """What mkdocstrings has to know of our code before it writes the reference; ``mkdocs.yml`` names this file.
 
-Griffe reads the sources for it, and gets two things wrong: a section that is headed ``Example:`` is no example
-to it (only ``Examples:`` is), so that doctests come out as quotations within quotations; and where a function
-and its module share a name, as ``softdraw.filters.top_k``, it finds the module.
+Griffe reads the sources for it, and gets two things wrong: a section that is headed ``Example:`` is no
+example to it (only ``Examples:`` is), so that doctests come out as quotations within quotations; and where a
+function and its module share a name, as ``softdraw.filters.top_k``, it finds the module.
 """
 
 import re
