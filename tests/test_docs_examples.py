@@ -3,7 +3,8 @@
 A page's Python blocks run one after another in one namespace, in a folder with the files that the page names.
 ``<!-- setup ... -->`` before a block is Python that a reader does not see, and the marker
 ``<!-- not run: reason -->`` keeps it from running. Budgets in minutes become a few steps. The commands of
-``sh`` blocks are read by the program that they call, and not run.
+``sh`` blocks are read by the program that they call, and not run. A block after ``<!-- errors -->`` shows
+messages under what raises them; ``test_docs_errors.py`` runs it.
 """
 
 import re
@@ -39,6 +40,13 @@ def _readme(names):
     assert len(names["generator"].sample(10)) == 10
 
 
+def _first_layer(names):
+    assert names["loss"] < 0.02
+    assert round(names["tau"].value, 2) == 0.3
+    assert len(names["chosen"].unique()) == 3
+    assert names["logits"].grad.abs().sum() > 0
+
+
 def _discrete_vae(names):
     assert round(names["tau"].value, 2) == 0.55
     # a model that has learned nothing but the pixels' mean loses 35 nats
@@ -57,12 +65,19 @@ def _diagnostics(names):
     assert names["sd"].diagnostics.exact_gradient(f, logits).norm() > 0
 
 
+def _tricks(names):
+    assert names["dead"] > 0.5
+    assert [round(names["tau"].at(step), 1) for step in (0, 500, 3000)] == [1.0, 1.0, 0.4]
+
+
 #: what a page says of its own code
 CLAIMS = {
     "README": _readme,
     "diagnostics": _diagnostics,
     "discrete-vae": _discrete_vae,
+    "first-layer": _first_layer,
     "steer-your-own": _steer_your_own,
+    "tricks": _tricks,
 }
 
 
@@ -75,6 +90,7 @@ class Block(NamedTuple):
     text: str
     setup: str
     skipped: str | None
+    errors: str | None
 
 
 def blocks_of(page):
@@ -83,8 +99,9 @@ def blocks_of(page):
         comment = (found["comment"] or "").strip()
         setup = comment.removeprefix("setup") if comment.startswith("setup") else ""
         skipped = comment.removeprefix("not run:").strip() if comment.startswith("not run:") else None
+        errors = comment.removeprefix("errors").strip(" :") if comment.startswith("errors") else None
         line = text.count("\n", 0, found.start("text")) + 1
-        yield Block(page, line, found["language"], found["text"], setup, skipped)
+        yield Block(page, line, found["language"], found["text"], setup, skipped, errors)
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -112,6 +129,15 @@ def folder(tmp_path, monkeypatch):
     """A working folder with the files that the pages name."""
     for name in ("my_molecules.smi", "mine.smi", "samples.smi"):
         (tmp_path / name).write_text("".join(f"{smiles}\n" for smiles in MOLECULES))
+    for name, text in {
+        "empty.smi": "",
+        "words.smi": "hello\nworld\nfriends\n",
+        "notes.pdf": "%PDF",
+        "names.csv": "id,name\n1,ethanol\n2,propane\n",
+        "runs/old/config.json": "{}",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
     for name in ("mine.csv", "table.csv"):
         rows = "".join(f"{number},{smiles}\n" for number, smiles in enumerate(MOLECULES))
         (tmp_path / name).write_text(f"id,{'drawn' if name == 'table.csv' else 'SMILES'}\n{rows}")
@@ -140,7 +166,7 @@ def test_python_blocks_run(page, folder, monkeypatch):
         # Pyro, imported by one of them, uses deprecated parts of torch
         warnings.simplefilter("ignore")
         for block in blocks_of(page):
-            if block.language == "python" and block.skipped is None:
+            if block.language == "python" and block.skipped is None and block.errors is None:
                 # line numbers of the page, for a traceback that leads there
                 code = (
                     block.setup + "\n" + "\n" * max(0, block.line - block.setup.count("\n") - 2) + block.text
@@ -162,7 +188,9 @@ def commands(block):
 
 
 @pytest.mark.parametrize(
-    "block", [b for b in BLOCKS if b.language == "sh" and b.skipped is None], ids=name_of
+    "block",
+    [b for b in BLOCKS if b.language == "sh" and b.skipped is None and b.errors is None],
+    ids=name_of,
 )
 def test_commands_are_understood(block):
     for words in commands(block):
