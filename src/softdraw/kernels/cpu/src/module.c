@@ -6,6 +6,7 @@
 
 #include "job.h"
 #include "pages.h"
+#include "processor.h"
 #include "structures/structures.h"
 #include "tensors.h"
 #include "vocabulary/index.h"
@@ -16,16 +17,13 @@ static const char *chosen_name;
 
 static int choose(const char *wanted) {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    int avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (avx512 && (!wanted || !strcmp(wanted, "avx512"))) {
+    const enum instruction_set best = best_instructions();
+    if (best >= IS_AVX512 && (!wanted || !strcmp(wanted, "avx512"))) {
         chosen = softdraw_loops_avx512, chosen_structures = softdraw_structures_avx512;
         chosen_index = softdraw_index_avx512, chosen_mixture = softdraw_mixture_avx512, chosen_name = "avx512";
         return 1;
     }
-    if (avx2 && (!wanted || !strcmp(wanted, "avx2"))) {
+    if (best >= IS_AVX2 && (!wanted || !strcmp(wanted, "avx2"))) {
         chosen = softdraw_loops_avx2, chosen_structures = softdraw_structures_avx2;
         chosen_index = softdraw_index_avx2, chosen_mixture = softdraw_mixture_avx2, chosen_name = "avx2";
         return 1;

@@ -1,11 +1,11 @@
 /* Threads that share the rows of a job. They are those of torch's OpenMP where it has one: its threads spin for a while
    after each operation, and threads of our own would have to compete with them for the cores. Elsewhere, and in a
    forked process, which has none of its parent's threads, a pool of our own starts at the first large job. */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
 #include "job.h"
+#include "threads.h"
 
 #define MOST_THREADS 256
 /* Below this many elements a thread takes longer to wake than to help. */
@@ -31,37 +31,37 @@ static void take_pieces(void *argument) {
 }
 
 static softdraw_team team;
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held by the caller whose job our own pool runs */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
-static pthread_cond_t begun = PTHREAD_COND_INITIALIZER, done = PTHREAD_COND_INITIALIZER;
+static thread_lock turn = FREE_LOCK; /* held by the caller whose job our own pool runs */
+static thread_lock lock = FREE_LOCK; /* guards what follows */
+static thread_signal begun = QUIET_SIGNAL, done = QUIET_SIGNAL;
 static int started, wanted, working;
 static uint64_t generation;
 static struct share *shared;
 
-static void *serve(void *unused) {
+THREAD_BODY(serve) {
     uint64_t seen = 0;
     (void)unused;
-    pthread_mutex_lock(&lock);
+    take_lock(&lock);
     for (;;) {
         while (generation == seen || wanted == 0) {
             if (wanted == 0) seen = generation;
-            pthread_cond_wait(&begun, &lock);
+            wait_for(&begun, &lock);
         }
         seen = generation;
         wanted--;
         working++;
-        pthread_mutex_unlock(&lock);
+        release_lock(&lock);
         take_pieces(shared);
-        pthread_mutex_lock(&lock);
-        if (--working == 0) pthread_cond_signal(&done);
+        take_lock(&lock);
+        if (--working == 0) wake_one(&done);
     }
-    return NULL;
+    return THREAD_END;
 }
 
 /* A child process has none of its parent's threads, and locks in any state. */
 static void after_fork(void) {
-    pthread_mutex_t fresh = PTHREAD_MUTEX_INITIALIZER;
-    pthread_cond_t idle = PTHREAD_COND_INITIALIZER;
+    thread_lock fresh = FREE_LOCK;
+    thread_signal idle = QUIET_SIGNAL;
     turn = lock = fresh;
     begun = done = idle;
     started = wanted = working = 0;
@@ -70,35 +70,27 @@ static void after_fork(void) {
 
 void softdraw_threads(softdraw_team given) {
     static int registered;
-    if (!registered) registered = !pthread_atfork(NULL, NULL, after_fork);
+    if (!registered) registered = WHEN_FORKED(after_fork);
     team = given;
 }
 
 static void start(int threads) {
-    pthread_attr_t attributes;
-    if (pthread_attr_init(&attributes)) return;
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    while (started < threads) {
-        pthread_t thread;
-        if (pthread_create(&thread, &attributes, serve, NULL)) break;
-        started++;
-    }
-    pthread_attr_destroy(&attributes);
+    while (started < threads && start_thread(serve)) started++;
 }
 
 static void share_in_pool(struct share *share, int helpers) {
-    pthread_mutex_lock(&lock);
+    take_lock(&lock);
     if (started < helpers) start(helpers);
     shared = share;
     wanted = helpers < started ? helpers : started;
     generation++;
-    pthread_cond_broadcast(&begun);
-    pthread_mutex_unlock(&lock);
+    wake_all(&begun);
+    release_lock(&lock);
     take_pieces(share);
-    pthread_mutex_lock(&lock);
+    take_lock(&lock);
     wanted = 0;
-    while (working) pthread_cond_wait(&done, &lock);
-    pthread_mutex_unlock(&lock);
+    while (working) wait_for(&done, &lock);
+    release_lock(&lock);
 }
 
 int softdraw_divide(softdraw_work work, const void *job, int64_t rows, int64_t piece, int64_t helpers, int64_t threads) {
@@ -112,9 +104,9 @@ int softdraw_divide(softdraw_work work, const void *job, int64_t rows, int64_t p
     if (team) team(take_pieces, &share, (unsigned)threads, 0);
     else {
         /* Two callers at a time: the second works alone rather than wait. */
-        if (pthread_mutex_trylock(&turn)) return work(job, 0, rows);
+        if (!try_lock(&turn)) return work(job, 0, rows);
         share_in_pool(&share, (int)helpers);
-        pthread_mutex_unlock(&turn);
+        release_lock(&turn);
     }
     return atomic_load(&share.failed) ? -1 : 0;
 }
