@@ -13,7 +13,6 @@ of minutes is not to be compared with a published one of hours.
 """
 
 import argparse
-import gzip
 import importlib.util
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 import softdraw as sd
+from benchmarks.mnist import read_images, read_labels
 
 __all__ = ["METHODS", "Digits", "ScoreNetwork", "main", "read_digits", "score_lists", "train"]
 
@@ -54,15 +54,9 @@ class Digits:
 
 
 def read_digits(folder: Path, part: str) -> Digits:
-    """The original files of MNIST, ``part`` "train" or "t10k", zipped or not."""
-
-    def read(name: str, head: int) -> Tensor:
-        path = folder / name
-        raw = path.read_bytes() if path.exists() else gzip.decompress((folder / f"{name}.gz").read_bytes())
-        return torch.frombuffer(bytearray(raw[head:]), dtype=torch.uint8)
-
-    images = read(f"{part}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28)
-    return Digits(images.float() / 255, read(f"{part}-labels-idx1-ubyte", 8).long())
+    """The original files of MNIST, ``part`` "train" or "t10k"."""
+    images = read_images(folder, part).unsqueeze(1)
+    return Digits(images.float() / 255, read_labels(folder, part))
 
 
 class ScoreNetwork(nn.Module):

@@ -1,0 +1,94 @@
+"""Train, judge, print the table; every run is a file, so that a killed benchmark goes on.
+
+python -m benchmarks.categorical_vae --data ../shared/data/mnist --latents 8x4 --steps 6000 --out runs/vae
+python -m benchmarks.categorical_vae --data mnist --temperatures 0.3 0.5 1 2 --estimators st-gumbel-softmax
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.categorical_vae.settings import LATENTS, PACKAGE, Setting, setting_of
+from benchmarks.categorical_vae.training import Images, run_once, schedules, train
+from benchmarks.mnist import find_folder
+from softdraw.schedules import Schedule
+
+DEFAULT = {
+    "8x4": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
+    "4x24": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
+    "2x12": ["st-gumbel-softmax", "reinmax", "rloo", "disarm"],
+}
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, help="folder of the idx files, or mnist to download them")
+    parser.add_argument("--latents", choices=LATENTS, default="8x4", help="classes x variables")
+    parser.add_argument("--estimators", nargs="+", help="by default all that serve these latents")
+    parser.add_argument("--steps", type=int, default=6000, help="of 100 images; the paper takes 96000")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--temperatures", nargs="+", type=float, help="fixed ones, and two schedules beside them"
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/categorical_vae"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    images = Images.read(find_folder(options.data))
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name, setting, tau in _wanted(options):
+        for seed in range(options.seeds):
+            path = options.out / options.latents / f"{name}-{options.steps}-{seed}.json".replace(" ", "_")
+            wanted = {"setting": asdict(setting), "seed": seed, "steps": options.steps, "name": name}
+
+            def make(setting: Setting = setting, seed: int = seed, tau: Any = tau) -> dict[str, Any]:
+                return train(setting, images, seed, options.steps, tau=tau and tau())
+
+            found = run_once(path, wanted, make)
+            rows.setdefault(name, []).append(found)
+            last = found["curve"][-1]
+            print(f"{name} seed {seed}: train {last['train']:.2f}, test {last['test']:.2f}", flush=True)
+    print_table(rows)
+
+
+def _wanted(options: argparse.Namespace) -> Iterable[tuple[str, Setting, Callable[[], Schedule] | None]]:
+    names = options.estimators or DEFAULT[options.latents]
+    for name in names:
+        setting = setting_of(options.latents, name)
+        if not options.temperatures:
+            yield name, setting, None
+            continue
+        for tau in options.temperatures:
+            yield f"{name} tau {tau:g}", replace(setting, tau=tau), None
+        for label, make in schedules(options.steps).items():
+            yield f"{name} {label}", replace(setting, tau=None), make
+
+
+def print_table(rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Mean and range over the seeds at the last step, and what a step took."""
+    print(f"{'':34} {'train':>24} {'test':>24} {'ms a step':>10} {'tau':>6} {'bias':>7} {'variance':>9}")
+    for name, runs in rows.items():
+        last = [run["curve"][-1] for run in runs]
+        figures = "".join(f" {_spread([one[part] for one in last]):>24}" for part in ("train", "test"))
+        cost = statistics.mean(1000 * one["seconds"] / one["step"] for one in last)
+        tau = last[0]["tau"]
+        known = [one for one in last if "bias" in one]
+        more = "".join(
+            f" {statistics.mean(one[what] for one in known):>8.3f}" for what in ("bias", "variance") if known
+        )
+        print(f"{name:34}{figures} {cost:10.1f} {'' if tau is None else format(tau, '6.2f'):>6}{more}")
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.mean(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main()

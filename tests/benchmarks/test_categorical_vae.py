@@ -1,0 +1,133 @@
+"""The VAE's bound against a sum that is written out, its gradients' measures against theory, and its runs."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+import softdraw as sd
+
+
+@pytest.fixture
+def model():
+    from benchmarks.categorical_vae.model import CategoricalVAE
+    from benchmarks.categorical_vae.settings import Latents
+
+    torch.manual_seed(0)
+    return CategoricalVAE(Latents(classes=3, variables=2))
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 784, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_exact_bound_is_the_sum_over_all_states(model, images):
+    from benchmarks.categorical_vae.model import exact_bound
+
+    total = 0.0
+    with torch.no_grad():
+        for image in images:
+            probs = model.logits(image[None])[0].softmax(-1)
+            for one, two in itertools.product(range(3), repeat=2):
+                code = torch.nn.functional.one_hot(torch.tensor([one, two]), 3).float()
+                q = probs[0, one] * probs[1, two]
+                pixels = model.decoder(code.flatten()[None])[0]
+                lost = torch.nn.functional.binary_cross_entropy_with_logits(pixels, image, reduction="sum")
+                total += float(q * (lost + q.log() - torch.tensor(1 / 9).log()))
+    assert exact_bound(model, images, rows=2) == pytest.approx(total / 5, rel=1e-5)
+
+
+def test_one_draw_an_image_estimates_the_same_bound(model, images):
+    from benchmarks.categorical_vae.model import exact_bound, sampled_bound
+
+    with torch.no_grad():  # so that codes differ
+        model.encoder[-1].weight.mul_(20)
+        model.decoder[0].weight.mul_(5)
+    many = images[:1].expand(3000, -1)
+    drawn = [sampled_bound(model, many, seed) for seed in range(5)]
+    spread = torch.tensor(drawn).std() / 5**0.5
+    assert abs(sum(drawn) / 5 - exact_bound(model, images[:1])) < 4.5 * float(spread)
+    assert float(spread) > 0
+
+
+def test_the_measured_gradient_is_that_of_theory(model, images):
+    """Unbiased estimators have no bias; the exact gradient is that of enumeration; one draw has variance."""
+    from benchmarks.categorical_vae.gradients import _costs, _exact, gradient_of
+
+    with torch.no_grad():
+        model.decoder[0].weight.mul_(5)
+        logits, costs = model.logits(images), _costs(model, images)
+    exact = sd.diagnostics.exact_gradient(lambda z: model.cost(z, images), logits)
+    torch.testing.assert_close(_exact(logits, costs), exact, rtol=1e-3, atol=1e-3 * float(exact.abs().max()))
+    fair = gradient_of(model, sd.estimators.get("rloo", samples=4), images, 600, seed=0)
+    assert abs(fair.bias) < 5 * fair.variance / 600**0.5
+    assert fair.cosine > 0.9
+    biased = gradient_of(model, sd.estimators.get("st", tau=5.0), images, 600, seed=0)
+    assert biased.bias > 0.3
+    assert fair.variance > 0
+
+
+@pytest.fixture
+def few_draws(monkeypatch):
+    from benchmarks.categorical_vae import training
+
+    monkeypatch.setattr(training, "DRAWS", 50)
+
+
+@pytest.mark.parametrize("latents", ["8x4", "2x12"])
+@pytest.mark.usefixtures("few_draws")
+def test_every_estimator_learns(mnist, latents):
+    from benchmarks.categorical_vae.settings import ESTIMATORS, setting_of
+    from benchmarks.categorical_vae.training import Images, train
+
+    images = Images.read(mnist)
+    assert images.train.shape == (60, 784)
+    assert float(images.train.max()) == 1.0
+    images.train = images.train.repeat(2, 1)
+    for name in ("reinmax", "rloo", "redge") if latents == "8x4" else ("disarm",):
+        assert name in ESTIMATORS
+        curve = train(setting_of(latents, name), images, 0, 25, points=1)["curve"]
+        assert [entry["step"] for entry in curve] == [0, 25]
+        assert curve[1]["test"] < curve[0]["test"] - 50  # of 543 nats for pixels at one half
+        assert {"bias", "variance", "cosine", "seconds", "tau"} <= set(curve[1])
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_a_schedule_is_stepped_and_its_temperature_kept(mnist):
+    from benchmarks.categorical_vae.settings import setting_of
+    from benchmarks.categorical_vae.training import Images, schedules, train
+
+    images = Images.read(mnist)
+    images.train = images.train.repeat(2, 1)
+    for make in schedules(20).values():
+        curve = train(setting_of("8x4", "st-gumbel-softmax"), images, 0, 20, points=1, tau=make())["curve"]
+        assert curve[0]["tau"] > curve[1]["tau"]
+
+
+def test_a_run_that_is_there_is_not_done_again(tmp_path):
+    from benchmarks.categorical_vae.training import run_once
+
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"curve": [len(calls)]}
+
+    first = run_once(tmp_path / "a" / "run.json", {"seed": 0}, make)
+    assert run_once(tmp_path / "a" / "run.json", {"seed": 0}, make) == first
+    assert json.loads((tmp_path / "a" / "run.json").read_text()) == {"curve": [1], "seed": 0}
+    assert run_once(tmp_path / "a" / "run.json", {"seed": 1}, make)["curve"] == [2]
+    assert len(list((tmp_path / "a").iterdir())) == 1  # nothing unfinished is left
+
+
+def test_what_cannot_serve_is_refused():
+    from benchmarks.categorical_vae.settings import setting_of
+
+    with pytest.raises(SystemExit, match="disarm serves binary choices, not 8x4"):
+        setting_of("8x4", "disarm")
+    with pytest.raises(SystemExit, match="--estimators: got 'st2', expected some of st, "):
+        setting_of("8x4", "st2")
+    assert setting_of("8x4", "st").rate == 1e-3
+    assert setting_of("4x24", "reinmax (package)").tau == 1.5
