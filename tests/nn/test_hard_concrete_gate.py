@@ -41,6 +41,22 @@ def test_one_draw_a_pass_or_one_an_example():
     assert sd.nn.HardConcreteGate((3, 4))(weight, key=sd.Key(0)).shape == (2, 3, 4)
 
 
+def test_one_gate_for_each_channel():
+    x = torch.ones(6, 3, 4, 5)
+    for per_example in (False, True):
+        gate = sd.nn.HardConcreteGate((3, 1, 1), per_example=per_example)
+        y = gate(x, key=sd.Key(0))
+        assert y.shape == x.shape
+        assert (y == y[..., :1, :1]).all()  # one value on all of a channel
+        assert not (y == y[:, :1]).all()
+        assert (y == y[:1]).all() != per_example
+    with torch.no_grad():
+        gate.logits.copy_(torch.tensor([-3.0, 0.0, 3.0]).view(3, 1, 1))
+    torch.testing.assert_close(gate.eval()(x)[5, :, 3, 4], gate.gates().flatten())
+    with pytest.raises(ValueError, match=r"x: got .*\(6, 2, 4, 5\).*, expected shape \[\*batch, 3, 1, 1\]"):
+        gate(torch.ones(6, 2, 4, 5))
+
+
 def test_binary_gates_by_another_estimator():
     gate = sd.nn.HardConcreteGate(3, estimator="reinmax", per_example=True)
     drawn = gate(torch.ones(100, 3), key=sd.Key(0))

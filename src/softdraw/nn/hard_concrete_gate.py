@@ -31,7 +31,8 @@ class HardConcreteGate(nn.Module):
         equations 10 to 13.
 
     Args:
-        shape: shape of the gates, broadcast against the last dimensions of the input.
+        shape: shape of the gates, broadcast against the last dimensions of the input: ``(channels, 1, 1)``
+            has one gate for each channel of a convolution.
         tau: temperature: a float, a 0-dim tensor or a schedule; None gives the paper's 2/3, or the default of
             the estimator.
         estimator: ``"hard-concrete"``, or a name or an object of ``softdraw.estimators`` for gates that are 0
@@ -50,7 +51,7 @@ class HardConcreteGate(nn.Module):
             ``Choice``.
 
     Shapes:
-        ``[*batch, *shape]`` to the same.
+        ``[*batch, *shape]`` to the same, where a size of 1 in ``shape`` stands for any.
 
     Example:
         Two of three features matter:
@@ -134,7 +135,7 @@ class HardConcreteGate(nn.Module):
         """``x`` times the gates.
 
         Args:
-            x: ``[*batch, *shape]``.
+            x: ``[*batch, *shape]``; a size of 1 in ``shape`` fits any.
             key: the noise.
             generator: where to take a fresh key from.
 
@@ -150,7 +151,8 @@ class HardConcreteGate(nn.Module):
         if key is not None or generator is not None:
             one_source(key, generator)
         dims = len(self.shape)
-        if x.dim() < dims or x.shape[x.dim() - dims :] != self.shape:
+        last = x.shape[x.dim() - dims :]
+        if x.dim() < dims or any(own not in (1, size) for own, size in zip(self.shape, last, strict=True)):
             raise wrong_value("x", x, f"shape [*batch, {', '.join(map(str, self.shape))}]")
         if not self.training:
             return x * self.gates().to(x.dtype)
