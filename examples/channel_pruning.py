@@ -18,7 +18,7 @@ from torch import Tensor, nn
 import softdraw as sd
 
 WIDTHS, BATCH = (16, 32), 64
-WEIGHTS = (0.0, 0.003, 0.01, 0.02)
+WEIGHTS = (0.0, 0.02, 0.05, 0.1)
 
 
 class Network(nn.Module):
@@ -58,7 +58,7 @@ def cut(network: Network) -> Network:
 
 def fit(network: Network, images: Tensor, digits: Tensor, weight: float, steps: int, key: sd.Key) -> Network:
     others = [*network.layers.parameters(), *network.head.parameters()]
-    gates = {"params": [*network.gates.parameters()], "lr": 0.05}
+    gates = {"params": [*network.gates.parameters()], "lr": 0.1}
     optimizer = torch.optim.Adam([{"params": others}, gates], lr=5e-3)
     for step in range(steps):
         batch = torch.randint(len(images), (BATCH,))
@@ -78,7 +78,7 @@ def accuracy(network: Network, images: Tensor, digits: Tensor) -> float:
 def main(argv: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", help="file of the picture")
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     data = load_digits()

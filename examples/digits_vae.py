@@ -65,7 +65,7 @@ def picture(model: DiscreteVAE, images: Tensor, curve: list[tuple[int, float, fl
         prior = sd.gumbel_softmax(torch.zeros(12, VARIABLES, CLASSES), hard=True, key=sd.Key(1))
         rows = [images[:12], *(model.decoder(z.flatten(1)).sigmoid() for z in (code, prior))]
     tiles = torch.nn.functional.pad(torch.stack(rows).view(3, 12, 8, 8), (1, 1, 1, 1), value=0.5)
-    below.imshow(tiles.transpose(1, 2).reshape(30, 120), cmap="Greys", vmin=0, vmax=1)
+    below.imshow(tiles.transpose(1, 2).reshape(30, 120).numpy(), cmap="Greys", vmin=0, vmax=1)
     below.set_xticks([])
     below.set_yticks([4.5, 14.5, 24.5], ["test image", "reconstruction", "from the prior"])
     figure.savefig(out, dpi=80)
