@@ -3,6 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+RELEASE := .venv-release
+# interpreters that `make wheel` installs the wheel for
+PYTHONS ?= $(PYTHON)
 OUT ?= runs/molecules
 MINUTES ?= 6
 NATIVE := setup.py $(shell find src/softdraw/kernels/cpu/src -name '*.[ch]')
@@ -10,7 +13,7 @@ NATIVE := setup.py $(shell find src/softdraw/kernels/cpu/src -name '*.[ch]')
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
 
 .DEFAULT_GOAL := help
-.PHONY: help install molecules test test-slow test-lowest test-gpu sanitize lint format bench bench-gpu figures temperature docs clean
+.PHONY: help install molecules test test-slow test-lowest test-gpu sanitize wheel wheel-aarch64 lint format bench bench-gpu figures temperature docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -69,6 +72,21 @@ sanitize: $(VENV)/.installed  ## the C extension's tests under AddressSanitizer 
 	SOFTDRAW_CFLAGS="$(SANITIZERS)" SOFTDRAW_LDFLAGS="-fsanitize=address,undefined" $(BIN)/python setup.py -q build_ext --build-lib build/sanitized --build-temp build/sanitized-objects
 	PYTHONPATH=build/sanitized LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libstdc++.so)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:cacheprovider tests/kernels
 
+# Only the tools, not the package itself: it is what they build.
+$(RELEASE)/.installed: pyproject.toml constraints.txt
+	test -x $(RELEASE)/bin/python || $(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['release'], sep='\n')" > $(RELEASE)/requirements.txt
+	$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $(RELEASE)/requirements.txt
+	touch $@
+
+wheel: $(RELEASE)/.installed  ## dist/: sdist and x86-64 wheel, installed into empty environments (PYTHONS="python3.11 python3.12")
+	$(RELEASE)/bin/python release/build.py
+	$(RELEASE)/bin/python release/check.py $(PYTHONS)
+
+wheel-aarch64: $(RELEASE)/.installed  ## the wheel for aarch64, after `make wheel`; its tests run emulated
+	$(RELEASE)/bin/python release/aarch64.py build
+	$(RELEASE)/bin/python release/aarch64.py test
+
 bench: $(VENV)/.installed  ## time softdraw against its peers on this machine
 	$(BIN)/python -m benchmarks
 
@@ -85,6 +103,6 @@ docs: $(VENV)/.docs-installed  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:  ## remove what the other targets made, runs/ aside
-	rm -rf $(VENV) $(LOWEST) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(RELEASE) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
 	find src -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

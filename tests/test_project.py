@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 #: extras whose lowest versions no test sees, so that nothing below constraints.txt was ever run
-UNTESTED = {"lint", "bench", "docs"}
+UNTESTED = {"lint", "bench", "docs", "release"}
 
 
 def pins(name):
