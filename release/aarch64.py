@@ -73,6 +73,7 @@ def build() -> None:
     (source,) = SOURCE.iterdir()
     import setuptools
 
+    headers = SYSTEM / "usr/include"
     ask = ["aarch64-linux-gnu-gcc", "-print-libgcc-file-name"]
     libgcc = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
     emulated(
@@ -81,6 +82,8 @@ def build() -> None:
         more={
             "PYTHONPATH": str(Path(setuptools.__file__).parent.parent),
             "CC": os.environ.get("CC_AARCH64", "aarch64-linux-gnu-gcc"),
+            # that Python believes its headers to be in /usr, which for the compiler is this machine's
+            "CFLAGS": f"-I{headers}/python3.11 -idirafter {headers}",
             "SOFTDRAW_LDFLAGS": libgcc,
             "LDSHARED": linker("aarch64"),
         },
