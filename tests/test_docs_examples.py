@@ -3,8 +3,8 @@
 A page's Python blocks run one after another in one namespace, in a folder with the files that the page names.
 ``<!-- setup ... -->`` before a block is Python that a reader does not see, and the marker
 ``<!-- not run: reason -->`` keeps it from running. Budgets in minutes become a few steps. The commands of
-``sh`` blocks are read by the program that they call, and not run. A block after ``<!-- errors -->`` shows
-messages under what raises them; ``test_docs_errors.py`` runs it.
+``sh`` blocks are read by the program that they call; ``test_docs_commands.py`` runs those of softdraw. A
+block after ``<!-- errors -->`` shows messages under what raises them; ``test_docs_errors.py`` runs it.
 """
 
 import re
