@@ -400,6 +400,7 @@ def test_a_folder_that_cannot_be_written(files, data, capsys):
         (["--steps", "0"], "--steps"),
         (["--max-atoms", "0"], "--max-atoms"),
         (["--elements", ","], "expected symbols"),
+        (["--elements", "C,X"], "expected symbols"),
         (["--resume", "--overwrite"], "expected one of them"),
         (["--samples", "many"], "--samples"),
     ],

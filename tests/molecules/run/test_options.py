@@ -55,6 +55,8 @@ def test_budgets(given_, fit, steer):
         ({"samples": 0}, "samples: got 0"),
         ({"max_atoms": -1}, "max_atoms: got -1"),
         ({"fragments": "all"}, "fragments: got 'all', expected drop or largest"),
+        ({"elements": ("C", "X")}, "elements: got 'X', expected symbols of heavy elements"),
+        ({"max_atoms": 300}, "max_atoms: got 300, expected 1 to 255"),
         ({"encoding": "rot13"}, "encoding: got 'rot13', expected the name of an encoding of text"),
     ],
 )
@@ -99,7 +101,7 @@ def test_command_repeats_what_differs_from_the_defaults():
     st.fixed_dictionaries(
         {"data": st.text(), "seed": st.integers(), "samples": st.integers(1, 10**6)},
         optional={
-            "elements": st.lists(st.sampled_from("CNOF")).map(tuple),
+            "elements": st.lists(st.sampled_from("CNOF"), min_size=1).map(tuple),
             "max_atoms": st.integers(1, 255),
             "minutes": st.floats(1e-6, 1e6),
             "targets": st.lists(st.text()).map(tuple),

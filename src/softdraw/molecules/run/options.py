@@ -10,7 +10,7 @@ from typing import Any
 from softdraw.arguments import read_count, read_number
 from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.data.encoding import text_encoding
-from softdraw.molecules.data.filters import read_fragments
+from softdraw.molecules.data.filters import Rules
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.model.sizes import size_of
 from softdraw.molecules.runtime.budget import read_minutes
@@ -115,7 +115,7 @@ class RunOptions:
                 read_count(name, value, 1)
         if self.encoding is not None:
             text_encoding(self.encoding)
-        read_fragments("fragments", self.fragments)
+        Rules.of(self.elements, self.max_atoms or 1, charges=True, fragments=self.fragments)
 
     @property
     def fit_budget(self) -> dict[str, Any]:
