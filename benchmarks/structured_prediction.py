@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 import softdraw as sd
-from benchmarks.categorical_vae.training import run_once
 from benchmarks.mnist import find_folder, read_images
+from benchmarks.runs import run_once
 from softdraw.estimators import TensorEstimator
 
 __all__ = ["METHODS", "PUBLISHED", "HalfNetwork", "Halves", "read_halves", "train"]
@@ -146,7 +146,7 @@ def main() -> None:
             path = options.out / f"{method}-{options.steps}-{seed}.json".replace(" ", "_")
             wanted = {"method": method, "seed": seed, "steps": options.steps}
 
-            def make(method: str = method, seed: int = seed) -> dict[str, Any]:
+            def make(_: Path, method: str = method, seed: int = seed) -> dict[str, Any]:
                 return train(method, data, test, seed, options.steps)
 
             found.append(run_once(path, wanted, make))

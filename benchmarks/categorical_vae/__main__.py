@@ -1,7 +1,8 @@
-"""Train, judge, print the table; every run is a file, so that a killed benchmark goes on.
+"""Train, judge, print the table; every run is a file, so that a killed benchmark goes on where it was.
 
 python -m benchmarks.categorical_vae --data ../shared/data/mnist --latents 8x4 --steps 6000 --out runs/vae
-python -m benchmarks.categorical_vae --data mnist --temperatures 0.3 0.5 1 2 --estimators st-gumbel-softmax
+python -m benchmarks.categorical_vae --data mnist --estimators st-gumbel-softmax --temperatures 0.3 0.5 1 2
+python -m benchmarks.categorical_vae --data mnist --estimators st-gumbel-softmax --schedules adaptive
 """
 
 import argparse
@@ -14,10 +15,12 @@ from typing import Any
 import torch
 
 from benchmarks.categorical_vae.settings import LATENTS, PACKAGE, Setting, setting_of
-from benchmarks.categorical_vae.training import Images, run_once, schedules, train
+from benchmarks.categorical_vae.training import Images, schedules, train
 from benchmarks.mnist import find_folder
+from benchmarks.runs import run_once
 from softdraw.schedules import Schedule
 
+SCHEDULES = list(schedules(1))
 DEFAULT = {
     "8x4": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
     "4x24": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
@@ -35,9 +38,9 @@ def main() -> None:
     parser.add_argument("--estimators", nargs="+", help="by default all that serve these latents")
     parser.add_argument("--steps", type=int, default=6000, help="of 100 images; the paper takes 96000")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--temperatures", nargs="+", type=float, help="fixed ones, and two schedules beside them"
-    )
+    parser.add_argument("--points", type=int, default=8, help="of each curve")
+    parser.add_argument("--temperatures", nargs="+", type=float, help="fixed ones, in place of the tuned")
+    parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, help="moving ones, in its place")
     parser.add_argument("--out", type=Path, default=Path("runs/categorical_vae"))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -48,8 +51,11 @@ def main() -> None:
             path = options.out / options.latents / f"{name}-{options.steps}-{seed}.json".replace(" ", "_")
             wanted = {"setting": asdict(setting), "seed": seed, "steps": options.steps, "name": name}
 
-            def make(setting: Setting = setting, seed: int = seed, tau: Any = tau) -> dict[str, Any]:
-                return train(setting, images, seed, options.steps, tau=tau and tau())
+            def make(
+                halfway: Path, setting: Setting = setting, seed: int = seed, tau: Any = tau
+            ) -> dict[str, Any]:
+                more = {"points": options.points, "tau": tau and tau(), "halfway": halfway}
+                return train(setting, images, seed, options.steps, **more)
 
             found = run_once(path, wanted, make)
             rows.setdefault(name, []).append(found)
@@ -62,13 +68,12 @@ def _wanted(options: argparse.Namespace) -> Iterable[tuple[str, Setting, Callabl
     names = options.estimators or DEFAULT[options.latents]
     for name in names:
         setting = setting_of(options.latents, name)
-        if not options.temperatures:
+        if not (options.temperatures or options.schedules):
             yield name, setting, None
-            continue
-        for tau in options.temperatures:
+        for tau in options.temperatures or ():
             yield f"{name} tau {tau:g}", replace(setting, tau=tau), None
-        for label, make in schedules(options.steps).items():
-            yield f"{name} {label}", replace(setting, tau=None), make
+        for label in options.schedules or ():
+            yield f"{name} {label}", replace(setting, tau=None), schedules(options.steps)[label]
 
 
 def print_table(rows: dict[str, list[dict[str, Any]]]) -> None:

@@ -1,9 +1,8 @@
-"""One run: steps of training, checkpoints at which it is judged, and a file of what was found."""
+"""One run: steps of training, and the points at which it is judged."""
 
-import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import softdraw as sd
 from benchmarks.categorical_vae.gradients import gradient_of
 from benchmarks.categorical_vae.model import CategoricalVAE, drawing, exact_bound, loss_of, sampled_bound
 from benchmarks.categorical_vae.settings import LATENTS, Setting
-from softdraw.files import atomic
+from benchmarks.runs import keep, kept
 from softdraw.schedules import Schedule
 
-__all__ = ["Images", "run_once", "schedules", "train"]
+__all__ = ["Images", "schedules", "train"]
 
 BATCH = 100
 JUDGED = 2000
@@ -45,7 +44,14 @@ class Images:
 
 
 def train(
-    setting: Setting, images: Images, seed: int, steps: int, *, points: int = 8, tau: Schedule | None = None
+    setting: Setting,
+    images: Images,
+    seed: int,
+    steps: int,
+    *,
+    points: int = 8,
+    tau: Schedule | None = None,
+    halfway: Path | None = None,
 ) -> dict[str, Any]:
     """Train and judge.
 
@@ -56,57 +62,56 @@ def train(
         steps: of ``BATCH`` images.
         points: of the curve, evenly spaced, after the one before training.
         tau: a schedule in the place of the setting's temperature; it is stepped.
+        halfway: a file; every point of the curve is kept there with all that it takes to go on, and a run
+            that finds its own there goes on from it.
 
     Returns:
         ``curve``: entries of step, seconds (of this process, training alone), -ELBO in nats of training and
         test images, temperature, and the gradient's bias, variance and cosine.
     """
+    run = {"setting": asdict(setting), "seed": seed, "steps": steps}
     torch.manual_seed(seed)
     model = CategoricalVAE(LATENTS[setting.latents])
     draw = drawing(setting.estimator, setting.tau if tau is None else tau)
-    optimizer = setting.make_optimizer(list(model.parameters()))
-    marks = {round(steps * point / points) for point in range(points + 1)}
-    order = torch.Generator().manual_seed(seed)
-    curve, seconds, queue = [], 0.0, torch.empty(0, dtype=torch.long)
-    for step in range(steps + 1):
-        if step in marks:
-            entry: dict[str, Any] = {"step": step, "seconds": round(seconds, 2)}
-            entry |= _judged(model, draw, images, whole=step == steps)
-            entry["tau"] = setting.tau if tau is None else float(tau.tau)
-            curve.append(entry)
-        if step == steps:
-            break
-        began = time.process_time()
-        if len(queue) < BATCH:
-            queue = torch.randperm(len(images.train), generator=order)
-        chosen, queue = queue[:BATCH], queue[BATCH:]
-        loss = loss_of(model, draw, images.train[chosen]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if tau is not None:
-            tau.step()
-        seconds += time.process_time() - began
-    return {
-        "setting": asdict(setting),
-        "seed": seed,
-        "steps": steps,
-        "curve": curve,
-        "torch": torch.__version__,
+    parts: dict[str, Any] = {
+        "model": model,
+        "optimizer": setting.make_optimizer(list(model.parameters())),
+        **({} if tau is None else {"tau": tau}),
     }
-
-
-def run_once(path: Path, wanted: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What the file at ``path`` holds if it is of this run, else what ``make`` gives, written there whole."""
-    if path.exists():
-        found: dict[str, Any] = json.loads(path.read_text())
-        if all(found.get(name) == value for name, value in wanted.items()):
-            return found
-    result: dict[str, Any] = {**make(), **wanted}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as file:
-        file.write(json.dumps(result, indent=1).encode())
-    return result
+    order = torch.Generator().manual_seed(seed)
+    now: dict[str, Any] = {"step": 0, "curve": [], "seconds": 0.0, "queue": torch.empty(0, dtype=torch.long)}
+    if (state := kept(halfway, run)) is not None:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        order.set_state(state["order"])
+        torch.set_rng_state(state["noise"])
+        now = {name: state[name] for name in now}
+    marks = sorted({round(steps * point / points) for point in range(points + 1)})
+    for mark in marks[len(now["curve"]) :]:
+        began = time.process_time()
+        while now["step"] < mark:
+            if len(now["queue"]) < BATCH:
+                now["queue"] = torch.randperm(len(images.train), generator=order)
+            chosen, now["queue"] = now["queue"][:BATCH], now["queue"][BATCH:]
+            loss = loss_of(model, draw, images.train[chosen]).mean()
+            parts["optimizer"].zero_grad()
+            loss.backward()
+            parts["optimizer"].step()
+            if tau is not None:
+                tau.step()
+            now["step"] += 1
+        now["seconds"] += time.process_time() - began
+        entry: dict[str, Any] = {"step": mark, "seconds": round(now["seconds"], 2)}
+        entry["tau"] = setting.tau if tau is None else float(tau.tau)
+        # at a number, not the schedule: one that watches gradients is not to see those of the measurement
+        entry |= _judged(model, drawing(setting.estimator, entry["tau"]), images, whole=mark == steps)
+        now["curve"].append(entry)
+        if halfway is not None:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            keep(
+                halfway, {**run, **now, **states, "order": order.get_state(), "noise": torch.get_rng_state()}
+            )
+    return {**run, "curve": now["curve"], "torch": torch.__version__}
 
 
 def _judged(model: CategoricalVAE, draw: Any, images: Images, *, whole: bool) -> dict[str, float]:
@@ -122,11 +127,14 @@ def schedules(steps: int) -> dict[str, Callable[[], Schedule]]:
     """Temperatures that move over a run of so many steps, by name.
 
     The first is Jang et al. 2017's, from 1 down to 0.5, at a rate that gets there after two thirds of the run
-    (theirs takes 23,000 steps). The second watches the gradient.
+    (theirs takes 23,000 steps). The others watch the gradient, in 60 windows: with the limits that
+    ``Adaptive`` has by itself, and with that of dead rows alone.
     """
     window = max(1, steps // 60)
     rate = 1.5 * math.log(2) / steps
+    watching = {"start": 2.0, "floor": 0.1, "factor": 0.9, "every": window}
     return {
         "exponential": lambda: sd.schedules.Exponential(start=1.0, floor=0.5, rate=rate, every=window),
-        "adaptive": lambda: sd.schedules.Adaptive(start=2.0, floor=0.1, factor=0.9, every=window),
+        "adaptive": lambda: sd.schedules.Adaptive(**watching),
+        "adaptive-dead": lambda: sd.schedules.Adaptive(**watching, max_variance=None),
     }

@@ -70,6 +70,15 @@ def test_the_measured_gradient_is_that_of_theory(model, images):
 
 
 @pytest.fixture
+def few_states(monkeypatch):
+    """Settings of two choices among three, which are judged in no time."""
+    from benchmarks.categorical_vae import settings
+
+    monkeypatch.setitem(settings.LATENTS, "3x2", settings.Latents(classes=3, variables=2))
+    return lambda estimator: settings.Setting("3x2", estimator, 1.0, 1e-3, "Adam")
+
+
+@pytest.fixture
 def few_draws(monkeypatch):
     from benchmarks.categorical_vae import training
 
@@ -94,25 +103,80 @@ def test_every_estimator_learns(mnist, latents):
         assert {"bias", "variance", "cosine", "seconds", "tau"} <= set(curve[1])
 
 
-@pytest.mark.usefixtures("few_draws")
-def test_a_schedule_is_stepped_and_its_temperature_kept(mnist):
-    from benchmarks.categorical_vae.settings import setting_of
-    from benchmarks.categorical_vae.training import Images, schedules, train
+@pytest.fixture
+def images_of_halves(mnist):
+    from benchmarks.categorical_vae.training import Images
 
     images = Images.read(mnist)
     images.train = images.train.repeat(2, 1)
-    for make in schedules(20).values():
-        curve = train(setting_of("8x4", "st-gumbel-softmax"), images, 0, 20, points=1, tau=make())["curve"]
-        assert curve[0]["tau"] > curve[1]["tau"]
+    return images
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_a_schedule_is_stepped_and_its_temperature_kept(images_of_halves, few_states):
+    from benchmarks.categorical_vae.training import schedules, train
+
+    falling = sd.schedules.Adaptive(start=2.0, factor=0.9, every=1, max_variance=None, max_dead=1.0)
+    for tau, last in ((schedules(20)["exponential"](), 0.5), (falling, 2.0 * 0.9**20)):
+        began = tau.value
+        curve = train(few_states("st-gumbel-softmax"), images_of_halves, 0, 20, points=1, tau=tau)["curve"]
+        assert [entry["tau"] for entry in curve] == pytest.approx([began, last])
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_judging_changes_nothing(images_of_halves, few_states):
+    """Neither weights nor what an adaptive schedule sees."""
+    from benchmarks.categorical_vae.training import train
+
+    last, seen = [], []
+    for points in (1, 6):
+        tau = sd.schedules.Adaptive(start=2.0, floor=0.1, factor=0.9, every=6)
+        found = train(few_states("st-gumbel-softmax"), images_of_halves, 0, 18, points=points, tau=tau)
+        last.append({**found["curve"][-1], "seconds": 0})
+        seen.append(tau.measured)
+    assert last[0] == last[1]
+    assert seen[0] == seen[1]
+    assert seen[0].rows == 6 * 100 * 2  # those of the last window
+
+
+@pytest.mark.usefixtures("few_draws")
+@pytest.mark.parametrize("name", ["reinmax", "st-gumbel-softmax"])
+def test_a_run_that_was_broken_off_goes_on_where_it_was(
+    images_of_halves, few_states, tmp_path, monkeypatch, name
+):
+    from benchmarks.categorical_vae import training
+
+    def run(halfway=None):
+        tau = None if name == "reinmax" else sd.schedules.Adaptive(start=2.0, every=3)
+        found = training.train(few_states(name), images_of_halves, 0, 12, points=3, tau=tau, halfway=halfway)
+        return [{**entry, "seconds": 0} for entry in found["curve"]]
+
+    whole, calls, loss_of = run(), [], training.loss_of
+
+    def broken(*arguments):
+        calls.append(1)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        return loss_of(*arguments)
+
+    monkeypatch.setattr(training, "loss_of", broken)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run.pt")
+    assert run(tmp_path / "run.pt") == whole
+    assert len(calls) == 10 + 4  # from step 8 on
 
 
 def test_a_run_that_is_there_is_not_done_again(tmp_path):
-    from benchmarks.categorical_vae.training import run_once
+    from benchmarks.runs import keep, kept, run_once
 
     calls = []
 
-    def make():
+    def make(halfway):
         calls.append(1)
+        assert kept(halfway, {"seed": 0}) is None
+        keep(halfway, {"seed": 0, "weights": torch.ones(2)})
+        assert kept(halfway, {"seed": 1}) is None
+        assert kept(halfway, {"seed": 0})["weights"].tolist() == [1.0, 1.0]
         return {"curve": [len(calls)]}
 
     first = run_once(tmp_path / "a" / "run.json", {"seed": 0}, make)
