@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 SOURCE, DOCS = ROOT / "src" / "softdraw", ROOT / "docs"
 #: the command line is a program, explained by --help, pages is what our reports are made with, and sharding
 #: what functions do with DTensors
-NO_REFERENCE = {"cli", "pages", "sharding"}
+NO_REFERENCE = {"cli", "explore", "pages", "sharding"}
 ROOMS = sorted({path.parent.name for path in SOURCE.glob("*/__init__.py")} - NO_REFERENCE)
 
 

@@ -23,7 +23,7 @@ OPTIONAL = (
 )
 #: folders of src/softdraw that are no room of their own in ``sd``: a program, what reports are made with, and
 #: what draws from DTensors
-NO_ROOM = {"cli", "pages", "sharding"}
+NO_ROOM = {"cli", "explore", "pages", "sharding"}
 
 PROGRAM = """
 import softdraw as sd

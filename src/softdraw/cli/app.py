@@ -9,7 +9,7 @@ from softdraw import __version__
 
 __all__ = ["COMMANDS", "build"]
 
-COMMANDS = ("molecules", "compare", "temperature")
+COMMANDS = ("molecules", "compare", "temperature", "explore")
 """Modules of this room whose ``add_to`` puts a command, or a group of them, into the app."""
 
 

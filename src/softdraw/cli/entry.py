@@ -33,11 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     try:
-        from softdraw.cli.app import build
-
         if debug:
             words = ["--debug", *(word for word in words if word != "--debug")]
-        build()(args=words, prog_name="softdraw")
+        _run(words)
         code = 0
     except SystemExit:
         raise
@@ -49,6 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         code = _explain(error, molecules="molecules" in words)
     sys.exit(code)
+
+
+def _run(words: list[str]) -> None:
+    """What needs torch alone is run without the app, which needs the extra cli."""
+    command = [word for word in words if word != "--debug"]
+    if command[:1] == ["explore"]:
+        from softdraw.cli.explore import explore
+
+        explore(command[1:])
+        return
+    from softdraw.cli.app import build
+
+    build()(args=words, prog_name="softdraw")
 
 
 def _explain(error: Exception, *, molecules: bool) -> int:
