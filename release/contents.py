@@ -7,7 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "softdraw"
 #: what Python does not import, and what the package reads all the same
-DATA = ("py.typed", "*.pyi", "*.html.j2", "*.css", "*.js", "*.smarts", "*.safetensors", "prior.json")
+DATA = (
+    "py.typed", "*.pyi", "*.html", "*.html.j2", "*.css", "*.js", "explore/*.json",
+    "*.smarts", "*.safetensors", "prior.json",
+)  # fmt: skip
 
 
 def promised() -> set[str]:

@@ -123,8 +123,13 @@ def data() -> None:
 
 
 def commands(installed: bool) -> None:
-    """``softdraw compare`` with the extra ``cli``, and what it says without."""
+    """``softdraw explore`` needs torch alone; ``softdraw compare`` the extra ``cli``, or says so."""
     with tempfile.TemporaryDirectory() as folder:
+        explore = command(folder, "explore", "--no-open", "--out", "page.html")
+        assert explore.returncode == 0, explore.stderr
+        page = (Path(folder) / "page.html").read_text(encoding="utf-8")
+        assert "<script" in page
+        assert "Philox" in page
         compare = command(folder, "compare", "--estimators", "st", "--draws", "2", "--out", "compared")
         if installed:
             assert compare.returncode == 0, compare.stderr
