@@ -19,7 +19,7 @@ from build import DIST, ROOT, check, linker, repair
 
 HERE = ROOT / "build" / "aarch64"
 SYSTEM, RAW, PACKAGES, SOURCE = HERE / "root", HERE / "raw", HERE / "site-packages", HERE / "source"
-PLATFORM = "manylinux_2_28_aarch64"
+PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 TORCH = "torch==2.9.1"
 #: what torch and the tests import; without dependencies, whose markers pip would read for this processor
 PURE = (
@@ -88,22 +88,21 @@ def build() -> None:
             "LDSHARED": linker("aarch64"),
         },
     )  # fmt: skip
-    for old in DIST.glob(f"*{PLATFORM}.whl"):
+    for old in DIST.glob("*_aarch64.whl"):
         old.unlink()
     (raw,) = RAW.glob("*.whl")
-    repair(raw, PLATFORM)
-    check(*DIST.glob(f"*{PLATFORM}.whl"))
+    repair(raw, "auto")  # of another processor than this machine's auditwheel takes no other name
+    check(*DIST.glob("*_aarch64.whl"))
 
 
 def install() -> None:
     """torch, what the tests need and the wheel, unpacked by this machine's pip."""
     shutil.rmtree(PACKAGES, ignore_errors=True)
-    (wheel,) = DIST.glob(f"*{PLATFORM}.whl")
-    platforms = ("manylinux_2_17_aarch64", "manylinux2014_aarch64", PLATFORM)
+    (wheel,) = DIST.glob("*_aarch64.whl")
     pip = [
         sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
         "--only-binary=:all:", "--python-version", "3.11", "--target", PACKAGES,
-        *(word for platform in platforms for word in ("--platform", platform)),
+        *(word for platform in PLATFORMS for word in ("--platform", platform)),
     ]  # fmt: skip
     subprocess.run([*pip, TORCH, wheel], check=True)
     subprocess.run([*pip, "-c", ROOT / "constraints.txt", *PURE], check=True)
