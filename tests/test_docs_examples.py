@@ -202,7 +202,8 @@ def test_commands_are_understood(block):
             makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
             assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets), rest
         elif rest[:1] == ["-m"] and rest[1].startswith("benchmarks."):
-            assert (ROOT / f"{rest[1].replace('.', '/')}.py").exists()
+            path = ROOT / rest[1].replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
         elif program == "python" and rest[0].startswith("examples/"):
             text = (ROOT / rest[0]).read_text(encoding="utf-8")
             assert all(f'"{word}"' in text for word in rest if word.startswith("--")), rest

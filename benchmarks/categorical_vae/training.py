@@ -67,7 +67,8 @@ def train(
 
     Returns:
         ``curve``: entries of step, seconds (of this process, training alone), -ELBO in nats of training and
-        test images, temperature, and the gradient's bias, variance and cosine.
+        test images, temperature, and the gradient's bias, variance and cosine; with an ``Adaptive`` the
+            share of dead rows in its last window.
     """
     run = {"setting": asdict(setting), "seed": seed, "steps": steps}
     torch.manual_seed(seed)
@@ -103,6 +104,8 @@ def train(
         now["seconds"] += time.process_time() - began
         entry: dict[str, Any] = {"step": mark, "seconds": round(now["seconds"], 2)}
         entry["tau"] = setting.tau if tau is None else float(tau.tau)
+        if isinstance(tau, sd.schedules.Adaptive) and tau.measured is not None:
+            entry["dead"] = tau.measured.dead
         # at a number, not the schedule: one that watches gradients is not to see those of the measurement
         entry |= _judged(model, drawing(setting.estimator, entry["tau"]), images, whole=mark == steps)
         now["curve"].append(entry)
@@ -128,7 +131,7 @@ def schedules(steps: int) -> dict[str, Callable[[], Schedule]]:
 
     The first is Jang et al. 2017's, from 1 down to 0.5, at a rate that gets there after two thirds of the run
     (theirs takes 23,000 steps). The others watch the gradient, in 60 windows: with the limits that
-    ``Adaptive`` has by itself, and with that of dead rows alone.
+    ``Adaptive`` has by itself, and with one alone, that half of the rows may be dead.
     """
     window = max(1, steps // 60)
     rate = 1.5 * math.log(2) / steps
@@ -136,5 +139,5 @@ def schedules(steps: int) -> dict[str, Callable[[], Schedule]]:
     return {
         "exponential": lambda: sd.schedules.Exponential(start=1.0, floor=0.5, rate=rate, every=window),
         "adaptive": lambda: sd.schedules.Adaptive(**watching),
-        "adaptive-dead": lambda: sd.schedules.Adaptive(**watching, max_variance=None),
+        "adaptive-half": lambda: sd.schedules.Adaptive(**watching, max_dead=0.5, max_variance=None),
     }

@@ -121,6 +121,7 @@ def test_a_schedule_is_stepped_and_its_temperature_kept(images_of_halves, few_st
         began = tau.value
         curve = train(few_states("st-gumbel-softmax"), images_of_halves, 0, 20, points=1, tau=tau)["curve"]
         assert [entry["tau"] for entry in curve] == pytest.approx([began, last])
+    assert 0.0 <= curve[1]["dead"] == falling.measured.dead <= 1.0
 
 
 @pytest.mark.usefixtures("few_draws")
