@@ -113,7 +113,8 @@ def test() -> None:
     folder = HERE / "tests"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "tests" / "kernels", folder / "kernels")
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    gpu: a card\n    slow: minutes\n")
+    settings = "addopts = --import-mode=importlib\nmarkers =\n    gpu: a card\n    slow: minutes\n"
+    (folder / "pytest.ini").write_text(f"[pytest]\n{settings}")
     shutil.copy(Path(__file__).parent / "smoke.py", HERE)
     more = {"PYTHONPATH": str(PACKAGES), "OMP_NUM_THREADS": "2"}
     emulated(HERE / "smoke.py", "native", "--no-commands", cwd=HERE, more=more)
