@@ -74,7 +74,7 @@ def draw_gradients() -> None:
     right.set_ylabel("variance / the same")
     for axes in (left, right):
         axes.set_xlabel("step")
-    right.legend(fontsize=8, ncols=2)
+    right.legend(fontsize=8, ncols=2, loc="upper right")
     figure.savefig(DOCS / "images" / "published-gradients.png", dpi=100)
 
 

@@ -6,6 +6,7 @@ python docs/tables/published.py --gather runs/categorical_vae runs/structured_pr
 
 import argparse
 import json
+import math
 import re
 import statistics
 from pathlib import Path
@@ -118,14 +119,20 @@ def _annealing(runs: list[Run]) -> list[list[str]]:
 
 
 def _halves(runs: list[Run]) -> list[list[str]]:
-    table = [["method", "nats, test", "steps", "seeds", "CPU ms a step", "published"]]
+    """Best after most steps first; a column for each length of run."""
     rows = rows_of(runs, "halves")
-    for name in sorted(rows, key=lambda name: statistics.mean(run["test"] for run in rows[name])):
-        of_name = rows[name]
-        cost = statistics.mean(1000 * run["seconds"] / run["steps"] for run in of_name)
-        cells = [f"`{name}`" if name != "score function" else name, spread([run["test"] for run in of_name])]
-        steps, published = f"{of_name[0]['steps']:,}", str(JANG.get(name, ""))
-        table.append([*cells, steps, str(len(of_name)), f"{cost:.0f}", published])
+    lengths = sorted({run["steps"] for of_name in rows.values() for run in of_name})
+    nats = {
+        name: [[run["test"] for run in of_name if run["steps"] == steps] for steps in lengths]
+        for name, of_name in rows.items()
+    }
+    shown = [f"{steps:,} steps" for steps in lengths]
+    table = [["method", *shown, "CPU ms a step", "published"]]
+    for name in sorted(rows, key=lambda name: statistics.mean(nats[name][-1] or [math.inf])):
+        cost = statistics.mean(1000 * run["seconds"] / run["steps"] for run in rows[name])
+        label = name if " " in name else f"`{name}`"
+        cells = [spread(values) if values else "" for values in nats[name]]
+        table.append([label, *cells, f"{cost:.0f}", str(JANG.get(name, ""))])
     return table
 
 
