@@ -84,20 +84,24 @@ def judge(model: EdgeSampler, graphs: int = 30) -> tuple[float, float]:
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser()
-    for name, default in (("--out", ""), ("--steps", 800)):
+    for name, default in (("--out", ""), ("--steps", 800), ("--seeds", 1)):
         parser.add_argument(name, type=type(default), default=default)
     args = parser.parse_args(argv)
     figures, curves = {}, {}
     for way in WAYS:
-        model, curves[way] = train(way, args.steps, seed=0)
-        error, true = judge(model)
-        figures |= {f"{way}, error": error, f"{way}, true edges": true}
-        print(f"{way:10} error {error:.3f}, true among its three best edges {true:.2f}")
+        runs = [train(way, args.steps, seed) for seed in range(args.seeds)]
+        curves[way] = torch.tensor([losses for _, losses in runs]).mean(0)
+        errors, true = torch.tensor([judge(model) for model, _ in runs]).unbind(1)
+        figures |= {f"{way}, error": float(errors.mean()), f"{way}, true edges": float(true.mean())}
+        print(
+            f"{way:10} error {errors.mean():.3f}, true among its three best edges {true.mean():.2f};", end=""
+        )
+        print(" error by seed", " ".join(f"{error:.3f}" for error in errors))
     if args.out:
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         for way, colour in WAYS.items():
-            mean = torch.tensor(curves[way]).unfold(0, 40, 20).mean(1)
+            mean = curves[way].unfold(0, 40, 20).mean(1)
             left.plot(range(40, args.steps + 1, 20), mean, color=colour, label=way)
         left.set(xlabel="steps", ylabel="squared error")
         left.legend(frameon=False)

@@ -15,12 +15,13 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
-from transformers import Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 import softdraw as sd
 from softdraw.integrations.transformers import TemperatureCallback
 
 STEPS, IMAGES, BATCH = 160, 2048, 64
+LOOKS = {"one run": ("#c9ced6", "-"), "first half": ("#d2691e", "."), "resumed": ("#2f6db3", ".")}
 
 
 class BarsVAE(nn.Module):
@@ -62,6 +63,7 @@ def train(folder: str, steps: int, resume: bool = False) -> Trainer:
         seed=0,
     )
     trainer = Trainer(BarsVAE(tau), options, train_dataset=bars(), callbacks=[TemperatureCallback(tau)])
+    trainer.remove_callback(PrinterCallback)  # the log is drawn below, not printed
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of memory that a processor has no use for
         trainer.train(resume_from_checkpoint=resume or None)
@@ -70,6 +72,12 @@ def train(folder: str, steps: int, resume: bool = False) -> Trainer:
 
 def weights(trainer: Trainer) -> Tensor:
     return nn.utils.parameters_to_vector(trainer.model.parameters()).detach()
+
+
+def logged(trainer: Trainer) -> list[tuple[int, float, float]]:
+    """Step, loss and temperature of each row of the log."""
+    log = [row for row in trainer.state.log_history if "loss" in row]
+    return [(row["step"], row["loss"], row["temperature"]) for row in log]
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
@@ -81,38 +89,25 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
         part = train(two, STEPS // 2)
         resumed = train(two, STEPS, resume=True)
     apart = float((weights(whole) - weights(resumed)).abs().max())
-    rows = {
-        name: _rows(run) for name, run in (("one run", whole), ("resumed", resumed), ("first half", part))
-    }
-    first = len(rows["first half"])  # the log that a checkpoint brings begins with what was logged before it
-    rows["resumed"] = rows["resumed"][first:]
+    rows = {name: logged(run) for name, run in (("one run", whole), ("first half", part))}
+    rows["resumed"] = logged(resumed)[len(rows["first half"]) :]  # its checkpoint brings the log before it
     tau = float(whole.model.latent.tau)
     figures = {"weights apart": apart, "tau apart": abs(tau - float(resumed.model.latent.tau)), "tau": tau}
-    figures |= {
-        "loss": sum(loss for _, loss, _ in rows["one run"][-10:]) / 10,
-        "resumed at": rows["resumed"][0][0],
-    }
-    print(f"{STEPS} steps: loss {figures['loss']:.2f} nats, tau {tau:.3f}")
+    loss = sum(loss for _, loss, _ in rows["one run"][-10:]) / 10
+    figures |= {"loss": loss, "resumed at": rows["resumed"][0][0]}
+    print(f"{STEPS} steps: loss {loss:.2f} nats, tau {tau:.3f}")
     print(f"resumed half way: weights differ by {apart}, tau by {figures['tau apart']}")
     if args.out:
         figure = Figure(figsize=(8, 3.6), layout="constrained")
-        for ax, column, label in zip(
-            figure.subplots(1, 2), (1, 2), ("loss, nats", "temperature"), strict=True
-        ):
-            for name, look in (("one run", "-"), ("first half", "."), ("resumed", ".")):
-                colour = {"one run": "#c9ced6", "first half": "#d2691e", "resumed": "#2f6db3"}[name]
-                points = [(row[0], row[column]) for row in rows[name]]
-                ax.plot(*zip(*points, strict=True), look, color=colour, label=name)
+        axes = figure.subplots(1, 2)
+        for ax, column, label in zip(axes, (1, 2), ("loss, nats", "temperature"), strict=True):
+            for name, (colour, style) in LOOKS.items():
+                steps, values = zip(*((row[0], row[column]) for row in rows[name]), strict=True)
+                ax.plot(steps, values, style, color=colour, label=name)
             ax.set(xlabel="step", ylabel=label)
         ax.legend(frameon=False)
         figure.savefig(args.out, dpi=80)
     return figures
-
-
-def _rows(trainer: Trainer) -> list[tuple[int, float, float]]:
-    """Step, loss and temperature of what was logged."""
-    log = [row for row in trainer.state.log_history if "loss" in row]
-    return [(row["step"], row["loss"], row["temperature"]) for row in log]
 
 
 if __name__ == "__main__":

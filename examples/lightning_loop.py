@@ -8,6 +8,7 @@ the resumed run draws what the other one would have drawn.
 """
 
 import argparse
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -23,6 +24,7 @@ import softdraw as sd
 from softdraw.integrations.lightning import TemperatureCallback
 
 EPOCHS, IMAGES, BATCH = 8, 2048, 64
+LOOKS = {"one run": ("#c9ced6", "-"), "first half": ("#d2691e", "."), "resumed": ("#2f6db3", ".")}
 
 
 class BarsVAE(LightningModule):
@@ -85,6 +87,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", default="")
     args = parser.parse_args(argv)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         whole, _ = train(folder, EPOCHS)
         part, checkpoint = train(folder, EPOCHS // 2)
@@ -97,18 +100,12 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     print(f"resumed at {resumed.rows[0][0]}: weights differ by {apart}")
     if args.out:
         figure = Figure(figsize=(8, 3.6), layout="constrained")
-        for ax, column, label in zip(
-            figure.subplots(1, 2), (1, 2), ("loss, nats", "temperature"), strict=True
-        ):
-            ax.plot(
-                *zip(*((r[0], r[column]) for r in whole.rows), strict=True), color="#c9ced6", label="one run"
-            )
-            for rows, colour, name in (
-                (part.rows, "#d2691e", "first half"),
-                (resumed.rows, "#2f6db3", "resumed"),
-            ):
-                points = [(r[0], r[column]) for r in rows[::6]]
-                ax.plot(*zip(*points, strict=True), ".", color=colour, label=name)
+        rows = {"one run": whole.rows, "first half": part.rows[::6], "resumed": resumed.rows[::6]}
+        axes = figure.subplots(1, 2)
+        for ax, column, label in zip(axes, (1, 2), ("loss, nats", "temperature"), strict=True):
+            for name, (colour, style) in LOOKS.items():
+                steps, values = zip(*((row[0], row[column]) for row in rows[name]), strict=True)
+                ax.plot(steps, values, style, color=colour, label=name)
             ax.set(xlabel="step", ylabel=label)
         ax.legend(frameon=False)
         figure.savefig(args.out, dpi=80)

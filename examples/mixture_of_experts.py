@@ -6,7 +6,7 @@ Tokens come from six regimes, and in each another law leads to what is asked for
 apart, and nobody says how many there are. `TopKGate` sends every token to one of six small networks, drawn
 with Gumbel noise in training, and a loss keeps the load even. Its gradient counts what another choice would
 have been worth ("midpoint"), or only how the weight of the choice should change ("probability"). Beside them:
-one network that does as much work for a token as one expert does.
+one network that does as much work for a token as one expert does. `--balance` weighs the loss of uneven load.
 """
 
 import argparse
@@ -18,26 +18,19 @@ from torch import Tensor, nn
 
 import softdraw as sd
 
-REGIMES, EXPERTS, SIZE, WIDTH, BATCH = 6, 6, 8, 8, 128
+REGIMES, EXPERTS, SIZE, WIDTH, BATCH, TESTED = 6, 6, 8, 8, 128, 6000
 COLOURS = {"midpoint": "#2f6db3", "probability": "#4d9a5b", "one network": "#d2691e"}
 
 
-class Tokens:
-    """Marks, inputs and targets of tokens; each regime has a mark and a linear map of its own."""
-
-    def __init__(self) -> None:
-        self.generator = torch.Generator().manual_seed(0)
-        self.marks, self.maps = self.normal(REGIMES, SIZE), self.normal(REGIMES, SIZE, 4) / SIZE**0.5
-
-    def normal(self, *shape: int) -> Tensor:
-        return torch.randn(shape, generator=self.generator)
-
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        while True:
-            regime = torch.randint(REGIMES, (size,), generator=self.generator)
-            x = self.normal(size, SIZE)
-            mark = self.marks[regime] + 0.3 * self.normal(size, SIZE)
-            yield regime, mark, x, (x.unsqueeze(1) @ self.maps[regime]).squeeze(1)
+def tokens(size: int, seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Batches of regimes, marks, inputs and targets; each regime has a mark and a linear map of its own."""
+    law, generator = torch.Generator().manual_seed(0), torch.Generator().manual_seed(seed)
+    marks = torch.randn(REGIMES, SIZE, generator=law)
+    maps = torch.randn(REGIMES, SIZE, 4, generator=law) / SIZE**0.5
+    while True:
+        regime = torch.randint(REGIMES, (size,), generator=generator)
+        noise, x = torch.randn(2, size, SIZE, generator=generator)
+        yield regime, marks[regime] + 0.3 * noise, x, (x.unsqueeze(1) @ maps[regime]).squeeze(1)
 
 
 class Mixture(nn.Module):
@@ -59,57 +52,56 @@ class Mixture(nn.Module):
         return (sent.weights.unsqueeze(2) * each).sum(1), sent.indices[:, 0], sent.balance_loss
 
 
-def train(way: str, steps: int, seed: int) -> tuple[Mixture, list[float]]:
+def train(way: str, steps: int, seed: int, balance: float) -> tuple[Mixture, list[float]]:
     torch.manual_seed(seed)
     model = Mixture(1, "") if way == "one network" else Mixture(EXPERTS, way)
     optimizer, errors = torch.optim.Adam(model.parameters(), lr=1e-2), []
-    for step, (_, mark, x, target) in zip(range(steps), Tokens().batches(BATCH), strict=False):
+    for step, (_, mark, x, target) in zip(range(steps), tokens(BATCH, seed + 1), strict=False):
         value, _, uneven = model(mark, x, sd.Key(seed).fold_in(step))
         error = (value - target).square().mean()
         optimizer.zero_grad()
-        (error + 0.01 * uneven).backward()
+        (error + balance * uneven).backward()
         optimizer.step()
         errors.append(error.item())
     return model.eval(), errors
 
 
 @torch.no_grad()
-def judge(model: Mixture) -> tuple[float, Tensor]:
-    """Squared error on 6,000 tokens, and how many of each regime went to each expert."""
-    regime, mark, x, target = next(Tokens().batches(6000))
+def judge(model: Mixture) -> tuple[Tensor, Tensor]:
+    """Squared error on new tokens, and how many of each regime went to each expert."""
+    regime, mark, x, target = next(tokens(TESTED, seed=1000))
     value, expert, _ = model(mark, x)
-    table = torch.zeros(REGIMES, EXPERTS).index_put_((regime, expert), torch.ones(6000), accumulate=True)
-    return float((value - target).square().mean()), table
+    table = (regime * EXPERTS + expert).bincount(minlength=REGIMES * EXPERTS).view(REGIMES, EXPERTS)
+    return (value - target).square().mean(), table
 
 
 def main(argv: list[str] | None = None) -> dict[str, float]:
     parser = argparse.ArgumentParser()
-    for name, default in (("--out", ""), ("--steps", 800), ("--seeds", 1)):
+    for name, default in (("--out", ""), ("--steps", 800), ("--seeds", 1), ("--balance", 0.2)):
         parser.add_argument(name, type=type(default), default=default)
     args = parser.parse_args(argv)
     figures, curves, tables = {}, {}, {}
     for way in COLOURS:
-        runs = [train(way, args.steps, seed) for seed in range(args.seeds)]
-        found = [judge(model) for model, _ in runs]
-        curves[way] = torch.tensor([errors for _, errors in runs]).mean(0)
-        tables[way] = found[0][1]
-        figures[f"{way}, error"] = sum(error for error, _ in found) / args.seeds
-        alone = [
-            float(table.amax(1).sum() / table.sum()) for _, table in found
-        ]  # in their regime's usual expert
-        figures[f"{way}, specialised"] = sum(alone) / args.seeds
-        print(f"{way:12} error {figures[f'{way}, error']:.3f}")
-    print("tokens of each regime (rows) by expert, midpoint:", tables["midpoint"].int().tolist())
+        runs = [train(way, args.steps, seed, args.balance) for seed in range(args.seeds)]
+        errors, tables[way] = map(torch.stack, zip(*(judge(model) for model, _ in runs), strict=True))
+        curves[way] = torch.tensor([curve for _, curve in runs]).mean(0)
+        print(f"{way:12} error {errors.mean():.3f}, by seed", " ".join(f"{error:.3f}" for error in errors))
+        figures[f"{way}, error"] = float(errors.mean())
+        if way != "one network":
+            usual, busiest = tables[way].amax(2).sum(1) / TESTED, tables[way].sum(1).amax(1) / TESTED
+            figures[f"{way}, specialised"] = float(usual.mean())
+            figures[f"{way}, busiest"] = float(busiest.mean())
+            print(f"{'':12} {usual.mean():.0%} of the tokens go where most of their regime go,", end=" ")
+            print(f"{busiest.mean():.0%} to the busiest expert (even: {1 / EXPERTS:.0%})")
     if args.out:
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         for way, colour in COLOURS.items():
-            left.plot(
-                range(50, args.steps + 1, 25), curves[way].unfold(0, 50, 25).mean(1), color=colour, label=way
-            )
+            mean = curves[way].unfold(0, 50, 25).mean(1)
+            left.plot(range(50, args.steps + 1, 25), mean, color=colour, label=way)
         left.set(xlabel="steps", ylabel="squared error", yscale="log")
         left.legend(frameon=False)
-        right.imshow(tables["midpoint"].tolist(), cmap="Blues")
+        right.imshow(tables["midpoint"][0].tolist(), cmap="Blues")
         right.set(xlabel="expert", ylabel="regime", title="where tokens go (midpoint)")
         figure.savefig(args.out, dpi=80)
     return figures

@@ -6,7 +6,9 @@ An object has a shape and a colour, one of five each. The sender says two symbol
 drawn by straight-through Gumbel-Softmax at a falling temperature; the receiver names the object. Nobody tells
 them what a symbol means. The picture shows what they came to mean by the end, and how often the object was
 understood on the way, beside REINFORCE with a moving average, which learns the sender from right or wrong
-alone.
+alone. Two figures tell of the language: the bits of a message about its object, and topographic similarity,
+the correlation of how far apart two objects are (features) and their messages (symbols): 1 for a language of
+which each symbol names one feature, about 0 for words by chance.
 """
 
 import argparse
@@ -52,6 +54,14 @@ class Game(nn.Module):
         return float((guess == OBJECTS).all(1).float().mean()), message
 
 
+def language(message: Tensor) -> tuple[float, float]:
+    """Bits that ``[25, places]`` messages tell about their objects, and topographic similarity."""
+    share = message.unique(dim=0, return_counts=True)[1] / len(message)
+    pairs = torch.combinations(torch.arange(len(OBJECTS)))
+    apart = [(x[pairs[:, 0]] != x[pairs[:, 1]]).sum(1).float() for x in (OBJECTS, message)]
+    return float(-(share * share.log2()).sum()), float(torch.corrcoef(torch.stack(apart))[0, 1])
+
+
 def train(pathwise: bool, steps: int, seed: int) -> tuple[Game, list[float]]:
     torch.manual_seed(seed)
     tau = sd.schedules.Exponential(start=2.0, floor=0.5, rate=2.0 / steps)
@@ -74,18 +84,17 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
     for name, default in (("--out", ""), ("--steps", 800), ("--seeds", 2)):
         parser.add_argument(name, type=type(default), default=default)
     args = parser.parse_args(argv)
-    runs = {
-        way: [train(way == "pathwise", args.steps, seed) for seed in range(args.seeds)]
-        for way in ("pathwise", "score")
-    }
-    curves = {way: torch.tensor([right for _, right in games]) for way, games in runs.items()}
-    game = runs["pathwise"][0][0]
-    message = game.understood()[1]
-    figures = {way: float(curve[:, -1].mean()) for way, curve in curves.items()}
-    figures |= {"messages": float(len({tuple(row) for row in message.tolist()}))}
-    for way in runs:
-        print(f"{way:8} {figures[way]:.2f} of the objects understood, mean of {args.seeds} seeds")
-    print(f"{figures['messages']:.0f} messages for {len(OBJECTS)} objects")
+    figures, curves, messages = {}, {}, {}
+    for way in ("pathwise", "score"):
+        runs = [train(way == "pathwise", args.steps, seed) for seed in range(args.seeds)]
+        curves[way] = torch.tensor([right for _, right in runs])
+        messages[way] = [game.understood()[1] for game, _ in runs]
+        bits, alike = torch.tensor([language(message) for message in messages[way]]).unbind(1)
+        right = curves[way][:, -1]
+        figures |= {way: float(right.mean()), f"{way}, bits": float(bits.mean())}
+        figures[f"{way}, topographic similarity"] = float(alike.mean())
+        print(f"{way:8} understood {right.mean():.2f} ({right.min():.2f} to {right.max():.2f}),", end=" ")
+        print(f"{bits.mean():.2f} of 4.64 bits, topographic similarity {alike.mean():.2f}")
     if args.out:
         figure = Figure(figsize=(8, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -93,7 +102,7 @@ def main(argv: list[str] | None = None) -> dict[str, float]:
             left.plot(range(20, args.steps + 1, 20), curve.mean(0), color=colour, label=way)
         left.set(xlabel="steps", ylabel="objects understood", ylim=(0, 1.02))
         left.legend(frameon=False)
-        table = message.view(KINDS, KINDS, PLACES)
+        table = messages["pathwise"][0].view(KINDS, KINDS, PLACES)
         right.imshow(table[..., 0].tolist(), cmap="Set3", vmin=0, vmax=11)
         for shape in range(KINDS):
             for colour in range(KINDS):
