@@ -53,8 +53,7 @@ def one(browser, selector):
 def press(browser, selector, *keys):
     found = one(browser, selector)
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", found)
-    for key in keys:
-        browser.switch_to.active_element.send_keys(key)
+    browser.switch_to.active_element.send_keys("".join(keys))
     settled(browser)
 
 
@@ -307,18 +306,28 @@ def test_the_schedule_plays_when_it_is_asked_and_stops(shown):
     browser = shown()
     time.sleep(0.3)
     assert text(browser, "step-value") == "0"  # not by itself
-    play = one(browser, "#anneal-play")
-    browser.execute_script("arguments[0].click()", play)
-    WebDriverWait(browser, 20).until(lambda _: number(text(browser, "step-value")) > 20)
-    assert play.text == "Pause"
-    browser.execute_script("arguments[0].click()", play)
-    settled(browser)
+    # asked and stopped within the page: a busy machine may take longer to answer than the playing lasts
+    label = browser.execute_async_script(
+        """
+        const done = arguments[0], play = document.getElementById("anneal-play");
+        const watch = () => {
+          if (Number(document.getElementById("step").value) <= 20) return requestAnimationFrame(watch);
+          const label = play.textContent;
+          play.click();
+          requestAnimationFrame(() => requestAnimationFrame(() => done(label)));
+        };
+        play.click();
+        watch();
+        """
+    )
+    assert label == "Pause"
     step, tau = number(text(browser, "step-value")), number(text(browser, "tau-value"))
+    assert step < int(one(browser, "#step").get_attribute("max"))
     schedule = sd.schedules.Exponential(start=10**0.301, floor=0.1, rate=1e-3)
     assert tau == pytest.approx(schedule.at(int(step)), abs=6e-4)
     time.sleep(0.2)
     assert number(text(browser, "step-value")) == step
-    assert play.text == "Play"
+    assert text(browser, "anneal-play") == "Play"
 
 
 def test_the_floor_never_passes_the_start(shown):
@@ -346,7 +355,7 @@ def test_it_is_said_in_words_once_all_is_still(shown):
     words = one(browser, "#words")
     assert words.get_attribute("aria-live") == "polite"
     press(browser, "#tau", Keys.END)
-    WebDriverWait(browser, 20).until(lambda _: "temperature 10.0" in words.text)
+    WebDriverWait(browser, 60).until(lambda _: "temperature 10.0" in words.text)
     assert "softmax gives A 65.2 %" in words.text
     assert "Chi-square" in words.text
     assert "reinforce 0 and" in words.text
@@ -407,7 +416,8 @@ def test_the_policy_refuses_other_hosts_and_scripts(browser, written):
         new Image().src = "http://127.0.0.1:9/a.png";
         fetch("http://127.0.0.1:9/").catch(() => {});
         document.body.appendChild(document.createElement("script")).textContent = "window.ran = 1";
-        setTimeout(() => done([found, window.ran ?? 0]), 300);
+        const wait = () => (found.length < 3 ? setTimeout(wait, 50) : done([found, window.ran ?? 0]));
+        wait();
         """
     )
     directives, ran = refused
