@@ -12,6 +12,8 @@ function barRow(place, options) {
 
   function set(i, value) {
     const rounded = Math.round(Math.min(most, Math.max(least, value)) * 20) / 20;
+    // at once, not at the next frame: the next key may come before that, and goes on from here
+    bars[i].track.setAttribute("aria-valuenow", rounded);
     options.changed(i, rounded);
   }
 
