@@ -121,5 +121,5 @@ def test_search_finds_a_name_without_a_server(site, browser):
     assert any("reference/random.html" in one and one.endswith("#softdraw.random.fresh_key") for one in found)
     assert browser.get_log("browser") == []
     sent = [entry["message"] for entry in browser.get_log("performance")]
-    asked_of = [url for one in sent for url in re.findall(r'"requestWillBeSent".*?"url":"([^"]+)"', one)]
+    asked_of = [url for one in sent for url in re.findall(r'requestWillBeSent".*?"url":"([^"]+)"', one)]
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked_of), asked_of
