@@ -204,6 +204,9 @@ def test_commands_are_understood(block):
         elif rest[:1] == ["-m"] and rest[1].startswith("benchmarks."):
             path = ROOT / rest[1].replace(".", "/")
             assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
+        elif rest[:1] == ["-m"] and rest[1].startswith("examples."):
+            text = (ROOT / rest[1].replace(".", "/") / "__main__.py").read_text(encoding="utf-8")
+            assert all(f'"{word}"' in text for word in rest if word.startswith("--")), rest
         elif program == "python" and rest[0].startswith("examples/"):
             text = (ROOT / rest[0]).read_text(encoding="utf-8")
             assert all(f'"{word}"' in text for word in rest if word.startswith("--")), rest
