@@ -34,18 +34,24 @@ def curves(
     runs: list[dict[str, Any]],
     x: Callable[[dict[str, float]], float],
     y: str,
+    *,
     last: bool = True,
+    each: bool = False,
 ) -> None:
-    """Mean over seeds as a line, seeds as dots; without ``last`` the line ends before the last point."""
+    """Mean over seeds as a line, seeds as dots; with ``each`` a line for each seed.
+
+    Without ``last`` lines end before the last point.
+    """
     for number, (name, seeds) in enumerate(by_name(runs).items()):
         points = list(zip(*seeds, strict=True))[1:]
-        line = points if last else points[:-1]
-        across = [statistics.mean(x(one) for one in point) for point in line]
-        means = [statistics.mean(one[y] for one in point) for point in line]
-        style = {"color": f"C{number}", "ls": "--" if number > 7 else "-"}
-        axes.plot(across, means, label=name, lw=1.4, **style)
+        color, shown = f"C{number}", points if last else points[:-1]
+        across = [[x(one) for one in point] for point in shown]
+        values = [[one[y] for one in point] for point in shown]
+        if not each:
+            across, values = ([[statistics.mean(point)] for point in part] for part in (across, values))
+        axes.plot(across, values, lw=1.4, color=color, label=[name, *[None] * (len(values[0]) - 1)])
         for seed in points:
-            axes.plot([x(one) for one in seed], [one[y] for one in seed], ".", ms=3, color=f"C{number}")
+            axes.plot([x(one) for one in seed], [one[y] for one in seed], ".", ms=3, color=color)
 
 
 def draw_bounds() -> None:
@@ -82,15 +88,15 @@ def draw_annealing() -> None:
     """What fixed and moving temperatures come to, and how the moving ones moved."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    curves(left, MOVED, lambda one: one["step"], "test", last=False)
-    curves(right, MOVED, lambda one: one["step"], "tau")
-    left.set_ylim(138, 185)
+    curves(left, MOVED, lambda one: one["step"], "test", last=False, each=True)
+    curves(right, MOVED, lambda one: one["step"], "tau", each=True)
+    left.set_ylim(138, 200)
     right.set_ylim(0, 2.1)
     left.set_ylabel("-ELBO, test, nats")
     right.set_ylabel("temperature")
     for axes in (left, right):
         axes.set_xlabel("step")
-    left.legend(fontsize=8)
+    right.legend(fontsize=8, loc="upper right", bbox_to_anchor=(1.0, 0.95))
     figure.savefig(DOCS / "images" / "published-annealing.png", dpi=100)
 
 
