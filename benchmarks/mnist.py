@@ -5,13 +5,14 @@ LeCun, Cortes and Burges 1998. Four files, as they were published: 60,000 images
 
 import gzip
 import hashlib
-import os
 import struct
 import zlib
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from softdraw.files import cache_folder
 
 __all__ = ["CHECKSUMS", "DOWNLOAD", "find_folder", "read_images", "read_labels"]
 
@@ -37,7 +38,7 @@ def find_folder(where: str) -> Path:
         return Path(where)
     import pooch
 
-    folder = Path(os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw")) / "mnist"
+    folder = cache_folder() / "mnist"
     for name, known in CHECKSUMS.items():
         path = folder / f"{name}.gz"
         try:

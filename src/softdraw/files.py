@@ -1,16 +1,17 @@
-"""The one way to write a file: it is whole or not there.
+"""Files: written whole or not at all, and where those lie that may be thrown away.
 
 May import: nothing of softdraw.
 """
 
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic"]
+__all__ = ["atomic", "cache_folder"]
 
 _LONGEST = 100
 """Characters of the target's name in that of the unfinished file; file systems allow 255 bytes in all."""
@@ -77,3 +78,22 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Where lies what may be thrown away: ``$SOFTDRAW_CACHE``, or the user's cache, as the system has it.
+
+    It may not be there yet. Without a package, since a bare installation has none for it.
+
+    Example:
+        >>> cache_folder().is_absolute() or "SOFTDRAW_CACHE" in os.environ
+        True
+    """
+    if given := os.environ.get("SOFTDRAW_CACHE"):
+        return Path(given)
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local) / "softdraw" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "softdraw"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "softdraw"

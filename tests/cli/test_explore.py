@@ -45,21 +45,6 @@ def test_without_a_file_it_is_in_the_cache(capsys, opened, monkeypatch, tmp_path
     assert opened == [(tmp_path / "explore.html").as_uri()] * 2
 
 
-@pytest.mark.parametrize(
-    ("system", "variable", "below"),
-    [
-        ("linux", "XDG_CACHE_HOME", "softdraw"),
-        ("win32", "LOCALAPPDATA", "softdraw/Cache"),
-        ("darwin", "HOME", "Library/Caches/softdraw"),
-    ],
-)
-def test_the_cache_is_where_the_system_has_it(capsys, opened, monkeypatch, tmp_path, system, variable, below):
-    monkeypatch.delenv("SOFTDRAW_CACHE", raising=False)
-    monkeypatch.setenv(variable, str(tmp_path))
-    monkeypatch.setattr(sys, "platform", system)
-    assert run(capsys, "explore")[1] == f"wrote {tmp_path / below / 'explore.html'}\n"
-
-
 def test_no_open_opens_nothing(capsys, opened, tmp_path):
     assert run(capsys, "explore", "--no-open", "--out", str(tmp_path / "a.html"))[0] == 0
     assert opened == []

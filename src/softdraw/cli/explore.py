@@ -4,15 +4,13 @@ So it reads its options with ``argparse``, and the app, where it is there, only 
 """
 
 import argparse
-import os
-import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from softdraw.explore import page
-from softdraw.files import atomic
+from softdraw.files import atomic, cache_folder
 
 if TYPE_CHECKING:
     import typer
@@ -53,22 +51,10 @@ def explore(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--no-open", action="store_true", help="Only write the file.")
     read = parser.parse_args(arguments)
-    target = (read.out if read.out is not None else _cache() / "explore.html").absolute()
+    target = (read.out if read.out is not None else cache_folder() / "explore.html").absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with atomic(target) as file:
         file.write(page().encode())
     print(f"wrote {target}")
     if not read.no_open and not webbrowser.open(target.as_uri()):
         print("no browser was found: open the file in one")
-
-
-def _cache() -> Path:
-    """The folder for what may be thrown away: ``$SOFTDRAW_CACHE``, or the user's, as the system has it."""
-    if given := os.environ.get("SOFTDRAW_CACHE"):
-        return Path(given)
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "softdraw" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "softdraw"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "softdraw"

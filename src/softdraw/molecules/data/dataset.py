@@ -13,6 +13,7 @@ from typing import Any, Literal
 from rdkit import rdBase
 
 from softdraw.arguments import read_count
+from softdraw.files import cache_folder
 from softdraw.molecules.chemistry.codec import CODEC_VERSION
 from softdraw.molecules.data.account import Account, Dropped
 from softdraw.molecules.data.chunks import PATIENCE, Gathering, encoded_chunks
@@ -25,7 +26,7 @@ from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.team import cores
 from softdraw.molecules.storage.arrays import as_bytes, as_text, read_arrays, write_arrays
 
-__all__ = ["Dataset", "Dropped", "cache_folder", "dataset_of", "load"]
+__all__ = ["Dataset", "Dropped", "dataset_of", "load"]
 
 EMBEDDED_ELEMENTS = ("C", "N", "O", "F")
 EMBEDDED_MAX_ATOMS = 12
@@ -114,7 +115,7 @@ def load(
         fragments: what is done with a molecule of several fragments: ``"drop"``, the default, leaves it out;
             ``"largest"`` keeps the fragment of most heavy atoms, and ``Dataset.parted`` counts where.
         cache: folder for encoded sets, named by content, options and the version of the codec. ``"user"`` is
-            the user's cache folder (see ``cache_folder``), None is none. A damaged entry is made again.
+            the user's cache folder (see ``softdraw.files``), None is none. A damaged entry is made again.
         processes: that read and encode; by default one on each core that this one may use, where it takes
             longer than some seconds. The result is the same.
         progress: show a progress bar; None shows it on a terminal, where it takes longer than some seconds.
@@ -186,13 +187,6 @@ def dataset_of(data: Any, *, progress: bool | None = None, **options: Any) -> Da
             f"{', '.join(given)}: got beside a Dataset, expected where it is loaded, as arguments of load"
         )
     return data
-
-
-def cache_folder() -> Path:
-    """Where encoded sets are kept: ``$SOFTDRAW_CACHE``, or the user's cache folder, as the system has it."""
-    import pooch
-
-    return Path(os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw"))
 
 
 def _recall(path: Path, origin: Source) -> Dataset | None:

@@ -16,6 +16,7 @@ from typing import Any
 from rdkit import Chem
 
 from softdraw.arguments import wrong_type
+from softdraw.files import cache_folder
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.files import Asked, digest_of, how_read, rows_of
 from softdraw.molecules.data.kinds import Meter
@@ -253,7 +254,7 @@ def fetch_qm9() -> str:
                 QM9_URL,
                 known_hash=f"sha256:{QM9_SHA256}",
                 fname="dsgdb9nsd.xyz.tar.bz2",
-                path=os.environ.get("SOFTDRAW_CACHE") or pooch.os_cache("softdraw"),
+                path=cache_folder(),
                 progressbar=False,
             )
         )

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
+from softdraw.files import cache_folder
 from softdraw.molecules.chemistry.codec import parse_smiles, plain
 from softdraw.molecules.chemistry.patterns import read_patterns
-from softdraw.molecules.data.dataset import cache_folder
 from softdraw.molecules.errors import DataError, OutputError
 from softdraw.molecules.runtime.team import ALONE, Team
 from softdraw.molecules.scoring.fingerprints import PRINT_BYTES, pack_fingerprints

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.data.dataset import cache_folder
+from softdraw.files import cache_folder
 from softdraw.molecules.errors import DataError, OutputError
 from softdraw.molecules.runtime.team import ALONE, Team
 from softdraw.molecules.storage.arrays import read_arrays, write_arrays
