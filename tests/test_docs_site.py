@@ -5,13 +5,14 @@ It needs `make docs`' packages, which `make test` does not install; without them
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
+from .browser import chromium
 
 pytest.importorskip("mkdocs", reason="mkdocs is not installed: make docs installs it")
 pytest.importorskip("mkdocstrings", reason="mkdocstrings is not installed: make docs installs it")
@@ -25,8 +26,6 @@ ENTRIES = [
 ]
 #: those of which a browser loads something; the href of an anchor is loaded only when it is followed
 LOADED = {"script", "link", "img", "iframe", "source", "video", "audio", "object", "embed", "track", "input"}
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +91,8 @@ def test_entries_are_rendered(site, page):
 
 @pytest.fixture(scope="module")
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs Debian's chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 def test_search_finds_a_name_without_a_server(site, browser):

@@ -43,6 +43,11 @@ def test_without_a_compiler_it_is_built_all_the_same(wheel):
     assert runpy.run_path(str(CONTENTS))["problems"](built, compiled=False) == []
 
 
+def test_the_smoke_test_knows_what_is_drawn_here():
+    """Its golden values are a copy, as it runs where there are no tests."""
+    runpy.run_path(str(ROOT / "release/smoke.py"))["golden"]()
+
+
 def test_the_check_of_the_contents_sees_what_is_wrong(wheel, tmp_path):
     built, _ = wheel
     problems = runpy.run_path(str(CONTENTS))["problems"]

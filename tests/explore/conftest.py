@@ -8,9 +8,9 @@ import pytest
 
 from softdraw.explore.page import SCRIPTS, _file, page
 
+from ..browser import chromium
+
 NODE = shutil.which("node")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
 #: what needs no page
 PURE = SCRIPTS[: SCRIPTS.index("drawing")]
 READ_MOLECULES = ("molecule",)
@@ -19,17 +19,8 @@ READ_MOLECULES = ("molecule",)
 @pytest.fixture(scope="session")
 def browser():
     """One Chromium for all tests."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("needs Debian's chromium and chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="session")
