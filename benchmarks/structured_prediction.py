@@ -131,10 +131,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", required=True, help="folder of the idx files, or mnist to download them")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/structured_prediction"))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), help="by default all")
+    parser.add_argument("--steps", type=int, default=4000, help=f"of {BATCH} images (4000)")
+    parser.add_argument("--seeds", type=int, default=2, help="runs of each method, seeds from 0 on (2)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/structured_prediction"), help="folder of the files of runs"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     folder = find_folder(options.data)

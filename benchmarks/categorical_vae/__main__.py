@@ -14,18 +14,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.categorical_vae.settings import LATENTS, PACKAGE, Setting, setting_of
+from benchmarks.categorical_vae.settings import ESTIMATORS, LATENTS, PACKAGE, Setting, serves, setting_of
 from benchmarks.categorical_vae.training import Images, schedules, train
 from benchmarks.mnist import find_folder
 from benchmarks.runs import run_once
 from softdraw.schedules import Schedule
 
 SCHEDULES = list(schedules(1))
-DEFAULT = {
-    "8x4": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
-    "4x24": ["st", "st-gumbel-softmax", "gumbel-rao", "gapped-st", "reinmax", PACKAGE, "redge", "rloo"],
-    "2x12": ["st-gumbel-softmax", "reinmax", "rloo", "disarm"],
-}
 
 
 def main() -> None:
@@ -37,11 +32,18 @@ def main() -> None:
     parser.add_argument("--latents", choices=LATENTS, default="8x4", help="classes x variables")
     parser.add_argument("--estimators", nargs="+", help="by default all that serve these latents")
     parser.add_argument("--steps", type=int, default=6000, help="of 100 images; the paper takes 96000")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--points", type=int, default=8, help="of each curve")
-    parser.add_argument("--temperatures", nargs="+", type=float, help="fixed ones, in place of the tuned")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each row, seeds from 0 on")
+    parser.add_argument("--points", type=int, default=8, help="of each curve, after the one before training")
+    parser.add_argument(
+        "--temperatures",
+        nargs="+",
+        type=float,
+        help="fixed ones, in place of that to which an estimator was tuned",
+    )
     parser.add_argument("--schedules", nargs="+", choices=SCHEDULES, help="moving ones, in its place")
-    parser.add_argument("--out", type=Path, default=Path("runs/categorical_vae"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/categorical_vae"), help="folder of the files of runs"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     images = Images.read(find_folder(options.data))
@@ -65,7 +67,7 @@ def main() -> None:
 
 
 def _wanted(options: argparse.Namespace) -> Iterable[tuple[str, Setting, Callable[[], Schedule] | None]]:
-    names = options.estimators or DEFAULT[options.latents]
+    names = options.estimators or [name for name in (*ESTIMATORS, PACKAGE) if serves(name, options.latents)]
     for name in names:
         setting = setting_of(options.latents, name)
         if not (options.temperatures or options.schedules):

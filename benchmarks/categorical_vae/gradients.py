@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.categorical_vae.model import CategoricalVAE, Draw, states_of
-from softdraw.estimators import Estimator, TensorEstimator
+from benchmarks.categorical_vae.model import CategoricalVAE, Draw, joint, lost_by, states_of
 
 __all__ = ["Gradient", "gradient_of"]
 
@@ -52,28 +51,16 @@ def _costs(model: CategoricalVAE, images: Tensor) -> Tensor:
 
 def _exact(logits: Tensor, costs: Tensor) -> Tensor:
     """Gradient ``[B, L, C]`` of the expected cost."""
-    classes = states_of_index(logits.shape[1], logits.shape[2])
     leaf = logits.double().requires_grad_()
-    log_q = leaf.log_softmax(-1)
-    joint = sum(log_q[:, variable, classes[:, variable]] for variable in range(logits.shape[1]))
-    (gradient,) = torch.autograd.grad((joint.exp() * costs.t().double()).sum(), leaf)
+    expected = (joint(leaf.softmax(-1)) * costs.t().double()).sum()
+    (gradient,) = torch.autograd.grad(expected, leaf)
     return gradient.float()
-
-
-def states_of_index(variables: int, classes: int) -> Tensor:
-    """The classes ``[states, L]`` of every code, in the order of ``states_of``."""
-    return torch.cartesian_prod(*[torch.arange(classes)] * variables).view(-1, variables)
 
 
 def _estimates(model: CategoricalVAE, draw: Draw, images: Tensor, logits: Tensor, draws: int) -> Tensor:
     """``[draws, B, L, C]``."""
     parts = []
-    for count in torch.full((max(1, draws // 50),), 50).tolist():
-        leaf = logits.expand(count, *logits.shape).clone().requires_grad_()
-        if isinstance(draw, Estimator) and not isinstance(draw, TensorEstimator):
-            lost = draw.expectation(lambda code: model.cost(code, images), leaf)
-        else:
-            flat = leaf.flatten(0, 1)  # the package takes one batch dim
-            lost = model.cost(draw(flat).view_as(leaf), images)
-        parts.append(torch.autograd.grad(lost.sum(), leaf)[0])
+    for part in logits.expand(draws, *logits.shape).split(50):
+        leaf = part.clone().requires_grad_()
+        parts.append(torch.autograd.grad(lost_by(model, draw, leaf, images).sum(), leaf)[0])
     return torch.cat(parts)

@@ -15,7 +15,9 @@ __all__ = [
     "Draw",
     "drawing",
     "exact_bound",
+    "joint",
     "loss_of",
+    "lost_by",
     "sampled_bound",
     "states_of",
 ]
@@ -65,14 +67,18 @@ def drawing(estimator: str, tau: Any) -> Draw:
     return lambda logits: reinmax(logits.contiguous(), tau)[0]
 
 
+def lost_by(model: CategoricalVAE, draw: Draw, logits: Tensor, images: Tensor) -> Tensor:
+    """Expected cost ``[..., B]`` of images ``[B, 784]`` at logits ``[..., B, L, C]``, estimated."""
+    if isinstance(draw, Estimator) and not isinstance(draw, TensorEstimator):
+        return draw.expectation(lambda code: model.cost(code, images), logits)
+    # the package takes one batch dim
+    return model.cost(draw(logits.flatten(0, -3)).view_as(logits), images)
+
+
 def loss_of(model: CategoricalVAE, draw: Draw, images: Tensor) -> Tensor:
     """-ELBO ``[B]``: the estimate of its first part brings the gradient, the second is exact."""
     logits = model.logits(images)
-    if isinstance(draw, Estimator) and not isinstance(draw, TensorEstimator):
-        lost = draw.expectation(lambda code: model.cost(code, images), logits)
-    else:
-        lost = model.cost(draw(logits), images)
-    return lost + divergence(logits)
+    return lost_by(model, draw, logits, images) + divergence(logits)
 
 
 def states_of(latents: Latents) -> Tensor:
@@ -94,7 +100,7 @@ def exact_bound(model: CategoricalVAE, images: Tensor, rows: int = 2000) -> floa
     total = 0.0
     for part in images.split(rows):
         logits = model.logits(part)
-        probability = _joint(logits.softmax(-1))
+        probability = joint(logits.softmax(-1))
         expected = probability @ table
         lost = expected[:, -1] - (part * expected[:, :-1]).sum(1)
         total += float((lost + divergence(logits)).double().sum())
@@ -114,9 +120,9 @@ def sampled_bound(model: CategoricalVAE, images: Tensor, seed: int, rows: int = 
     return total / len(images)
 
 
-def _joint(probs: Tensor) -> Tensor:
-    """Probability ``[B, states]`` of every code from those of its choices ``[B, L, C]``."""
-    joint = probs[:, 0]
+def joint(probs: Tensor) -> Tensor:
+    """Probability ``[B, states]`` of every code from those of its choices ``[B, L, C]``, as in ``states_of``."""
+    found = probs[:, 0]
     for variable in range(1, probs.shape[1]):
-        joint = (joint.unsqueeze(2) * probs[:, variable].unsqueeze(1)).flatten(1)
-    return joint
+        found = (found.unsqueeze(2) * probs[:, variable].unsqueeze(1)).flatten(1)
+    return found

@@ -14,7 +14,7 @@ from torch import Tensor
 import softdraw as sd
 from softdraw.estimators import Estimator
 
-__all__ = ["ESTIMATORS", "LATENTS", "PACKAGE", "Latents", "Setting", "setting_of"]
+__all__ = ["ESTIMATORS", "LATENTS", "PACKAGE", "Latents", "Setting", "serves", "setting_of"]
 
 PACKAGE = "reinmax (package)"
 """The PyPI package of ReinMax's authors, in the same loop."""
@@ -74,6 +74,11 @@ class Setting:
         return torch.optim.RAdam(weights, lr=self.rate)
 
 
+def serves(estimator: str, latents: str) -> bool:
+    """DisARM is for binary choices alone."""
+    return estimator != "disarm" or LATENTS[latents].classes == 2
+
+
 def setting_of(latents: str, estimator: str, tau: float | None = None) -> Setting:
     """The tuned setting, or another temperature in it."""
     name = "reinmax" if estimator == PACKAGE else estimator
@@ -81,7 +86,7 @@ def setting_of(latents: str, estimator: str, tau: float | None = None) -> Settin
         raise SystemExit(
             f"--estimators: got {estimator!r}, expected some of {', '.join([*ESTIMATORS, PACKAGE])}"
         )
-    if name == "disarm" and LATENTS[latents].classes != 2:
+    if not serves(name, latents):
         raise SystemExit(f"--estimators: disarm serves binary choices, not {latents}; ask for --latents 2x12")
     chosen = TEMPERATURES[latents].get(name) if tau is None else tau
     optimizer = "RAdam" if latents == "4x24" else "Adam"

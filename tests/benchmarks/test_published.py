@@ -25,6 +25,12 @@ def test_the_tables_are_those_of_the_results(published):
     assert published.RESULTS.stat().st_size < 200_000
 
 
+def test_what_was_published_is_the_same_in_both_tables(published):
+    from benchmarks.structured_prediction import METHODS, PUBLISHED
+
+    assert published.JANG == {name: nats for name, nats in PUBLISHED.items() if name in METHODS}
+
+
 def test_a_table_that_was_edited_is_found_out(published):
     page = published.PAGE.read_text(encoding="utf-8")
     edited = re.sub(r"^(\| `rloo` \| )[\d.]+", r"\g<1>1.0", page, count=1, flags=re.MULTILINE)

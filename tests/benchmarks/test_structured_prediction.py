@@ -41,3 +41,42 @@ def test_the_likelihood_is_the_mean_over_codes(monkeypatch):
             likely += (first[:, one] * second[:, two]).double() * (-cost.double()).exp()
     exact = float(-likely.log().mean())
     assert network.nats(upper, lower, 20_000, seed=0) == pytest.approx(exact, abs=0.1)
+
+
+def test_the_upper_half_is_given_and_grey_is_a_probability(monkeypatch, tmp_path):
+    from benchmarks import structured_prediction as halves
+
+    grey = torch.zeros(200, 28, 28, dtype=torch.uint8)
+    grey[:, :14], grey[:, 14:, :14] = 255, 51
+    monkeypatch.setattr(halves, "read_images", lambda folder, part: grey)
+    upper, lower = halves.read_halves(tmp_path, "train")
+    assert bool((upper == 1).all())
+    lower = lower.view(200, 14, 28)
+    assert not lower[..., 14:].any()
+    assert float(lower[..., :14].mean()) == pytest.approx(0.2, abs=4.5 * 0.4 / (200 * 196) ** 0.5)
+
+
+def test_the_command_prints_a_row_for_each_method_and_trains_once(mnist, monkeypatch, capsys):
+    from benchmarks import structured_prediction as halves
+
+    monkeypatch.setattr(halves, "TESTED", 10)
+    line = f"x --data {mnist} --methods st reinmax --steps 2 --seeds 2 --out {mnist / 'runs'}"
+    monkeypatch.setattr("sys.argv", line.split())
+    train, trained = halves.train, []
+
+    def short(method, data, test, seed, steps):
+        trained.append((method, seed, steps))
+        return train(method, data, test, seed, steps, draws=5)
+
+    monkeypatch.setattr(halves, "train", short)
+    halves.main()
+    assert trained == [("st", 0, 2), ("st", 1, 2), ("reinmax", 0, 2), ("reinmax", 1, 2)]
+    printed = capsys.readouterr().out
+    first, second = (row.rstrip() for row in printed.splitlines()[1:])
+    assert first.startswith("st ")
+    assert first.endswith("published 61.8")
+    assert second.startswith("reinmax ")
+    assert second.endswith("published")
+    halves.main()
+    assert capsys.readouterr().out == printed
+    assert len(trained) == 4
