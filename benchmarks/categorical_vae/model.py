@@ -121,7 +121,7 @@ def sampled_bound(model: CategoricalVAE, images: Tensor, seed: int, rows: int = 
 
 
 def joint(probs: Tensor) -> Tensor:
-    """Probability ``[B, states]`` of every code from those of its choices ``[B, L, C]``, as in ``states_of``."""
+    """Probability ``[B, states]`` of the codes of ``states_of`` from that of each choice, ``[B, L, C]``."""
     found = probs[:, 0]
     for variable in range(1, probs.shape[1]):
         found = (found.unsqueeze(2) * probs[:, variable].unsqueeze(1)).flatten(1)
