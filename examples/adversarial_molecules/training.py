@@ -24,18 +24,16 @@ class Settings:
     seed: int = 0
     batch: int = 128
     pack: int = 1
-    samples: int = (
-        4  # draws of each z, for estimators of the score function: the batch holds a quarter of the z
-    )
-    generator_rate: float = 5e-4
-    critic_rate: float = 5e-4
-    slope_of_data: float = 1.0  # price of the critic's squared slope at data (R1, Mescheder et al. 2018)
-    slope_of_draws: float = 1.0  # and at draws (R2)
+    samples: int = 4  # draws of a z for estimators of the score function; the batch holds so many fewer z
+    generator_rate: float = 2e-4
+    critic_rate: float = 2e-3  # ten times the generator's: a critic that lags behind is what collapses
+    slope_of_data: float = 0.01  # price of the critic's squared slope at data (R1, Mescheder et al. 2018)
+    slope_of_draws: float = 0.01  # and at draws (R2)
     every: int = 4  # steps between two of these penalties
     code: float = 0.0  # price of the squared error of z as guessed from the graph
-    entropy: float = 0.0  # price of a nat of entropy that the draws have once z is given
+    entropy: float = 0.5  # price of a nat of entropy of the draws of a z, in the end; it grows from 0
     spread: float = 1.0
-    average: float = 0.995  # of the generator from which molecules are drawn
+    average: float = 0.998  # of the generator from which molecules are drawn
 
 
 class Game:
@@ -81,7 +79,7 @@ class Game:
         slower = min(1.0, max(0.05, 4.0 * (1.0 - progress)))  # rates fall over the last quarter
         for optimizer, (_, rate) in zip(self.optimizers, self.players(), strict=True):
             optimizer.param_groups[0]["lr"] = slower * rate
-        z, fake, figures = self.learn_to_draw(key)
+        z, fake, figures = self.learn_to_draw(key, progress)
         figures |= self.learn_to_tell(key, z, fake)
         self.steps += 1
         weight = min(self.settings.average, (self.steps + 1) / (self.steps + 10))
@@ -91,7 +89,7 @@ class Game:
                 mean.lerp_(now, 1.0 - weight)
         return figures
 
-    def learn_to_draw(self, key: sd.Key) -> tuple[Tensor, Tensor, dict[str, float]]:
+    def learn_to_draw(self, key: sd.Key, progress: float) -> tuple[Tensor, Tensor, dict[str, float]]:
         """A step of the generator. Returns z ``[packs, pack, latent]`` and what was drawn from it."""
         packs, drawn = self.packs // self.draws, []
         z = gaussian(packs * self.settings.pack, self.generator.latent, key.fold_in(0))
@@ -110,7 +108,7 @@ class Game:
         if self.settings.entropy:
             law = logits.masked_fill(~mask, -1e4).log_softmax(-1)
             entropy = -(law.exp() * law).sum((1, 2)).mean() / self.settings.pack
-            loss = loss + self.settings.entropy * entropy
+            loss = loss + progress * self.settings.entropy * entropy
         self.optimizers[0].zero_grad()
         loss.backward()
         self.optimizers[0].step()

@@ -93,12 +93,27 @@ def test_drawn_bonds_are_symmetric_bit_for_bit_and_so_is_their_noise(molecules, 
 @pytest.mark.parametrize("name", ["gumbel-softmax", "st-gumbel-softmax", "reinmax", "rloo", "reinforce"])
 def test_every_weight_of_the_generator_learns(parts, molecules, name):
     one = game(parts, molecules, estimator=name)
-    one.learn_to_draw(sd.Key(0))
+    one.learn_to_draw(sd.Key(0), progress=0.0)  # the price of entropy has a gradient of its own
     for weight, parameter in one.generator.named_parameters():
         assert parameter.grad is not None, weight
         assert parameter.grad.isfinite().all(), weight
         assert parameter.grad.abs().sum() > 0, weight
     assert all(p.grad is None for p in one.critic.parameters())
+
+
+def test_the_price_of_entropy_grows_with_the_budget(parts, molecules):
+    gradients = []
+    for progress in (0.0, 0.5, 1.0):
+        one = game(parts, molecules, entropy=0.3)
+        one.learn_to_draw(sd.Key(0), progress)
+        gradients.append(torch.cat([p.grad.flatten() for p in one.generator.parameters()]))
+    one = game(parts, molecules)
+    z = parts.generator.gaussian(16, one.generator.latent, sd.Key(0).fold_in(0))
+    law = torch.distributions.Categorical(logits=one.generator(z).masked_fill(~one.layout.mask, -1e4))
+    (0.3 * law.entropy().sum(1).mean()).backward()
+    price = torch.cat([p.grad.flatten() for p in one.generator.parameters()])
+    assert torch.allclose(gradients[2] - gradients[0], price, atol=1e-6)
+    assert torch.allclose(gradients[1] - gradients[0], price / 2, atol=1e-6)
 
 
 def test_reinmax_at_temperature_1_is_exact_for_a_quadratic_critic_of_two_atoms(parts):
