@@ -18,6 +18,9 @@ __all__ = ["folder"]
 
 #: options whose value is made small; None leaves out both
 SMALL = {"--minutes": None, "--devices": None, "--strategy": None, "-n": "3", "--draws": "20"}
+SMALL |= {"--calls": "40", "--steer-calls": "40"}
+#: budgets in place of which a command may name another
+INSTEAD = {("steer", "--steps"): "--calls", ("run", "--steer-steps"): "--steer-calls"}
 #: a budget where none is given, and data instead of the embedded set, which takes seconds to read
 BUDGETS = {
     "run": ["--steps", "1", "--steer-steps", "1", "--samples", "20"],
@@ -62,7 +65,7 @@ def small(words):
             found.append(word)
     name = next((word for word in found if word in BUDGETS), None)
     for flag, value in zip(*[iter(BUDGETS.get(name, []))] * 2, strict=True):
-        found += [flag, value] if flag not in found else []
+        found += [flag, value] if not {flag, INSTEAD.get((name, flag), flag)} & set(found) else []
     if name == "run" and "--data" not in found:
         found += ["--data", "mine.smi"]
     if name in ("run", "fit", "steer"):

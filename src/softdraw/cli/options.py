@@ -10,8 +10,11 @@ import typer
 from softdraw.molecules.chemistry.properties import PROPERTIES
 
 __all__ = [
+    "BatchSize",
+    "Calls",
     "Data",
     "Devices",
+    "Divergence",
     "Elements",
     "Encoding",
     "Estimator",
@@ -19,6 +22,7 @@ __all__ = [
     "Folder",
     "Forbid",
     "Fragments",
+    "LearningRate",
     "MaxAtoms",
     "Minutes",
     "Model",
@@ -37,6 +41,7 @@ __all__ = [
     "Steps",
     "Strategy",
     "Targets",
+    "Workers",
     "as_usage",
     "check_reading",
     "check_stage",
@@ -104,6 +109,31 @@ Network = Annotated[
 Minutes = Annotated[float | None, typer.Option(help="Wall time to train for.", metavar="MINUTES")]
 Steps = Annotated[
     int | None, typer.Option(min=1, help="Training steps instead of minutes: the same seed, the same result.")
+]
+Calls = Annotated[
+    int | None,
+    typer.Option(
+        min=4,
+        metavar="N",
+        help="Evaluations instead of minutes: molecules whose properties are computed, each once.",
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Processes that compute properties of your own.")
+]
+BatchSize = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Molecules drawn in a step.", show_default="128")
+]
+LearningRate = Annotated[
+    float | None, typer.Option(metavar="RATE", help="Peak of the learning rate.", show_default="0.001")
+]
+Divergence = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PRICE",
+        help="Price of a nat of divergence from the fitted model, in standard deviations.",
+        show_default="0.25",
+    ),
 ]
 Targets = Annotated[
     list[str] | None,

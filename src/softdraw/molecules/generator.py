@@ -7,22 +7,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from softdraw.arguments import read_count
 from softdraw.molecules.data.dataset import Dataset, dataset_of
 from softdraw.molecules.data.split import Parts
+from softdraw.molecules.evaluating.evaluator import Evaluator
+from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
 from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampler import MoleculeSampler
 from softdraw.molecules.state import GeneratorState
+from softdraw.molecules.steering.labels import labels_of
 from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.stage import run_steering
-from softdraw.molecules.steering.steering import Steering, SteerOptions
+from softdraw.molecules.steering.steering import Steering
 from softdraw.molecules.steering.targets import Target, default_target, targets_from
-from softdraw.molecules.steering.trial import try_targets
 from softdraw.random import Key
 
 __all__ = ["MoleculeGenerator"]
@@ -162,10 +163,12 @@ class MoleculeGenerator(MoleculeSampler):
         *,
         minutes: float | None = None,
         steps: int | None = None,
+        calls: int | None = None,
         estimator: str = "st-gumbel-softmax",
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        workers: int = 1,
         progress: bool | None = None,
         **options: Any,
     ) -> Self:
@@ -176,14 +179,16 @@ class MoleculeGenerator(MoleculeSampler):
                 property is a name, a ``Property`` or a function from an RDKit molecule to a number, as in
                 ``{my_function: "max"}``. By default a logP of 1.5 standard deviations above the mean of the
                 data.
-            minutes: wall time, computing properties of the data included; 2 when neither this nor ``steps``
-                is given.
+            minutes: wall time, computing properties of the data included; 2 when no budget is given.
             steps: optimiser steps instead.
+            calls: evaluations instead: molecules whose properties are computed, each once, those of the data
+                included. A function of yours is then asked for no more than these.
             estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
                 ``"reinforce"``, which needs no property network.
             key: of all noise; by default ``Key(seed)``.
-            folder: where a checkpoint is kept while it runs.
-            resume: go on from the checkpoint in ``folder``.
+            folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
+            resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.
+            workers: processes that compute properties of your own.
             progress: show a progress bar; None shows it on a terminal.
             options: see ``SteerOptions``.
 
@@ -194,37 +199,60 @@ class MoleculeGenerator(MoleculeSampler):
             TargetError: a target is not understood, or cannot work: its property is the same for all
                 molecules of the data, or undefined for most. Each is tried on a few molecules first.
             CheckpointError: the checkpoint to go on from is damaged or of another run.
+            OutputError: the folder cannot be written; what was steered until then is kept.
             ValueError: no such estimator, or an argument out of its range.
             RuntimeError: before ``fit``.
         """
-        budget = Budget(2.0 if minutes is None and steps is None else minutes, steps)
+        none = minutes is None and steps is None and calls is None
+        budget = Budget(2.0 if none else minutes, steps, calls)
+        chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
+        given = SteerOptions(**options)
+        where = None if folder is None else Path(folder)
+        with Evaluator([target.which for target in chosen], workers) as evaluate:
+            names = [target.property for target in chosen]
+            ledger = Ledger(names, evaluate, limit=budget.calls, folder=where, resume=resume)
+            try:
+                return self._steered(chosen, ledger, budget, estimator, key, given, where, resume, progress)
+            finally:
+                ledger.close()
+
+    def _steered(
+        self,
+        targets: list[Target],
+        ledger: Ledger,
+        budget: Budget,
+        estimator: str,
+        key: Key | None,
+        options: SteerOptions,
+        folder: Path | None,
+        resume: bool,
+        progress: bool | None,
+    ) -> Self:
         began = time.monotonic()
         network = copy.deepcopy(self.network)
-        chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
-        for text in try_targets(chosen, self.train_smiles):
-            remark(text)
-        labels = np.stack([self._labels(target.record) for target in chosen], 1)
-        objective = Objective(tuple(chosen), tuple(self.property_statistics[t.property] for t in chosen))
-        graphs = self.parts.train.subset(np.arange(len(labels)))
+        labels = labels_of(targets, ledger, self.parts.train, estimator, self._known_labels)
+        for target, moments in zip(targets, labels.statistics, strict=True):
+            self.property_statistics[target.property] = moments
         steering = Steering(
             network,
-            graphs,
-            labels,
-            objective,
+            labels.graphs,
+            labels.values,
+            Objective(tuple(targets), labels.statistics),
+            ledger,
             estimator,
             (Key(self.seed) if key is None else key).fold_in(4),
-            SteerOptions(**options),
+            options,
         )
         steering.seconds = time.monotonic() - began
-        with threads_for(network.options.width):
-            self.steer_summary = run_steering(
-                steering,
-                budget,
-                folder=None if folder is None else Path(folder),
-                resume=resume,
-                progress=progress,
-            )
+        try:
+            with threads_for(network.options.width):
+                self.steer_summary = run_steering(
+                    steering, budget, folder=folder, resume=resume, progress=progress
+                )
+        finally:
+            # also after an error, such as a full disk: what was steered until then was paid for
+            if steering.steps and steering.whole:
+                self._network = network.eval()
+                self.steer_history = steering.history
         self.steer_summary["estimator"] = estimator
-        self._network = network.eval()
-        self.steer_history = steering.history
         return self

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from softdraw.molecules.errors import CheckpointError, OutputError, TargetError
-from softdraw.molecules.run.options import DEFAULT_MINUTES, RunOptions, check_request
+from softdraw.molecules.run.options import DEFAULT_MINUTES, RunOptions
+from softdraw.molecules.run.request import check_request
 
 
 def test_default_budget():

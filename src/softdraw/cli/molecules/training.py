@@ -28,6 +28,14 @@ SteerMinutes = Annotated[
 SteerSteps = Annotated[
     int | None, typer.Option(min=1, help="Steering steps.", show_default="a fifth of --steps")
 ]
+SteerCalls = Annotated[
+    int | None,
+    typer.Option(
+        min=4,
+        metavar="N",
+        help="Steer by evaluations: molecules whose properties are computed, each once.",
+    ),
+]
 
 
 def run(
@@ -46,8 +54,13 @@ def run(
     steps: o.Steps = None,
     steer_minutes: SteerMinutes = None,
     steer_steps: SteerSteps = None,
+    steer_calls: SteerCalls = None,
     target: o.Targets = None,
     estimator: o.Estimator = "st-gumbel-softmax",
+    steer_batch_size: o.BatchSize = None,
+    steer_learning_rate: o.LearningRate = None,
+    divergence: o.Divergence = None,
+    workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
     require: o.Require = None,
@@ -74,6 +87,7 @@ def run(
         steps=steps,
         steer_minutes=steer_minutes,
         steer_steps=steer_steps,
+        steer_calls=steer_calls,
         targets=tuple(target or ()),
         estimator=estimator,
         samples=samples,
@@ -83,6 +97,10 @@ def run(
         fcd=fcd,
         devices=devices,
         strategy=strategy,
+        steer_batch_size=steer_batch_size,
+        steer_learning_rate=steer_learning_rate,
+        divergence=divergence,
+        workers=workers,
     )
     task = _run(out, options)
     with _stoppable(task, f"{options.command} --out {shlex.quote(str(out))} --resume"):
@@ -136,7 +154,12 @@ def steer(
     target: o.Targets = None,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
+    calls: o.Calls = None,
     estimator: o.Estimator = "st-gumbel-softmax",
+    batch_size: o.BatchSize = None,
+    learning_rate: o.LearningRate = None,
+    divergence: o.Divergence = None,
+    workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
     require: o.Require = None,
@@ -170,7 +193,7 @@ def steer(
     with o.as_usage():
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ValueError(f"minutes: got {minutes}, expected a positive number")
-        if minutes is None and steps is None:
+        if minutes is None and steps is None and calls is None:
             minutes = 2.0
         whole = stored.fit_budget.get("minutes")
         asked = replace(
@@ -178,6 +201,11 @@ def steer(
             minutes=None if whole is None else whole + (minutes or 0.0),
             steer_minutes=minutes,
             steer_steps=steps,
+            steer_calls=calls,
+            steer_batch_size=batch_size,
+            steer_learning_rate=learning_rate,
+            divergence=divergence,
+            workers=workers,
             targets=tuple(target or ()),
             estimator=estimator,
             samples=samples,
@@ -191,8 +219,12 @@ def steer(
     words += ["--out", str(folder)] if prior else []
     for flag, given in (("--target", options.targets), ("--forbid", forbid), ("--require", require)):
         words += [word for one in given or () for word in (flag, one)]
-    words += ["--steps", str(steps)] if minutes is None else ["--minutes", f"{minutes:g}"]
     words += ["--estimator", estimator]
+    numbers = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
+    numbers |= {"learning-rate": learning_rate, "divergence": divergence, "workers": workers}
+    for name, value in numbers.items():
+        if value is not None and (name, value) != ("workers", 1):
+            words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]
     with _stoppable(task, shlex.join(words)):
         if prior:
             adopt_prior(task, resume=resume, overwrite=overwrite)
@@ -201,7 +233,8 @@ def steer(
 
 def _options(contradiction: bool, **values: Any) -> "RunOptions":
     """Options of a run, with every mistake in them reported as one in the command."""
-    from softdraw.molecules.run.options import RunOptions, check_request
+    from softdraw.molecules.run.options import RunOptions
+    from softdraw.molecules.run.request import check_request
 
     with o.as_usage():
         if contradiction:

@@ -28,9 +28,6 @@ __all__ = [
     "property_of",
 ]
 
-LARGEST = float(np.finfo(np.float32).max)
-"""Values beyond it are undefined: the networks compute in float32."""
-
 
 def _logp(mol: "Chem.Mol") -> float:
     from rdkit.Chem import rdMolDescriptors
@@ -141,10 +138,12 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     except ValueError as error:
         raise TargetError(f"property {name!r}: {error}") from error
     if isinstance(found, Property):
-        return found if found.name == name else Property(name, compute=found.compute, **found.words())
+        if found.name == name:
+            return found
+        return Property(name, compute=found.compute, batched=found.batched, **found.words())
     if not callable(found):
         raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
-    return Property(name, compute=found)
+    return Property(name, compute=found, batched=bool(getattr(found, "batched", False)))
 
 
 def property_function(name: str) -> Callable[["Chem.Mol"], Any]:
@@ -204,7 +203,7 @@ def evaluation(which: str | Property, smiles: Sequence[str]) -> Evaluation:
     """A property of many molecules, with an account of where it is undefined.
 
     A property is undefined for a molecule where its function raises, or gives no finite number: such a
-    molecule never ends a run. What comes twice is computed once.
+    molecule never ends a run. What comes twice is computed once. A function of lists gets lists.
 
     Args:
         which: as for ``property_of``.
@@ -222,30 +221,22 @@ def evaluation(which: str | Property, smiles: Sequence[str]) -> Evaluation:
     from rdkit import rdBase
 
     from softdraw.molecules.chemistry.codec import parse_smiles
+    from softdraw.molecules.chemistry.computing import LIST, computed
 
-    compute = property_of(which)
+    record = property_of(which)
     known: dict[str, float] = {}
-    molecules: set[str] = set()
     reason = ""
+    distinct = list(dict.fromkeys(smiles))
     with rdBase.BlockLogs():
-        for one in dict.fromkeys(smiles):
-            mol = parse_smiles(one) if one else None
-            known[one] = float("nan")
-            if mol is None:
-                continue
-            molecules.add(one)
-            try:
-                value = compute(mol)
-            except Exception as error:  # whatever the user's function raises
-                reason = reason or f"{one}: {type(error).__name__}: {error}"
-                continue
-            if abs(value) <= LARGEST:
+        for start in range(0, len(distinct), LIST):
+            read = {one: parse_smiles(one) for one in distinct[start : start + LIST] if one}
+            mols = {one: mol for one, mol in read.items() if mol is not None}
+            for one, (value, why) in zip(mols, computed(record, list(mols.values())), strict=True):
                 known[one] = value
-            else:
-                reason = reason or f"{one}: got {value:g}"
-    values = np.array([known[one] for one in smiles], dtype=np.float64)
-    read = sum(one in molecules for one in smiles)
-    return Evaluation(values, read, int(np.isfinite(values).sum()), reason)
+                reason = reason or (f"{one}: {why}" if why else "")
+    values = np.array([known.get(one, np.nan) for one in smiles], dtype=np.float64)
+    count = sum(one in known for one in smiles)
+    return Evaluation(values, count, int(np.isfinite(values).sum()), reason)
 
 
 def evaluate(which: str | Property, smiles: Sequence[str]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from softdraw.arguments import wrong_type
 if TYPE_CHECKING:
     from rdkit import Chem
 
-__all__ = ["WORDS", "Property"]
+__all__ = ["WORDS", "Property", "as_number"]
 
 WORDS = ("label", "unit", "digits", "scale", "lowest", "highest")
 """Fields of a property that a report needs to write about it."""
@@ -25,14 +25,15 @@ class Property:
 
     Called with an RDKit molecule it gives its number. The properties that come with softdraw are in
     ``PROPERTIES``; a function of your own becomes one by ``Property.of``, or with a label and a unit by
-    ``Property("score", "my score", "", 2, function)``.
+    ``Property("score", "my score", "", 2, function)``. A function that takes a list of molecules, and gives
+    as many numbers, says so by an attribute, ``function.batched = True``, or here by ``batched``.
 
     Args:
         name: what targets, files and the command line call it.
         label: what a report calls it; by default the last part of the name.
         unit: of the values, empty where there is none.
         digits: after the point, where a value is written; None writes three significant ones.
-        compute: from an RDKit molecule to a number.
+        compute: from an RDKit molecule to a number, or from a list of them to as many.
         additive: what an atom of a symbol adds to it, where the property is such a sum: it is then exact on
             drawn graphs and needs no property network.
         scale: what the ends of the values mean, where there is no unit.
@@ -40,6 +41,7 @@ class Property:
         highest: what steering to ``"max"`` asks for.
         shown: whether a report shows it without being asked.
         compared: whether scores compare its distribution with the reference.
+        batched: whether ``compute`` takes a list of molecules, of 64 at most.
 
     Raises:
         TypeError: the name is no text, or ``compute`` no function.
@@ -55,13 +57,14 @@ class Property:
     label: str = ""
     unit: str = ""
     digits: int | None = None
-    compute: Callable[["Chem.Mol"], Any] = _missing
+    compute: Callable[[Any], Any] = _missing
     additive: Callable[[str], float] | None = None
     scale: str = ""
     lowest: str = ""
     highest: str = ""
     shown: bool = False
     compared: bool = False
+    batched: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -77,7 +80,7 @@ class Property:
 
     @classmethod
     def of(cls, function: Callable[["Chem.Mol"], Any]) -> "Property":
-        """A property from a function, named after its module and itself.
+        """A property from a function, named after its module and itself; of lists where it is ``batched``.
 
         Example:
             >>> from rdkit.Chem.Lipinski import NumRotatableBonds
@@ -87,12 +90,12 @@ class Property:
         if isinstance(function, cls):
             return function
         named = function if hasattr(function, "__qualname__") else type(function)
-        return cls(f"{named.__module__}:{named.__qualname__}", compute=function)
+        name = f"{named.__module__}:{named.__qualname__}"
+        return cls(name, compute=function, batched=bool(getattr(function, "batched", False)))
 
     def __call__(self, mol: "Chem.Mol") -> float:
         """The property of a molecule as a float; whatever the function raises, and NaN, pass."""
-        value = self.compute(mol)
-        return float(value.item() if hasattr(value, "item") else value)
+        return as_number(self.compute([mol])[0] if self.batched else self.compute(mol))
 
     @property
     def title(self) -> str:
@@ -123,6 +126,16 @@ class Property:
     def words(self) -> dict[str, Any]:
         """All but the function, ready for JSON: what a report needs, which imports nobody's module."""
         return {name: getattr(self, name) for name in WORDS}
+
+
+def as_number(value: Any) -> float:
+    """What a user's function gave, as a float: a number, or a tensor or an array of one.
+
+    Example:
+        >>> as_number(3)
+        3.0
+    """
+    return float(value.item() if hasattr(value, "item") else value)
 
 
 def _last_part(name: str) -> str:

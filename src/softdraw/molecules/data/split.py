@@ -14,7 +14,7 @@ from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.errors import DataError
 from softdraw.random import Key
 
-__all__ = ["Parts"]
+__all__ = ["LABELLED", "Parts"]
 
 LABELLED = 10_000
 """Molecules on which RDKit's properties are computed, for their statistics and for the property network."""

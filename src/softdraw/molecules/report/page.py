@@ -9,9 +9,10 @@ import numpy as np
 from softdraw import pages
 from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.report.pairs import pairs
-from softdraw.molecules.report.plots import histograms, learning_plots, steering_plots
+from softdraw.molecules.report.plots import calls_plot, histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
 from softdraw.molecules.steering.outcome import defined_text
+from softdraw.molecules.steering.progress import progress_text
 from softdraw.molecules.storage.atomic import write_text
 from softdraw.molecules.storage.run_folder import RunFolder
 
@@ -57,6 +58,8 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     draws = [draw for draw in COLUMNS if draw in scores]
     targets = steer.get("targets") or []
     words = history.get("property_words") or {}
+    # of these a few molecules are known, those that the steering met
+    unmeasured = {target["property"] for target in targets if target.get("measured_on") == "batches"}
     names = dict.fromkeys([*(target["property"] for target in targets), *properties])
     records = {name: described_property(name, words.get(name)) for name in names}
     return {
@@ -78,9 +81,12 @@ def _context(folder: RunFolder) -> dict[str, Any]:
             PAIRS,
         ),
         "learning": learning_plots(history.get("fit") or []),
-        "steering": steering_plots(history.get("steer") or []),
+        "steering": {**steering_plots(history.get("steer") or []), **calls_plot(steer)},
+        "calls": progress_text(steer),
         "histograms": histograms(
-            properties, records, {target["property"]: target["goal"] for target in targets}
+            {name: draws for name, draws in properties.items() if name not in unmeasured},
+            records,
+            {t["property"]: t["goal"] for t in targets if t["property"] not in unmeasured},
         ),
         "score_heads": [COLUMNS[draw] for draw in draws],
         "score_rows": filled_rows(scores, draws),

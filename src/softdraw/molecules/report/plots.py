@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.report.figures import Points, curves, histogram
 
-__all__ = ["Plot", "histograms", "learning_plots", "steering_plots"]
+__all__ = ["Plot", "calls_plot", "histograms", "learning_plots", "steering_plots"]
 
 History = Sequence[Mapping[str, Any]]
 
@@ -117,6 +117,30 @@ def steering_plots(history: History) -> dict[str, Plot]:
             f"Unique {_ends(unique)} %, divergence {_ends(divergence)} nats.",
         )
     return plots
+
+
+def calls_plot(steer: Mapping[str, Any]) -> dict[str, Plot]:
+    """The best molecules so far against the calls of a budget; nothing where they were not counted."""
+    curve = steer.get("progress") or {}
+    if not curve.get("calls"):
+        return {}
+    names = {"best": "best", "top10": "top 10", "top100": "top 100"}
+    named = {
+        text: _points([{"x": x, "y": y} for x, y in zip(curve["calls"], curve[name], strict=True)], "x", "y")
+        for name, text in names.items()
+    }
+    of = curve["of"]
+    unit = ", in standard deviations of the data" if of == "distance" else ""
+    return {
+        "calls": Plot(
+            curves([(of, named)], "calls"),
+            "The best molecules against calls",
+            f"The best molecule so far, and the mean of the 10 and of the 100 best, by {of}{unit}; "
+            f"{curve['better']} is better. A call is one molecule whose properties were computed, each "
+            "molecule once, those of the data included.",
+            "; ".join(f"{text} {_ends(points)}" for text, points in named.items()) + ".",
+        )
+    }
 
 
 def histograms(

@@ -6,6 +6,7 @@ from typing import Any
 from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.scoring.table import written
 from softdraw.molecules.steering.outcome import defined_text
+from softdraw.molecules.steering.progress import progress_text
 
 __all__ = ["budget_text", "fit_line", "meant", "summary_lines"]
 
@@ -14,9 +15,13 @@ def budget_text(budget: Mapping[str, Any]) -> str:
     """A budget of training in words.
 
     Example:
+        >>> budget_text({"calls": 2000})
+        '2,000 calls'
         >>> budget_text({"steps": 12}), budget_text({"minutes": 2.5}), budget_text({"minutes": 0.5})
         ('12 steps', '2.5 minutes', '30 seconds')
     """
+    if "calls" in budget:
+        return f"{budget['calls']:,} calls"
     if "steps" in budget:
         return f"{budget['steps']} steps"
     minutes = budget["minutes"]
@@ -72,7 +77,9 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
             steered.append(f"property network off by {written(steer['predicted_gap'])}")
         goal = ", ".join([steer["target"], *meant(steer.get("targets") or ())])
         lines.append(f"steered to {goal}: " + ", ".join(steered))
-        lines += [f"  {text}" for text in map(defined_text, steer["targets"]) if text]
+        lines += [
+            f"  {text}" for text in (*map(defined_text, steer["targets"]), progress_text(steer)) if text
+        ]
         lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
     return [*lines, *_passing(metrics.get("scores") or {})]
 

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.run.processes import is_worker
+from softdraw.molecules.run.trial import CountedTrial
 from softdraw.molecules.runtime.versions import versions
 from softdraw.molecules.steering.targets import targets_from
 from softdraw.molecules.steering.trial import try_targets
@@ -22,6 +23,7 @@ class RunContext:
     """A folder, what to do in it, and who is told; the arguments are those of ``Run``.
 
     Attributes:
+        trial: of the targets, where its calls are counted.
         interrupted: whether a stage ended by Ctrl-C.
         seconds: that each stage took.
     """
@@ -40,6 +42,9 @@ class RunContext:
         self.seconds: dict[str, float] = {}
         self._say = say
         self._remarked: set[str] = set()
+        self.trial = (
+            None if options.steer_calls is None else CountedTrial(self.folder.steer_checkpoints, options)
+        )
 
     @cached_property
     def worker(self) -> bool:
@@ -53,8 +58,10 @@ class RunContext:
 
     def try_targets(self, smiles: Sequence[str]) -> None:
         """Find a target that cannot work before anything is spent on it, and remark on odd ones, once."""
-        targets = self.options.targets
-        for text in try_targets(targets_from(targets), smiles) if targets else ():
+        if not self.options.targets or (self.trial is not None and self.worker):
+            return  # what the first process pays for is not paid for by those that help it to fit
+        targets = targets_from(self.options.targets)
+        for text in try_targets(targets, smiles) if self.trial is None else self.trial.run(targets, smiles):
             if text not in self._remarked:
                 self._remarked.add(text)
                 self.say(f"warning: {text}")

@@ -1,13 +1,16 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
+from softdraw.molecules.evaluating.evaluations import read_evaluations
 from softdraw.molecules.sampling.conditions import Conditions, Selection
 from softdraw.molecules.steering.outcome import mean_distance, steering_remarks
 from softdraw.molecules.steering.targets import Target
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Measurements",
     "measure",
+    "paid_values",
     "write_measurements",
 ]
 
@@ -34,6 +38,8 @@ MASKED, UNMASKED = 1, 2
 DRAWS = {"fitted": "samples.smi", "unmasked": "samples_unmasked.smi", "steered": "steered.smi"}
 """The file of each draw."""
 NO_CONDITIONS = Conditions()
+Paid = Mapping[str, Mapping[str, float]]
+"""By property, values by SMILES."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def measure(
     seed: int,
     fcd: bool = True,
     conditions: Conditions = NO_CONDITIONS,
+    paid: Paid | None = None,
 ) -> Measurements:
     """Draw ``count`` molecules three times and describe them.
 
@@ -73,6 +80,8 @@ def measure(
         seed: of the draws.
         fcd: whether to compute the Fréchet ChemNet distance of the fitted model's draw.
         conditions: patterns to which the draws are held: what passes is counted.
+        paid: values that the steering paid for, from ``paid_values``. A property that is here is not computed
+            of the draws: its distances are those of the first and the last batches of the steering.
 
     Returns:
         The draws and their figures. No molecule is left out and none is drawn twice to choose from.
@@ -101,9 +110,12 @@ def measure(
     if steered is not None:
         draws["steered"] = smiles["steered.smi"]
     aimed = {target.property for target in targets}
+    paid = {name: values for name, values in (paid or {}).items() if name in aimed}
     evaluations = {
         name: {
-            draw: evaluation(record, drawn if name in aimed else drawn[:HISTOGRAM])
+            draw: _known(paid[name], drawn)
+            if name in paid
+            else evaluation(record, drawn if name in aimed else drawn[:HISTOGRAM])
             for draw, drawn in draws.items()
         }
         for name, record in records.items()
@@ -116,7 +128,7 @@ def measure(
         return Measurements(smiles, scores, properties, words, None)
     steer = {
         **steered.steer_summary,
-        **_reached(targets, evaluations, steered.property_statistics),
+        **_reached(targets, evaluations, steered.property_statistics, steered.steer_summary, paid),
         "uniqueness_after": scores["steered"]["uniqueness"],
     }
     steer["remarks"] = steering_remarks(steer)
@@ -162,13 +174,15 @@ def _reached(
     targets: Sequence[Target],
     evaluations: Mapping[str, Mapping[str, Evaluation]],
     statistics: Mapping[str, tuple[float, float]],
+    summary: Mapping[str, Any],
+    paid: Paid,
 ) -> dict[str, Any]:
     values = {
         when: {name: draws[draw].values for name, draws in evaluations.items()}
         for when, draw in (("before", "fitted"), ("after", "steered"))
     }
-    each = []
-    for target in targets:
+    each: list[dict[str, Any]] = []
+    for place, target in enumerate(targets):
         drawn = evaluations[target.property]
         each.append(
             {
@@ -183,9 +197,51 @@ def _reached(
                 "molecules_after": drawn["steered"].molecules,
             }
         )
+        if target.property in paid:
+            each[-1] |= {
+                "distance_before": summary["distances_first"][place],
+                "distance_after": summary["distances_last"][place],
+                "measured_on": "batches",
+                "defined_before": None,
+                "molecules_before": None,
+                "defined_after": None,
+                "molecules_after": None,
+            }
     return {
         "target": " ".join(map(str, targets)),
         "targets": each,
-        "distance_before": mean_distance(values["before"], targets, statistics),
-        "distance_after": mean_distance(values["after"], targets, statistics),
+        "distance_before": _weighted(each, "distance_before"),
+        "distance_after": _weighted(each, "distance_after"),
+    }
+
+
+def _weighted(targets: Sequence[Mapping[str, Any]], name: str) -> float:
+    """The mean over targets, by their weights."""
+    known = [(target["weight"], target[name]) for target in targets]
+    total = sum(weight * (math.nan if value is None else value) for weight, value in known)
+    return float(total / sum(weight for weight, _ in known))
+
+
+def _known(values: Mapping[str, float], smiles: Sequence[str]) -> Evaluation:
+    """Of molecules, what is known without asking."""
+    found = np.array([values.get(one, np.nan) for one in smiles], dtype=np.float64)
+    return Evaluation(found, sum(one in values for one in smiles), int(np.isfinite(found).sum()))
+
+
+def paid_values(folder: Path) -> dict[str, dict[str, float]]:
+    """By property that is the user's own, the values by SMILES that a steering by calls paid for.
+
+    softdraw's own properties are not among them: RDKit computes them of any draw.
+
+    Args:
+        folder: of the steering.
+
+    Raises:
+        CheckpointError: its table of evaluations is damaged.
+    """
+    names, rows = read_evaluations(folder)
+    return {
+        name: {one: known.values[place] for one, known in rows.items()}
+        for place, name in enumerate(names)
+        if name not in PROPERTIES
     }

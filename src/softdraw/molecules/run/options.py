@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from softdraw.arguments import read_count, read_number
-from softdraw.molecules.chemistry.properties import property_function
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.filters import Rules
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.model.sizes import size_of
-from softdraw.molecules.runtime.budget import read_minutes
-from softdraw.molecules.sampling.conditions import Conditions
-from softdraw.molecules.steering.targets import targets_from
+from softdraw.molecules.runtime.budget import FEWEST_CALLS, read_minutes
 
-__all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions", "check_request"]
+__all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions"]
 
 DEFAULT_MINUTES = 6.0
 """Budget of training when none is named."""
@@ -50,8 +47,12 @@ class RunOptions:
         steps: optimiser steps of the fit, instead of ``minutes``: the run is then a function of its seed.
         steer_minutes: the part of ``minutes`` that goes into steering; by default a third.
         steer_steps: optimiser steps of the steering, instead of minutes; by default a fifth of ``steps``.
+        steer_calls: evaluations of the steering instead (see ``MoleculeGenerator.steer``).
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         estimator: gradient estimator of the steering.
+        steer_batch_size, steer_learning_rate, divergence: of the steering (see ``SteerOptions``); None leaves
+            them to it.
+        workers: processes that compute properties of the user's own.
         samples: molecules in each of the three draws.
         forbid: files or names of patterns (see ``read_patterns``) that the drawn molecules should not hold;
             how many do is measured, and nothing is left out.
@@ -87,6 +88,7 @@ class RunOptions:
     steps: int | None = None
     steer_minutes: float | None = None
     steer_steps: int | None = None
+    steer_calls: int | None = None
     targets: tuple[str, ...] = ()
     estimator: str = "st-gumbel-softmax"
     samples: int = 1000
@@ -96,11 +98,20 @@ class RunOptions:
     fcd: bool = True
     devices: int = 1
     strategy: str = "auto"
+    steer_batch_size: int | None = None
+    steer_learning_rate: float | None = None
+    divergence: float | None = None
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
             object.__setattr__(self, "minutes", DEFAULT_MINUTES)
-        for first, second in (("minutes", "steps"), ("steer_minutes", "steer_steps")):
+        for first, second in (
+            ("minutes", "steps"),
+            ("steer_minutes", "steer_steps"),
+            ("steer_minutes", "steer_calls"),
+            ("steer_steps", "steer_calls"),
+        ):
             one, other = getattr(self, first), getattr(self, second)
             if one is not None and other is not None:
                 raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
@@ -109,7 +120,14 @@ class RunOptions:
             read_minutes("minutes", self.minutes)
         if self.steer_minutes is not None:
             read_number("steer_minutes", self.steer_minutes, least=0.0, below=self.minutes or math.inf)
-        for name in ("steps", "steer_steps", "samples", "devices", "max_atoms"):
+        if self.steer_calls is not None:
+            read_count("steer_calls", self.steer_calls, FEWEST_CALLS)
+        for name in ("steer_learning_rate", "divergence"):
+            value = getattr(self, name)
+            if value is not None:
+                read_number(name, value, least=0.0)
+        counts = ("steps", "steer_steps", "samples", "devices", "max_atoms", "steer_batch_size", "workers")
+        for name in counts:
             value = getattr(self, name)
             if value is not None:
                 read_count(name, value, 1)
@@ -126,7 +144,9 @@ class RunOptions:
 
     @property
     def steer_budget(self) -> dict[str, Any]:
-        """Arguments of ``steer``: minutes or steps."""
+        """Arguments of ``steer``: minutes, steps or calls."""
+        if self.steer_calls is not None:
+            return {"calls": self.steer_calls}
         if self.steer_steps is not None:
             return {"steps": self.steer_steps}
         if self.steer_minutes is not None:
@@ -134,6 +154,16 @@ class RunOptions:
         if self.steps is not None:
             return {"steps": max(1, round(self.steps * STEER_STEPS_SHARE))}
         return {"minutes": round((self.minutes or DEFAULT_MINUTES) * STEER_SHARE, 9)}
+
+    @property
+    def steer_options(self) -> dict[str, Any]:
+        """Options of ``steer`` that were named."""
+        named = {
+            "batch_size": self.steer_batch_size,
+            "learning_rate": self.steer_learning_rate,
+            "divergence": self.divergence,
+        }
+        return {name: value for name, value in named.items() if value is not None}
 
     def fit_stage(self, digest: str) -> dict[str, Any]:
         """What the fitted model depends on; equal options give the same model (by steps) or as good a one."""
@@ -153,6 +183,7 @@ class RunOptions:
             "fit": self.fit_stage(digest),
             "targets": list(self.targets),
             "estimator": self.estimator,
+            **self.steer_options,
             **self.steer_budget,
         }
 
@@ -235,25 +266,3 @@ class RunOptions:
                     f"{folder}: holds a run with {what}; start again with --overwrite, or choose another "
                     "folder with --out"
                 )
-
-
-def check_request(options: RunOptions) -> None:
-    """See that targets, estimator and patterns can be used, before minutes of training.
-
-    Raises:
-        DataError: a file of patterns cannot be read.
-        ValueError: the estimator cannot steer; the message lists those that can.
-        TargetError: a target is not understood, or its property unknown.
-
-    Example:
-        >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
-    """
-    import torch
-
-    from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
-
-    Conditions.of(options.forbid, options.require)
-    for target in targets_from(options.targets) if options.targets else ():
-        property_function(target.property)
-    if options.estimator != SCORE_FUNCTION:
-        one_hot_estimator(options.estimator, torch.tensor(1.0))

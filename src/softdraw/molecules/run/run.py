@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
+from softdraw.molecules.evaluating.evaluations import read_evaluations
 from softdraw.molecules.run.console import budget_text, fit_line, summary_lines
 from softdraw.molecules.run.context import RunContext
-from softdraw.molecules.run.measuring import measure, write_measurements
+from softdraw.molecules.run.measuring import measure, paid_values, write_measurements
 from softdraw.molecules.run.starts import generator_of, start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.sampling.conditions import Conditions
@@ -76,7 +77,7 @@ class Run(RunContext):
         folder.require()
         before = folder.stages
         self._digest = before.get("fit", {}).get("options", {}).get("data", "")
-        self._resume = resume
+        self._resume_as(resume)
         if not folder.fitted.is_dir():
             raise CheckpointError(f"{folder.path}: holds no fitted model yet; first softdraw molecules fit")
         if "steer" in before and not (resume or overwrite):
@@ -106,7 +107,7 @@ class Run(RunContext):
         options, folder = self.options, self.folder
         source = open_source(options.data, options.smiles_column, options.encoding)
         self._digest = source.digest
-        self._resume = resume and bool(folder.occupied)
+        self._resume_as(resume and bool(folder.occupied))
         if self._resume and not self.worker:
             folder.require()
             stored = folder.stages.get("fit", {}).get("options", {})
@@ -152,6 +153,7 @@ class Run(RunContext):
         resume = self._resume and "fit" in folder.stages
         if not self.worker:
             folder.forget_steering()  # a steered model stands on the fit before it
+            self._keep_trial()
             folder.update_stage("fit", stage, complete=False)
         self.say(f"fit: {budget_text(options.fit_budget)} on {options.data}")
         self.say(f"data: {dataset.summary()}")
@@ -192,11 +194,21 @@ class Run(RunContext):
         if self._resume and before == {"options": stage, "complete": True}:
             self.say("steer: complete, taken from the folder")
             return generator_of(folder.path, "steered")
-        self.try_targets(generator.train_smiles)
         resume = self._resume and _same_apart_from_budget(before.get("options"), stage)
+        if resume and ("calls" in before["options"]) != ("calls" in stage):
+            kind = "in" if "calls" in before["options"] else "not in"
+            raise OutputError(
+                f"{folder.path}: the budget of the steering there is {kind} calls; go on with one of "
+                "that kind, or begin again with --overwrite"
+            )
+        self.try_targets(generator.train_smiles)
         if not resume:
             folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
+        self._keep_trial()
+        if self.trial is not None and resume:
+            with remarks_said(self.say):
+                read_evaluations(folder.steer_checkpoints)
         steered = generator_of(folder.path, "fitted")
         aim = " ".join(options.targets) or "the default target"
         self.say(f"steer: {budget_text(options.steer_budget)} to {aim}")
@@ -207,8 +219,11 @@ class Run(RunContext):
                 **options.steer_budget,
                 estimator=options.estimator,
                 folder=folder.steer_checkpoints,
-                resume=resume,
+                # the trial has begun the table of evaluations
+                resume=resume or self.trial is not None,
+                workers=options.workers,
                 progress=self.progress,
+                **options.steer_options,
             )
         summary = steered.steer_summary
         steered.save(folder.steered)
@@ -230,6 +245,7 @@ class Run(RunContext):
                 seed=self.options.seed,
                 fcd=self.options.fcd and not self.interrupted,
                 conditions=Conditions.of(self.options.forbid, self.options.require),
+                paid=paid_values(self.folder.steer_checkpoints),
             )
             write_measurements(self.folder, found)
         for line in summary_lines(self.folder.metrics):
@@ -246,6 +262,15 @@ class Run(RunContext):
             path = write_report(self.folder)
         self.say(f"report: {path}")
 
+    def _resume_as(self, resume: bool) -> None:
+        self._resume = resume
+        if self.trial is not None:
+            self.trial.resume = resume
+
+    def _keep_trial(self) -> None:
+        if self.trial is not None:
+            self.trial.keep()
+
     @property
     def _fit_is_complete(self) -> bool:
         complete = {"options": self.options.fit_stage(self._digest), "complete": True}
@@ -255,7 +280,7 @@ class Run(RunContext):
 def _same_apart_from_budget(before: Any, now: dict[str, Any]) -> bool:
     if not isinstance(before, dict):
         return False
-    budget = ("minutes", "steps")
+    budget = ("minutes", "steps", "calls")
     return {k: v for k, v in before.items() if k not in budget} == {
         k: v for k, v in now.items() if k not in budget
     }

@@ -1,6 +1,5 @@
 """What steering descends: the distance of drawn molecules to their targets, by network or by RDKit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.steering.targets import Target, distance
 
 __all__ = ["Objective"]
@@ -25,10 +23,6 @@ class Objective:
 
     targets: tuple[Target, ...]
     statistics: tuple[tuple[float, float], ...]
-
-    def properties(self, smiles: Sequence[str]) -> NDArray[np.float64]:
-        """RDKit's values ``[len(smiles), targets]``, NaN where there is no molecule or no value."""
-        return np.stack([evaluate(target.record, smiles) for target in self.targets], 1)
 
     def distances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance of each molecule to each target, in standard deviations of the data: ``[B, targets]``."""

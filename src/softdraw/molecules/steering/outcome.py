@@ -49,6 +49,11 @@ def defined_text(target: Mapping[str, Any]) -> str:
         >>> defined_text({**target, "defined_after": 60, "molecules_after": 60})
         'my:f: defined for 25 of 60 molecules before steering, 60 of 60 after; distances are over those'
     """
+    if target.get("measured_on") == "batches":
+        return (
+            f"{target['property']}: its distances are of the first batch and of the last 10 of the steering; "
+            "the molecules drawn after it are not evaluated"
+        )
     counts = {
         when: (target.get(f"defined_{when}"), target.get(f"molecules_{when}")) for when in ("before", "after")
     }
@@ -62,15 +67,22 @@ def defined_text(target: Mapping[str, Any]) -> str:
 
 
 def steering_remarks(steer: Mapping[str, Any]) -> list[str]:
-    """What is doubtful about a steering: the distance did not fall, or by less than the network's error.
+    """What is doubtful about a steering: it ended early, or the distance did not fall, or by less than the
+    network's error.
 
     Args:
-        steer: ``distance_before`` and ``distance_after``, and ``predicted_gap`` if there was a network.
+        steer: ``distance_before`` and ``distance_after``, ``predicted_gap`` if there was a network, and why
+            it ``ended`` early.
 
     Example:
         >>> steering_remarks({"distance_before": 2.0, "distance_after": 0.5, "predicted_gap": 0.2})
         []
     """
+    ended = [steer["ended"]] if steer.get("ended") else []
+    return ended + _doubts(steer)
+
+
+def _doubts(steer: Mapping[str, Any]) -> list[str]:
     before, after, gap = (steer.get(name) for name in ("distance_before", "distance_after", "predicted_gap"))
     if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
         return ["the distance to the target is unknown: the property is undefined for all that was drawn"]

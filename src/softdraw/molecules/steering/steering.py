@@ -13,57 +13,35 @@ cost and weighs the score function with it, less the mean cost of the other grap
 
 import copy
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.functional import gumbel_max, gumbel_softmax
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
 from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.property_training import PropertyTraining
 from softdraw.random import Key
 from softdraw.schedules import Exponential
 
-__all__ = ["SteerOptions", "Steering"]
+__all__ = ["Steering"]
 
 SCHEDULE_STEPS = 1000
 """Steps of the temperature schedule over the whole budget, however many optimiser steps fit into it."""
 DECIDED = 0.9
 """A soft draw counts as decided when its largest entry exceeds this."""
-
-
-@dataclass(frozen=True)
-class SteerOptions:
-    """Settings of a steering run.
-
-    Attributes:
-        batch_size: graphs drawn in a step.
-        learning_rate: peak of Adam's, which falls to a tenth along a cosine.
-        divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard
-            deviations.
-        tau: first and last temperature of the exponential schedule.
-        property_steps: steps on real molecules before steering, when there is a property network.
-        property_rate: learning rate of the property network.
-        record_every: steps between two entries of the history.
-    """
-
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    divergence: float = 0.25
-    tau: tuple[float, float] = (1.0, 0.3)
-    property_steps: int = 400
-    property_rate: float = 2e-3
-    record_every: int = 10
 
 
 class Steering:
@@ -74,6 +52,7 @@ class Steering:
         graphs: real molecules, for the property network.
         labels: RDKit's properties of them, ``[molecules, targets]``.
         objective: the targets.
+        ledger: that is asked for the properties of what is drawn.
         estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
             ``"reinforce"``.
         key: of all noise.
@@ -86,11 +65,12 @@ class Steering:
         graphs: GraphSet,
         labels: np.ndarray,
         objective: Objective,
+        ledger: Ledger,
         estimator: str,
         key: Key,
         options: SteerOptions | None = None,
     ) -> None:
-        self.network, self.graphs, self.objective = network, graphs, objective
+        self.network, self.graphs, self.objective, self.ledger = network, graphs, objective, ledger
         self.options = options = options or SteerOptions()
         self.fitted = copy.deepcopy(network).requires_grad_(False)
         self.key = key
@@ -121,7 +101,9 @@ class Steering:
             )
         self.steps = 0
         self.seconds = 0.0
-        self.history: list[dict[str, float | int | None]] = []
+        self.whole = True
+        """Whether the state is that between two steps: properties are asked for before anything changes."""
+        self.history: list[dict[str, Any]] = []
         network.train()
 
     def advance(self, share: float, seconds: float) -> None:
@@ -140,7 +122,7 @@ class Steering:
 
     def step(self) -> str:
         """Draw a batch, take one optimiser step, return figures to show."""
-        record = self.steps % self.options.record_every == 0
+        record = self.ledger.limit is not None or self.steps % self.options.record_every == 0
         key = self.key.fold_in(2).fold_in(self.steps)
         seen: list[tuple[Tensor, Tensor | None, Key]] = []
         log_probability: list[Tensor] = []
@@ -152,16 +134,21 @@ class Steering:
             choose=self._chooser(seen if record else None, log_probability),
         )
         smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
-        values = self.objective.properties(smiles)
+        values = self.ledger.ask(smiles, self.steps)
+        # the last batch of a budget in calls may hold molecules that were not paid for
+        known = self.ledger.knows(smiles)
         divergence = divergence_from(self.fitted, drawn)
         if self.pathwise:
             cost = self.objective.cost(self._predict(drawn))
             loss = cost.mean()
         else:
-            cost = self.objective.cost(torch.from_numpy(values).float())
-            cost = cost.nan_to_num(float(cost.nan_to_num(0.0).max()))
+            cost = self.objective.cost(torch.from_numpy(values[known]).float())
+            cost = cost.nan_to_num(float(cost.nan_to_num(0.0).max())) if len(cost) else torch.zeros(1)
             baseline = (cost.sum() - cost) / max(1, len(cost) - 1)
-            loss = ((cost - baseline) * torch.stack(log_probability).sum(0)).mean()
+            log_likelihood = torch.stack(log_probability).sum(0)[torch.from_numpy(known)]
+            weighed = (cost - baseline) * log_likelihood
+            loss = weighed.mean() if len(weighed) else weighed.sum()
+        self.whole = False
         self.optimizer.zero_grad()
         torch.autograd.backward(loss + self.options.divergence * divergence.mean())
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -172,7 +159,8 @@ class Steering:
         distances = self.objective.distances(values)
         mean_distance = float(np.nanmean(distances)) if np.isfinite(distances).any() else math.nan
         # molecules that have the property of every target
-        defined, molecules = int(np.isfinite(distances).all(1).sum()), sum(map(bool, smiles))
+        defined = int(np.isfinite(distances).all(1).sum())
+        molecules = sum(bool(one and paid) for one, paid in zip(smiles, known, strict=True))
         if record:
             atoms, bonds = self._decided(seen, drawn)
             self.history.append(
@@ -186,6 +174,8 @@ class Steering:
                         cost.detach().mean() + self.options.divergence * divergence.detach().mean()
                     ),
                     "distance": mean_distance,
+                    "distances": [_mean(column) for column in distances.T],
+                    "calls": self.ledger.calls,
                     "defined": defined / max(1, molecules),
                     "kl": float(divergence.detach().mean()),
                     "uniqueness": len(set(smiles) - {""}) / max(1, sum(map(bool, smiles))),
@@ -193,6 +183,7 @@ class Steering:
                 }
             )
         self.steps += 1
+        self.whole = True
         over = f" over {defined} of {molecules}" if defined < molecules else ""
         return f"distance {mean_distance:.2f} standard deviations{over}, tau {self.schedule.value:.2f}"
 
@@ -255,6 +246,8 @@ class Steering:
             "steps": self.steps,
             "seconds": self.seconds,
             "history": self.history,
+            "targets": [str(target) for target in self.objective.targets],
+            "ledger": self.ledger.state_dict(),
         }
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
@@ -266,6 +259,10 @@ class Steering:
         Raises:
             KeyError, RuntimeError, ValueError: the state is of another steering run.
         """
+        targets = [str(target) for target in self.objective.targets]
+        if state["targets"] != targets:
+            raise ValueError(f"its targets are {' '.join(state['targets'])}")
+        self.ledger.load_state_dict(state["ledger"])
         self.network.load_state_dict(state["network"])
         self.fitted.load_state_dict(state["fitted"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -274,3 +271,9 @@ class Steering:
         self.history = list(state["history"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
+
+
+def _mean(column: NDArray[np.float64]) -> float | None:
+    """The mean of what is known; None where nothing is."""
+    known = column[np.isfinite(column)]
+    return float(known.mean()) if len(known) else None

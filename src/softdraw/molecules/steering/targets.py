@@ -87,6 +87,11 @@ class Target:
         """
         return self.own or property_of(self.property)
 
+    @builtin_property
+    def which(self) -> str | Property:
+        """What computes the property: its record where it is the user's own, else its name."""
+        return self.property if self.own is None else self.own
+
     def __str__(self) -> str:
         goal = self.goal if isinstance(self.goal, str) else f"{self.goal:g}"
         return f"{self.property}={goal}" + ("" if self.weight == 1 else f"@{self.weight:g}")

@@ -1,6 +1,6 @@
 """Targets tried on a few molecules, so that one that cannot work is found before minutes of training."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from softdraw.molecules.chemistry.properties import Evaluation, evaluation
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.steering.targets import Target
 
-__all__ = ["evenly_spaced", "try_targets"]
+__all__ = ["FEW", "MANY", "Ask", "evenly_spaced", "try_targets"]
 
 FEW = 32
 """Molecules on which a target is tried."""
@@ -22,12 +22,26 @@ FAR = 3.0
 """Standard deviations beyond every molecule that was looked at, from which a goal is called far."""
 
 
-def try_targets(targets: Iterable[Target], smiles: Sequence[str]) -> list[str]:
+Ask = Callable[[int, Sequence[str]], Evaluation]
+"""Evaluates the target at a place of their list on molecules."""
+
+
+def try_targets(
+    targets: Iterable[Target],
+    smiles: Sequence[str],
+    ask: Ask | None = None,
+    *,
+    first: Sequence[str] | None = None,
+    many: int = MANY,
+) -> list[str]:
     """See that targets can work.
 
     Args:
         targets: what to steer to.
         smiles: molecules of the data.
+        ask: what evaluates them; by default the targets themselves, and no one counts.
+        first: those on which they are tried; by default 32, evenly spaced.
+        many: how many they are tried on again before one is refused.
 
     Returns:
         Remarks: a property that is undefined for some molecules, a goal far outside the data.
@@ -40,7 +54,24 @@ def try_targets(targets: Iterable[Target], smiles: Sequence[str]) -> list[str]:
         >>> try_targets([Target("heavy_atoms", 500)], ["C", "CC", "CCC"])
         ['target heavy_atoms=500: 610 standard deviations away from the data (mean 2, from 1 to 3)']
     """
-    return [remark for target in targets for remark in _try(target, smiles)]
+    targets = list(targets)
+
+    def asked(place: int, molecules: Sequence[str]) -> Evaluation:
+        return evaluation(targets[place].record, molecules)
+
+    first = evenly_spaced(smiles, FEW) if first is None else first
+    remarks = []
+    for place, target in enumerate(targets):
+        found = (ask or asked)(place, first)
+        if found.defined and _trouble(found) and many > len(first):
+            found = (ask or asked)(place, evenly_spaced(smiles, many))
+        trouble = _trouble(found)
+        if trouble:
+            raise TargetError(f"target {target}: {trouble}")
+        if found.defined < found.molecules:
+            remarks.append(f"target {target}: {_share(found)}; molecules without it do not count")
+        remarks += _far(target, found.values[np.isfinite(found.values)])
+    return remarks
 
 
 def evenly_spaced(smiles: Sequence[str], count: int) -> list[str]:
@@ -48,20 +79,6 @@ def evenly_spaced(smiles: Sequence[str], count: int) -> list[str]:
     if len(smiles) <= count:
         return list(smiles)
     return [smiles[index] for index in np.linspace(0, len(smiles) - 1, count).round().astype(int)]
-
-
-def _try(target: Target, smiles: Sequence[str]) -> list[str]:
-    record = target.record
-    found = evaluation(record, evenly_spaced(smiles, FEW))
-    if found.defined and _trouble(found):
-        found = evaluation(record, evenly_spaced(smiles, MANY))
-    trouble = _trouble(found)
-    if trouble:
-        raise TargetError(f"target {target}: {trouble}")
-    remarks = []
-    if found.defined < found.molecules:
-        remarks.append(f"target {target}: {_share(found)}; molecules without it do not count")
-    return [*remarks, *_far(target, found.values[np.isfinite(found.values)])]
 
 
 def _trouble(found: Evaluation) -> str:

@@ -1,0 +1,30 @@
+"""``check_request``: what can be told to be wrong with a run before anything is read."""
+
+from softdraw.molecules.chemistry.properties import property_function
+from softdraw.molecules.run.options import RunOptions
+from softdraw.molecules.sampling.conditions import Conditions
+from softdraw.molecules.steering.targets import targets_from
+
+__all__ = ["check_request"]
+
+
+def check_request(options: RunOptions) -> None:
+    """See that targets, estimator and patterns can be used, before minutes of training.
+
+    Raises:
+        DataError: a file of patterns cannot be read.
+        ValueError: the estimator cannot steer; the message lists those that can.
+        TargetError: a target is not understood, or its property unknown.
+
+    Example:
+        >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
+    """
+    import torch
+
+    from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
+
+    Conditions.of(options.forbid, options.require)
+    for target in targets_from(options.targets) if options.targets else ():
+        property_function(target.property)
+    if options.estimator != SCORE_FUNCTION:
+        one_hot_estimator(options.estimator, torch.tensor(1.0))

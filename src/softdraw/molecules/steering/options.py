@@ -1,0 +1,40 @@
+"""Settings of a steering."""
+
+from dataclasses import dataclass
+
+from softdraw.arguments import read_count, read_number
+
+__all__ = ["SteerOptions"]
+
+
+@dataclass(frozen=True)
+class SteerOptions:
+    """Settings of a steering run.
+
+    Attributes:
+        batch_size: graphs drawn in a step.
+        learning_rate: peak of Adam's, which falls to a tenth along a cosine.
+        divergence: ``beta``, the price of a nat of divergence from the fitted network, in standard
+            deviations.
+        tau: first and last temperature of the exponential schedule.
+        property_steps: steps on real molecules before steering, when there is a property network.
+        property_rate: learning rate of the property network.
+        record_every: steps between two entries of the history; every step has one where calls are counted.
+
+    Raises:
+        TypeError: a number is none.
+        ValueError: the batch size, the learning rate or the price is out of its range.
+    """
+
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    divergence: float = 0.25
+    tau: tuple[float, float] = (1.0, 0.3)
+    property_steps: int = 400
+    property_rate: float = 2e-3
+    record_every: int = 10
+
+    def __post_init__(self) -> None:
+        read_count("batch_size", self.batch_size, 1)
+        read_number("learning_rate", self.learning_rate, least=0.0)
+        read_number("divergence", self.divergence, least=0.0)
