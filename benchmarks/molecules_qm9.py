@@ -20,7 +20,7 @@ from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.scoring.scores import score
-from softdraw.molecules.steering.steering import SteerOptions
+from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.targets import default_target, distance
 
 SAMPLES = 10_000

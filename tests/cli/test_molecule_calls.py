@@ -99,9 +99,10 @@ def test_budgets_that_contradict_each_other_are_refused(place, capsys, monkeypat
     monkeypatch.chdir(place)
     code, _, err = here(capsys, "steer", "run", "--calls", 50, "--steps", 5)
     assert code == 2
-    assert "steer_steps, steer_calls: got 5 and 50" in " ".join(err.split())
+    assert "--steps, --calls: got 5 and 50, expected one of them" in " ".join(err.replace("│", " ").split())
     code, _, err = here(capsys, "steer", "run", "--calls", 3)
     assert code == 2
+    assert "x>=4" in err
     code, _, err = here(capsys, "run", "--steer-calls", 50, "--steer-minutes", 5)
     assert code == 2
     assert "steer_minutes, steer_calls: got 5.0 and 50" in " ".join(err.replace("│", " ").split())
@@ -109,31 +110,9 @@ def test_budgets_that_contradict_each_other_are_refused(place, capsys, monkeypat
 
 def test_the_trial_before_the_fit_is_the_beginning_of_the_table(place):
     noted = place / "whole.txt"
-    words = [
-        "run",
-        "--data",
-        "data.smi",
-        "--steps",
-        4,
-        "--network",
-        "small",
-        "--steer-calls",
-        45,
-        "--out",
-        "whole",
-    ]
-    words += [
-        "--target",
-        "counting:noted=max",
-        "--steer-batch-size",
-        8,
-        "--samples",
-        20,
-        "--no-fcd",
-        "--seed",
-        1,
-    ]
-    run(place, *words, "--estimator", "reinforce", NOTED=str(noted))
+    words = ["run", "--data", "data.smi", "--steps", 4, "--network", "small", "--seed", 1, "--out", "whole"]
+    words += ["--target", "counting:noted=max", "--steer-calls", 45, "--steer-batch-size", 8]
+    run(place, *words, "--estimator", "reinforce", "--samples", 20, "--no-fcd", NOTED=str(noted))
     asked = noted.read_text().splitlines()
     rows = rows_of(place / "whole")
     assert len(asked) == len(set(asked)) == 45
@@ -141,3 +120,6 @@ def test_the_trial_before_the_fit_is_the_beginning_of_the_table(place):
     assert [row["step"] for row in rows[:22]] == [""] * 22
     assert [row["step"] for row in rows[22:24]] == ["0", "0"]
     assert "--steer-calls 45" in json.loads((place / "whole" / "config.json").read_text())["command"]
+    # a folder that is taken is refused before the trial
+    run(place, *words, NOTED=str(noted), code=1)
+    assert len(noted.read_text().splitlines()) == 45

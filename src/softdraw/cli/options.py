@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from softdraw.molecules.chemistry.properties import PROPERTIES
+from softdraw.molecules.runtime.budget import FEWEST_CALLS
+from softdraw.molecules.steering.options import SteerOptions
 
 __all__ = [
     "BatchSize",
@@ -113,7 +115,7 @@ Steps = Annotated[
 Calls = Annotated[
     int | None,
     typer.Option(
-        min=4,
+        min=FEWEST_CALLS,
         metavar="N",
         help="Evaluations instead of minutes: molecules whose properties are computed, each once.",
     ),
@@ -122,17 +124,23 @@ Workers = Annotated[
     int, typer.Option(min=1, metavar="N", help="Processes that compute properties of your own.")
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Molecules drawn in a step.", show_default="128")
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Molecules drawn in a step.", show_default=f"{SteerOptions.batch_size}"
+    ),
 ]
 LearningRate = Annotated[
-    float | None, typer.Option(metavar="RATE", help="Peak of the learning rate.", show_default="0.001")
+    float | None,
+    typer.Option(
+        metavar="RATE", help="Peak of the learning rate.", show_default=f"{SteerOptions.learning_rate}"
+    ),
 ]
 Divergence = Annotated[
     float | None,
     typer.Option(
         metavar="PRICE",
         help="Price of a nat of divergence from the fitted model, in standard deviations.",
-        show_default="0.25",
+        show_default=f"{SteerOptions.divergence}",
     ),
 ]
 Targets = Annotated[

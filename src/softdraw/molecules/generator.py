@@ -251,7 +251,7 @@ class MoleculeGenerator(MoleculeSampler):
                 )
         finally:
             # also after an error, such as a full disk: what was steered until then was paid for
-            if steering.steps and steering.whole:
+            if steering.whole:
                 self._network = network.eval()
                 self.steer_history = steering.history
         self.steer_summary["estimator"] = estimator

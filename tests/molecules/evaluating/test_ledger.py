@@ -130,7 +130,7 @@ def test_what_was_paid_for_outlives_the_process(tmp_path, died, torn):
 def test_the_table_says_what_was_paid_for_line_by_line(tmp_path):
     def strange(mol):
         if mol.GetNumAtoms() == 2:
-            raise ValueError('a "comma, and\na line"')
+            raise ValueError('a "comma, and\na line" of no text \udcff')
         return mol.GetNumAtoms() / 3
 
     ledger, _ = book(strange, limit=10, folder=tmp_path)
@@ -140,7 +140,7 @@ def test_the_table_says_what_was_paid_for_line_by_line(tmp_path):
     assert text.splitlines() == [
         "number,smiles,mine,step,failed",
         f"1,C,{1 / 3!r},,",
-        '2,CC,,7,"ValueError: a ""comma, and a line"""',
+        '2,CC,,7,"ValueError: a ""comma, and a line"" of no text \\udcff"',
         "3,CCC,1.0,7,",
     ]
     names, found = read_evaluations(tmp_path)

@@ -11,6 +11,7 @@ import typer
 
 from softdraw.cli import options as o
 from softdraw.cli.entry import INTERRUPTED
+from softdraw.molecules.runtime.budget import FEWEST_CALLS
 
 if TYPE_CHECKING:
     from softdraw.molecules.run.options import RunOptions
@@ -31,7 +32,7 @@ SteerSteps = Annotated[
 SteerCalls = Annotated[
     int | None,
     typer.Option(
-        min=4,
+        min=FEWEST_CALLS,
         metavar="N",
         help="Steer by evaluations: molecules whose properties are computed, each once.",
     ),
@@ -193,7 +194,12 @@ def steer(
     with o.as_usage():
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ValueError(f"minutes: got {minutes}, expected a positive number")
-        if minutes is None and steps is None and calls is None:
+        given = {"--minutes": minutes, "--steps": steps, "--calls": calls}
+        given = {flag: value for flag, value in given.items() if value is not None}
+        if len(given) > 1:
+            got = " and ".join(map(str, given.values()))
+            raise ValueError(f"{', '.join(given)}: got {got}, expected one of them")
+        if not given:
             minutes = 2.0
         whole = stored.fit_budget.get("minutes")
         asked = replace(

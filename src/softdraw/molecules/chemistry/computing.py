@@ -75,4 +75,6 @@ def _finite(value: float) -> tuple[float, str]:
 
 
 def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    text = f"{type(error).__name__}: {error}"
+    # what another program printed may be no text, and a file could not hold it
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")

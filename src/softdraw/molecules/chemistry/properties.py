@@ -24,6 +24,7 @@ __all__ = [
     "described_property",
     "evaluate",
     "evaluation",
+    "moments",
     "property_function",
     "property_of",
 ]
@@ -237,6 +238,22 @@ def evaluation(which: str | Property, smiles: Sequence[str]) -> Evaluation:
     values = np.array([known.get(one, np.nan) for one in smiles], dtype=np.float64)
     count = sum(one in known for one in smiles)
     return Evaluation(values, count, int(np.isfinite(values).sum()), reason)
+
+
+def moments(name: str, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation of a property over the molecules of the data that have it.
+
+    Raises:
+        TargetError: none has.
+
+    Example:
+        >>> moments("mine", np.array([1.0, 3.0, np.nan]))
+        (2.0, 1.0)
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        raise TargetError(f"property {name!r}: is not a number for any molecule of the data")
+    return float(known.mean()), float(known.std())
 
 
 def evaluate(which: str | Property, smiles: Sequence[str]) -> NDArray[np.float64]:

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softdraw.arguments import read_count
-from softdraw.molecules.chemistry.properties import evaluate, property_of
+from softdraw.molecules.chemistry.properties import evaluate, moments, property_of
 from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.data.dataset import Dataset
 from softdraw.molecules.data.graphs import GraphSet
-from softdraw.molecules.errors import DataError
 from softdraw.random import Key
 
 __all__ = ["LABELLED", "Parts"]
@@ -66,15 +65,10 @@ class Parts:
         """A property of the first 10,000 training molecules, and its mean and standard deviation.
 
         Raises:
-            DataError: it is not a number for any of them.
-            TargetError: there is no such property.
+            TargetError: there is no such property, or it is not a number for any of them.
         """
         values = evaluate(which, self.train.smiles[:LABELLED])
-        known = values[np.isfinite(values)]
-        if not len(known):
-            name = property_of(which).name
-            raise DataError(f"property {name!r}: is not a number for any training molecule")
-        return values, (float(known.mean()), float(known.std()))
+        return values, moments(property_of(which).name, values)
 
     def summary(self, data: Dataset) -> dict[str, Any]:
         """What was read, kept and left out, and how it was parted."""

@@ -1,6 +1,5 @@
 """Drawing from the fitted and the steered model, and every figure that describes the draws."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
 from softdraw.molecules.evaluating.evaluations import read_evaluations
 from softdraw.molecules.sampling.conditions import Conditions, Selection
-from softdraw.molecules.steering.outcome import mean_distance, steering_remarks
+from softdraw.molecules.steering.outcome import mean_distance, steering_remarks, weighted_distance
 from softdraw.molecules.steering.targets import Target
 from softdraw.molecules.steering.trial import evenly_spaced
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -177,20 +176,16 @@ def _reached(
     summary: Mapping[str, Any],
     paid: Paid,
 ) -> dict[str, Any]:
-    values = {
-        when: {name: draws[draw].values for name, draws in evaluations.items()}
-        for when, draw in (("before", "fitted"), ("after", "steered"))
-    }
     each: list[dict[str, Any]] = []
     for place, target in enumerate(targets):
-        drawn = evaluations[target.property]
+        drawn, unit = evaluations[target.property], statistics[target.property]
         each.append(
             {
                 "property": target.property,
                 "goal": target.goal,
                 "weight": target.weight,
-                "distance_before": mean_distance(values["before"], [target], statistics),
-                "distance_after": mean_distance(values["after"], [target], statistics),
+                "distance_before": mean_distance(drawn["fitted"].values, target, unit),
+                "distance_after": mean_distance(drawn["steered"].values, target, unit),
                 "defined_before": drawn["fitted"].defined,
                 "molecules_before": drawn["fitted"].molecules,
                 "defined_after": drawn["steered"].defined,
@@ -210,16 +205,9 @@ def _reached(
     return {
         "target": " ".join(map(str, targets)),
         "targets": each,
-        "distance_before": _weighted(each, "distance_before"),
-        "distance_after": _weighted(each, "distance_after"),
+        "distance_before": weighted_distance(each, "distance_before"),
+        "distance_after": weighted_distance(each, "distance_after"),
     }
-
-
-def _weighted(targets: Sequence[Mapping[str, Any]], name: str) -> float:
-    """The mean over targets, by their weights."""
-    known = [(target["weight"], target[name]) for target in targets]
-    total = sum(weight * (math.nan if value is None else value) for weight, value in known)
-    return float(total / sum(weight for weight, _ in known))
 
 
 def _known(values: Mapping[str, float], smiles: Sequence[str]) -> Evaluation:

@@ -108,6 +108,9 @@ class Run(RunContext):
         source = open_source(options.data, options.smiles_column, options.encoding)
         self._digest = source.digest
         self._resume_as(resume and bool(folder.occupied))
+        if not self.worker:
+            # before anything is paid for
+            folder.refuse_occupied(resume=self._resume, overwrite=overwrite)
         if self._resume and not self.worker:
             folder.require()
             stored = folder.stages.get("fit", {}).get("options", {})
@@ -203,12 +206,14 @@ class Run(RunContext):
             )
         self.try_targets(generator.train_smiles)
         if not resume:
+            if self._resume and before:
+                self.say(f"steer: begins anew, with other targets or options than before{self._given_up()}")
             folder.forget_steering()  # from here on it would be taken for what is asked for now
         folder.update_stage("steer", stage, complete=False)
-        self._keep_trial()
         if self.trial is not None and resume:
             with remarks_said(self.say):
                 read_evaluations(folder.steer_checkpoints)
+        self._keep_trial()
         steered = generator_of(folder.path, "fitted")
         aim = " ".join(options.targets) or "the default target"
         self.say(f"steer: {budget_text(options.steer_budget)} to {aim}")
@@ -266,6 +271,11 @@ class Run(RunContext):
         self._resume = resume
         if self.trial is not None:
             self.trial.resume = resume
+
+    def _given_up(self) -> str:
+        _, found = read_evaluations(self.folder.steer_checkpoints)
+        drawn = sum(known.step is not None for known in found.values())
+        return f"; what was paid for {drawn:,} molecules that it drew is given up" if drawn else ""
 
     def _keep_trial(self) -> None:
         if self.trial is not None:

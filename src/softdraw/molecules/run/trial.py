@@ -1,4 +1,4 @@
-"""The trial of a run's targets where calls are counted: what it paid for is the steering's to go on with."""
+"""The trial of a run's targets where calls are counted: the steering goes on with what it paid for."""
 
 import warnings
 from collections.abc import Sequence
@@ -27,6 +27,9 @@ class CountedTrial:
     Args:
         folder: of the steering.
         options: of the run.
+
+    Attributes:
+        resume: whether what an earlier process paid for, all that the table in the folder has, counts.
     """
 
     def __init__(self, folder: Path, options: RunOptions) -> None:
@@ -47,7 +50,7 @@ class CountedTrial:
         self._names = tuple(target.property for target in targets)
         with Evaluator([target.which for target in targets], self.options.workers) as evaluate:
             ledger = Ledger(self._names, evaluate, limit=self.options.steer_calls)
-            ledger.restore(self._paid or self._kept())
+            ledger.restore(self._paid or (self._table() if self.resume else {}))
             try:
                 return try_counted(targets, ledger, smiles)
             finally:
@@ -56,21 +59,22 @@ class CountedTrial:
     def keep(self) -> None:
         """Write what was paid for where the steering reads it; what is there already stays.
 
+        What the steps of an earlier steering drew is not written where its table is gone: a new steering
+        knows of the molecules of the data alone.
+
         Raises:
+            CheckpointError: what is there is damaged.
             OutputError: the folder cannot be written.
         """
-        path = self.folder / EVALUATIONS
-        if self._paid and not path.exists():
+        there = self._table()
+        of_data = {one: known for one, known in self._paid.items() if known.step is None}
+        if of_data.keys() - there.keys():
             make_folder(self.folder)
-            write_evaluations(path, self._names, self._paid)
+            write_evaluations(self.folder / EVALUATIONS, self._names, {**there, **of_data})
 
-    def _kept(self) -> dict[str, Evaluated]:
-        """Molecules of the data that an earlier process paid for, of the same properties."""
-        if not self.resume:
-            return {}
+    def _table(self) -> dict[str, Evaluated]:
+        """What is in the folder, of the same properties."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MoleculeWarning)  # the steering says so
+            warnings.simplefilter("ignore", MoleculeWarning)  # the run says so
             names, found = read_evaluations(self.folder)
-        if names != self._names:
-            return {}
-        return {one: known for one, known in found.items() if known.step is None}
+        return found if names == self._names else {}

@@ -10,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import PROPERTIES, Property
+from softdraw.molecules.chemistry.properties import PROPERTIES, Property, moments
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.split import LABELLED
-from softdraw.molecules.errors import TargetError
 from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION
@@ -148,10 +147,4 @@ def _others(smiles: Sequence[str], before: Sequence[str], wanted: int) -> list[s
 
 
 def _statistics(targets: Sequence[Target], values: NDArray[np.float64]) -> Statistics:
-    found = []
-    for place, target in enumerate(targets):
-        known = values[np.isfinite(values[:, place]), place]
-        if not len(known):
-            raise TargetError(f"target {target}: the property is not a number for any molecule of the data")
-        found.append((float(known.mean()), float(known.std())))
-    return tuple(found)
+    return tuple(moments(target.property, values[:, place]) for place, target in enumerate(targets))

@@ -10,32 +10,41 @@ from numpy.typing import NDArray
 from softdraw.molecules.scoring.table import written
 from softdraw.molecules.steering.targets import Target, distance
 
-__all__ = ["defined_text", "mean_distance", "steering_remarks"]
+__all__ = ["defined_text", "mean_distance", "steering_remarks", "weighted_distance"]
 
 
-def mean_distance(
-    values: Mapping[str, NDArray[np.float64]],
-    targets: Sequence[Target],
-    statistics: Mapping[str, tuple[float, float]],
-) -> float:
-    """Mean distance of molecules to their targets, weighted, in standard deviations of the data.
+def mean_distance(values: NDArray[np.float64], target: Target, statistics: tuple[float, float]) -> float:
+    """Mean distance of molecules to a target, in standard deviations of the data; NaN where none has one.
 
     Args:
-        values: by property, its values; NaN where there is no molecule, which are left out.
-        targets: the targets.
-        statistics: by property, mean and standard deviation of the data.
+        values: of its property; NaN where there is no molecule, which are left out.
+        target: the target.
+        statistics: mean and standard deviation of the data.
 
     Example:
-        >>> mean_distance({"logp": np.array([1.0, 3.0, np.nan])}, [Target("logp", 2.0)], {"logp": (0.0, 0.5)})
+        >>> mean_distance(np.array([1.0, 3.0, np.nan]), Target("logp", 2.0), (0.0, 0.5))
         2.0
     """
-    total = weights = 0.0
-    for target in targets:
-        found = distance(values[target.property], target, *statistics[target.property])
-        found = found[np.isfinite(found)]
-        total += target.weight * float(found.mean()) if len(found) else float("nan")
-        weights += target.weight
-    return total / weights
+    found = distance(values, target, *statistics)
+    found = found[np.isfinite(found)]
+    return float(found.mean()) if len(found) else math.nan
+
+
+def weighted_distance(targets: Sequence[Mapping[str, Any]], when: str) -> float:
+    """Mean over targets, by their weights; NaN where a distance is unknown.
+
+    Args:
+        targets: entries of ``targets`` in the section ``steer`` of the metrics.
+        when: ``"distance_before"`` or ``"distance_after"``.
+
+    Example:
+        >>> far, near = {"weight": 3.0, "distance_after": 2.0}, {"weight": 1.0, "distance_after": 0.0}
+        >>> weighted_distance([far, near], "distance_after")
+        1.5
+    """
+    known = [(target["weight"], target[when]) for target in targets]
+    total = sum(weight * (math.nan if value is None else value) for weight, value in known)
+    return float(total / sum(weight for weight, _ in known))
 
 
 def defined_text(target: Mapping[str, Any]) -> str:
