@@ -194,12 +194,12 @@ def steer(
     with o.as_usage():
         if minutes is not None and not 0 < minutes < float("inf"):
             raise ValueError(f"minutes: got {minutes}, expected a positive number")
-        given = {"--minutes": minutes, "--steps": steps, "--calls": calls}
-        given = {flag: value for flag, value in given.items() if value is not None}
-        if len(given) > 1:
-            got = " and ".join(map(str, given.values()))
-            raise ValueError(f"{', '.join(given)}: got {got}, expected one of them")
-        if not given:
+        budgets = {"--minutes": minutes, "--steps": steps, "--calls": calls}
+        budgets = {flag: value for flag, value in budgets.items() if value is not None}
+        if len(budgets) > 1:
+            got = " and ".join(map(str, budgets.values()))
+            raise ValueError(f"{', '.join(budgets)}: got {got}, expected one of them")
+        if not budgets:
             minutes = 2.0
         whole = stored.fit_budget.get("minutes")
         asked = replace(
