@@ -54,8 +54,9 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow  # tests/molecules/steering/test_calls.py kills within one process
 def test_a_run_that_is_killed_again_and_again_pays_for_each_molecule_once(place):
-    """By SIGKILL in the user's function, three times; then it ends, and reports without a further call."""
+    """By SIGKILL in the user's function, twice; then it ends, and reports without a further call."""
     noted = place / "noted.txt"
     words = ["steer", "run", "--target", "counting:noted=max", "--calls", 60, "--estimator", "reinforce"]
     words += ["--batch-size", 12, "--divergence", 0.1, "--learning-rate", 0.002, "--samples", 20, "--no-fcd"]
