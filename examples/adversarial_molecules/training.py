@@ -31,7 +31,7 @@ class Settings:
     slope_of_draws: float = 0.01  # and at draws (R2)
     every: int = 4  # steps between two of these penalties
     code: float = 0.0  # price of the squared error of z as guessed from the graph
-    entropy: float = 0.5  # price of a nat of entropy of the draws of a z, in the end; it grows from 0
+    entropy: float = 0.0  # price of a nat of entropy of the draws of a z, in the end; it grows from 0
     spread: float = 1.0
     average: float = 0.998  # of the generator from which molecules are drawn
 
