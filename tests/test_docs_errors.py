@@ -11,7 +11,6 @@ import warnings
 
 import pytest
 import torch
-from torch.distributions import Distribution
 
 from softdraw import kernels
 from softdraw.kernels import dispatch
@@ -23,15 +22,6 @@ __all__ = ["folder"]
 TOLD = [block for block in BLOCKS if block.errors is not None]
 PAGE = next(page for page in PAGES if page.stem == "errors")
 MESSAGE = re.compile(r"^# (\w+(?:Error|Warning): .*)$")
-
-
-@pytest.fixture(autouse=True)
-def validation():
-    """Validation on: the first use of torch.compile in a process turns the default off for good."""
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(True)
-    yield
-    Distribution.set_default_validate_args(before)
 
 
 def parts(block, pattern):

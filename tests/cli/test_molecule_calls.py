@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import softdraw
-from softdraw.cli import main
 from softdraw.molecules.storage.run_folder import RunFolder
+
+from .molecules import here
 
 pytestmark = pytest.mark.xdist_group("molecules-calls")
 
@@ -87,13 +88,6 @@ def test_a_run_that_is_killed_again_and_again_pays_for_each_molecule_once(place)
     # a complete steering is taken up without a call
     assert "steer: complete" in run(place, *words, "--resume", NOTED=str(noted))
     assert sum(Counter(noted.read_text().splitlines()).values()) == 62
-
-
-def here(capsys, *words):
-    with pytest.raises(SystemExit) as left:
-        main(["molecules", *map(str, words)])
-    captured = capsys.readouterr()
-    return left.value.code, captured.out, captured.err
 
 
 def test_budgets_that_contradict_each_other_are_refused(place, capsys, monkeypatch):

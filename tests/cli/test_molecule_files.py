@@ -6,13 +6,15 @@ import io
 import subprocess
 import sys
 from contextlib import nullcontext
+from functools import partial
 
 import pytest
 from rdkit import Chem
 
 import softdraw as sd
-from softdraw.cli import main
 from softdraw.molecules import MoleculeGenerator
+
+from . import molecules
 
 MOLECULES = ["CCO", "CC=O", "CCN", "C#N", "CCC", "COC", "C1CC1", "NCC=O", "CC(C)O", "FCC", "CNC", "OCCO"]
 
@@ -26,13 +28,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def here(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as left:
-            main(["molecules", *map(str, words)])
-        captured = capsys.readouterr()
-        return left.value.code, captured.out, captured.err
-
-    return run
+    return partial(molecules.here, capsys)
 
 
 def drawn(model, count):

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from rdkit import Chem
 
-from softdraw.cli import main
 from softdraw.molecules.data import sources
 from softdraw.molecules.generator import MoleculeGenerator
 from softdraw.molecules.storage.run_folder import RunFolder
+
+from .molecules import here
 
 # one run is shared by most tests, so they stay in one process
 pytestmark = pytest.mark.xdist_group("molecules-cli")
@@ -34,14 +35,6 @@ def start(*words):
     return subprocess.Popen(
         [*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-
-
-def here(capsys, *words):
-    """The command in this process, for what ends before any training."""
-    with pytest.raises(SystemExit) as left:
-        main(["molecules", *map(str, words)])
-    captured = capsys.readouterr()
-    return left.value.code, captured.out, captured.err
 
 
 def contents(folder):

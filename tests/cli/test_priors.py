@@ -6,16 +6,10 @@ import os
 import pytest
 from rdkit import Chem
 
-from softdraw.cli import main
 from softdraw.molecules.sampling import stand_ins
 from softdraw.molecules.storage.run_folder import RunFolder
 
-
-def here(capsys, *words):
-    with pytest.raises(SystemExit) as left:
-        main(["molecules", *map(str, words)])
-    captured = capsys.readouterr()
-    return left.value.code, captured.out, captured.err
+from .molecules import here
 
 
 def test_druglike_molecules_at_once(capsys, tmp_path, monkeypatch):

@@ -2,9 +2,8 @@
 
 import math
 import os
-import resource
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -16,6 +15,8 @@ from softdraw.molecules.evaluating.evaluator import Evaluator
 from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.evaluating.watch import FAILING, STALE, Watch
 from softdraw.molecules.runtime.remarks import MoleculeWarning
+
+from ..full_disk import largest_file
 
 CHAINS = ["C" * n for n in range(1, 40)]
 
@@ -178,16 +179,6 @@ def test_a_state_whose_table_is_gone_is_refused(tmp_path):
         book()[0].load_state_dict(ledger.state_dict())
     with pytest.raises(ValueError, match="its budget is not in calls"):
         ledger.load_state_dict(book()[0].state_dict())
-
-
-@contextmanager
-def largest_file(size):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_named_and_leaves_whole_lines(tmp_path):

@@ -1,7 +1,6 @@
 """What every writer promises: whole or not there, readable as any other file, errors that name the file."""
 
 import os
-import resource
 import stat
 from contextlib import contextmanager
 
@@ -21,6 +20,7 @@ from softdraw.molecules.storage.atomic import atomic, write_bytes, write_json, w
 from softdraw.molecules.storage.run_folder import RunFolder
 from softdraw.molecules.storage.tensors import write_state, write_tensors
 
+from ..full_disk import largest_file
 from ..small import MOLECULES, SIZES
 
 NUMBERS = torch.arange(1000.0)
@@ -52,17 +52,6 @@ def umask(value):
         yield
     finally:
         os.umask(before)
-
-
-@contextmanager
-def largest_file(size):
-    """The system refuses to let a file grow beyond ``size`` bytes, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def modes(folder):
