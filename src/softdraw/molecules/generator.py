@@ -199,7 +199,8 @@ class MoleculeGenerator(MoleculeSampler):
             TargetError: a target is not understood, or cannot work: its property is the same for all
                 molecules of the data, or undefined for most. Each is tried on a few molecules first.
             CheckpointError: the checkpoint to go on from is damaged or of another run.
-            OutputError: the folder cannot be written; what was steered until then is kept.
+            OutputError: the folder cannot be written; what was steered until then is kept. Or it holds
+                evaluations of a steering that this one is not to go on from.
             ValueError: no such estimator, or an argument out of its range.
             RuntimeError: before ``fit``.
         """

@@ -170,6 +170,17 @@ def test_a_table_of_other_properties_or_a_damaged_one_is_refused(tmp_path):
     assert path.read_text() == "number,smiles,mine,step,failed\n"
 
 
+def test_what_was_paid_for_is_not_overwritten(tmp_path):
+    ledger, _ = book(limit=9, folder=tmp_path)
+    ledger.ask(["C", "CC"])
+    before = (tmp_path / EVALUATIONS).read_bytes()
+    with pytest.raises(
+        OutputError, match="holds 2 evaluations that were paid for; go on from them with resume"
+    ):
+        book(limit=9, folder=tmp_path)
+    assert (tmp_path / EVALUATIONS).read_bytes() == before
+
+
 def test_a_state_whose_table_is_gone_is_refused(tmp_path):
     ledger, _ = book(limit=9, folder=tmp_path)
     ledger.ask(["C", "CC"])

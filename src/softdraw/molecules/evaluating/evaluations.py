@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from softdraw.molecules.errors import CheckpointError
+from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.storage.atomic import write_text
 from softdraw.molecules.storage.journal import Journal, read_lines
@@ -53,16 +53,16 @@ class EvaluationFile:
     """The file, open to be appended to.
 
     Args:
-        path: the file; without ``resume`` what it holds is cut off.
+        path: the file.
         names: of the properties.
-        resume: go on with what is there.
+        resume: go on with what is there; without it the file begins anew, unless it holds evaluations.
 
     Attributes:
         found: what was there, by SMILES, in the order paid.
 
     Raises:
         CheckpointError: what is there is damaged, or of other properties.
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or would lose what was paid for.
     """
 
     def __init__(self, path: Path, names: Sequence[str], *, resume: bool = False) -> None:
@@ -75,6 +75,11 @@ class EvaluationFile:
                 raise CheckpointError(
                     f"{path}: holds values of {', '.join(properties)}, and {', '.join(names)} was asked for"
                 )
+        elif path.is_file() and (paid := path.read_bytes().count(b"\n") - 1) > 0:
+            raise OutputError(
+                f"{path}: holds {paid:,} evaluations that were paid for; go on from them with resume=True, "
+                "or move the file away"
+            )
         self._journal = Journal(path, size)
         self._count = len(self.found)
         if not size:
