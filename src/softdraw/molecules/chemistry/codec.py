@@ -18,6 +18,7 @@ from softdraw.molecules.errors import DataError
 
 __all__ = [
     "CODEC_VERSION",
+    "build_molecule",
     "decode",
     "decode_batch",
     "encode",
@@ -122,18 +123,27 @@ def _atom_of(word: str) -> tuple[int, int]:
 
 def write_molecule(atoms: list[Chem.Atom], bonds: list[tuple[int, int, int]]) -> str:
     """Canonical SMILES of a kekulised graph, or ``""`` where it is no molecule. The caller mutes RDKit."""
-    if not atoms:
+    mol = build_molecule(atoms, bonds)
+    if mol is None:
         return ""
+    smiles: str = Chem.MolToSmiles(mol)
+    return "" if "." in smiles else smiles
+
+
+def build_molecule(atoms: list[Chem.Atom], bonds: list[tuple[int, int, int]]) -> Chem.Mol | None:
+    """A kekulised graph as a sanitised molecule, or None where RDKit refuses it. The caller mutes RDKit.
+
+    It may have several fragments.
+    """
+    if not atoms:
+        return None
     mol = Chem.RWMol()
     add_atom, add_bond = mol.AddAtom, mol.AddBond
     for atom in atoms:
         add_atom(atom)
     for i, j, order in bonds:
         add_bond(i, j, _BONDS[order])
-    if Chem.SanitizeMol(mol, STRICT, catchErrors=True) != _SANE:
-        return ""
-    smiles: str = Chem.MolToSmiles(mol)
-    return "" if "." in smiles else smiles
+    return mol if Chem.SanitizeMol(mol, STRICT, catchErrors=True) == _SANE else None
 
 
 def prototypes(vocabulary: Vocabulary) -> list[Chem.Atom]:
