@@ -67,7 +67,7 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
             raise KeyError("no model")
         number = 3
         from softdraw.molecules import Property
-        described = Property("n", "rings", "per molecule", 0, Model.rings)
+        described = Property("n", "rings", "per molecule", 0, Model.rings, spread=2)
         """)
     )
     monkeypatch.chdir(tmp_path)
@@ -79,6 +79,7 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
         assert evaluation("my_own_property:failing", ["CC"]).reason == "CC: KeyError: 'no model'"
         assert property_of("my_own_property:described").title == "rings, per molecule"
         assert property_of("my_own_property:described").name == "my_own_property:described"
+        assert property_of("my_own_property:described").spread == 2.0
         with pytest.raises(TargetError, match="got int, expected a function"):
             property_function("my_own_property:number")
         with pytest.raises(TargetError, match=r"my_own_property.py\) has no absent"):
@@ -148,6 +149,12 @@ def test_a_function_is_a_property_named_after_its_module():
 def test_a_record_without_a_name_or_a_function_is_refused(arguments):
     with pytest.raises(TypeError, match=r"(name|compute): got .*, expected"):
         Property(*arguments)
+
+
+@pytest.mark.parametrize(("spread", "error"), [(0, ValueError), (float("inf"), ValueError), ("1", TypeError)])
+def test_a_spread_is_a_positive_number(spread, error):
+    with pytest.raises(error, match="spread"):
+        Property("mine", compute=len, spread=spread)
 
 
 def test_a_chemist_reads_which_way_a_goal_goes():

@@ -10,8 +10,12 @@ from rdkit import Chem
 from softdraw.molecules import MoleculeGenerator, Property
 from softdraw.molecules.errors import CheckpointError, OutputError, TargetError
 from softdraw.molecules.evaluating.evaluations import EVALUATIONS, read_evaluations
+from softdraw.molecules.evaluating.evaluator import Evaluator
+from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.runtime.remarks import MoleculeWarning
+from softdraw.molecules.steering.labels import labels_of
 from softdraw.molecules.steering.steering import Steering
+from softdraw.molecules.steering.targets import Target
 
 from ..evaluating import counting
 from ..small import MOLECULES, SIZES
@@ -34,7 +38,7 @@ def fitted(tmp_path_factory):
     return folder
 
 
-def counted(compute=counting.size, most=None):
+def counted(compute=counting.size, most=None, **options):
     """A property, and how often it was asked for each molecule; beyond ``most`` calls it is killed."""
     asked = Counter()
 
@@ -44,7 +48,7 @@ def counted(compute=counting.size, most=None):
         asked[Chem.MolToSmiles(mol)] += 1
         return compute(mol)
 
-    return Property("mine", compute=own), asked
+    return Property("mine", compute=own, **options), asked
 
 
 def steered(fitted, own, calls=60, **options):
@@ -208,3 +212,35 @@ def test_budgets_are_one_of_three(fitted):
         generator.steer("qed=max", calls=3)
     with pytest.raises(ValueError, match="divergence: got -1"):
         generator.steer("qed=max", calls=30, divergence=-1.0)
+
+
+def test_with_a_known_spread_hardly_a_molecule_of_the_data_is_paid_for(fitted):
+    """A score that is 0 for all that is drawn can be steered to, at the scale that it names."""
+    rare, _ = counted(lambda mol: float(mol.GetNumAtoms() > 90), spread=0.1)
+    generator = steered(fitted, rare)
+    assert generator.property_statistics["mine"] == (0.0, 0.1)
+    summary = generator.steer_summary
+    assert (summary["calls"], summary["labels"]) == (60, 4)
+    assert summary["distance_last"] == 0.0
+
+
+def test_where_nothing_is_counted_a_known_spread_needs_no_labels(fitted):
+    rare, asked = counted(lambda mol: 0.0, spread=0.1)
+    generator = MoleculeGenerator.load(fitted)
+    ledger = Ledger(["mine"], Evaluator([rare]))
+    labels = labels_of([Target(rare, "max")], ledger, generator.parts.train, "reinforce", {})
+    assert labels.statistics == ((0.0, 0.1),)
+    assert labels.values.shape == (0, 1)
+    assert sum(asked.values()) == 4
+
+
+def test_a_known_spread_is_the_scale_with_a_property_network_and_beside_others_too(fitted):
+    own, _ = counted(spread=0.5)
+    generator = MoleculeGenerator.load(fitted).steer(
+        {own: "max", "heavy_atoms": 5}, calls=60, estimator="st", batch_size=12, property_steps=3
+    )
+    assert generator.property_statistics["mine"] == (0.0, 0.5)
+    mean, std = generator.property_statistics["heavy_atoms"]
+    assert mean > 0
+    assert std > 0
+    assert generator.steer_summary["labels"] > 4

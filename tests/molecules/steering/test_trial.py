@@ -7,13 +7,13 @@ import pytest
 from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.steering.targets import Target
-from softdraw.molecules.steering.trial import FEW, MANY, evenly_spaced, try_targets
+from softdraw.molecules.steering.trial import FEW, FEWEST, MANY, evenly_spaced, try_targets
 
 CHAINS = ["C" * (1 + n % 40) + "O" * (1 + n // 40) for n in range(2000)]
 """Two thousand different molecules."""
 
 
-def counted(compute):
+def counted(compute, **options):
     """A property that counts the molecules it was asked about."""
     asked = []
 
@@ -21,7 +21,7 @@ def counted(compute):
         asked.append(mol)
         return compute(mol)
 
-    return Property("mine", compute=own), asked
+    return Property("mine", compute=own, **options), asked
 
 
 def test_a_target_that_works_is_tried_on_few():
@@ -85,3 +85,31 @@ def test_only_a_number_far_outside_the_data_is_remarked_on(goal, far):
 def test_evenly_spaced_entries_reach_both_ends():
     assert evenly_spaced(list("abcdefghij"), 4) == ["a", "d", "g", "j"]
     assert evenly_spaced(["a"], 4) == ["a"]
+
+
+@pytest.mark.parametrize("goal", ["max", 500])
+def test_a_known_spread_needs_no_molecule_that_varies_and_no_goal_is_far(goal):
+    own, asked = counted(lambda mol: 0.0, spread=0.1)
+    assert try_targets([Target(own, goal)], CHAINS) == []
+    assert len(asked) == FEWEST
+
+
+def test_a_known_spread_beside_one_that_is_not_is_tried_on_as_many():
+    own, asked = counted(lambda mol: 0.0, spread=0.1)
+    assert try_targets([Target("logp", 2), Target(own, "max")], CHAINS) == []
+    assert len(asked) == FEW
+
+
+def test_what_always_fails_is_refused_with_a_known_spread_too_after_a_second_look():
+    own, asked = counted(lambda mol: 1 / 0, spread=0.1)
+    with pytest.raises(TargetError, match=rf"0 of {FEW} molecules tried"):
+        try_targets([Target(own, "max")], CHAINS)
+    assert len(asked) == FEWEST + FEW
+
+
+def test_a_known_spread_and_molecules_that_fail_at_first_are_looked_at_again():
+    own, asked = counted(lambda mol: 1 / (20 < mol.GetNumAtoms() < 43), spread=0.1)
+    assert not any(20 < len(one) < 43 for one in evenly_spaced(CHAINS, FEWEST))
+    (remark,) = try_targets([Target(own, "max")], CHAINS)
+    assert "molecules without it do not count" in remark
+    assert len(asked) == FEWEST + FEW

@@ -141,7 +141,9 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     if isinstance(found, Property):
         if found.name == name:
             return found
-        return Property(name, compute=found.compute, batched=found.batched, **found.words())
+        return Property(
+            name, compute=found.compute, batched=found.batched, spread=found.spread, **found.words()
+        )
     if not callable(found):
         raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
     return Property(name, compute=found, batched=bool(getattr(found, "batched", False)))

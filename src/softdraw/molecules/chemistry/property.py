@@ -1,10 +1,11 @@
 """The record of a property: how it is computed, what it is called, how it is written."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from softdraw.arguments import wrong_type
+from softdraw.arguments import read_number, wrong_type
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -42,9 +43,13 @@ class Property:
         shown: whether a report shows it without being asked.
         compared: whether scores compare its distribution with the reference.
         batched: whether ``compute`` takes a list of molecules, of 64 at most.
+        spread: a spread that is known beforehand, in the units of the values, where the property is a score
+            whose range is known: it stands in for the standard deviation of the data, so that no molecule of
+            the data has to be evaluated for a scale, and a score that is 0 for all of them can be steered to.
 
     Raises:
-        TypeError: the name is no text, or ``compute`` no function.
+        TypeError: the name is no text, ``compute`` no function, or ``spread`` no number.
+        ValueError: ``spread`` is not positive and finite.
 
     Example:
         >>> from rdkit import Chem
@@ -65,6 +70,7 @@ class Property:
     shown: bool = False
     compared: bool = False
     batched: bool = False
+    spread: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -75,6 +81,8 @@ class Property:
                 None if self.compute is _missing else self.compute,
                 "a function of an RDKit molecule",
             )
+        if self.spread is not None:
+            object.__setattr__(self, "spread", read_number("spread", self.spread, above=0.0, below=math.inf))
         if not self.label:
             object.__setattr__(self, "label", _last_part(self.name))
 

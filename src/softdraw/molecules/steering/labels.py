@@ -17,7 +17,7 @@ from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.steering.estimator import SCORE_FUNCTION
 from softdraw.molecules.steering.targets import Target
-from softdraw.molecules.steering.trial import FEW, MANY, evenly_spaced, try_targets
+from softdraw.molecules.steering.trial import MANY, evenly_spaced, tried_on, try_targets
 
 __all__ = ["Labels", "labels_of", "needs_network", "try_counted"]
 
@@ -57,8 +57,9 @@ def needs_network(targets: Sequence[Target], estimator: str) -> bool:
 def try_counted(targets: Sequence[Target], ledger: Ledger, smiles: Sequence[str]) -> list[str]:
     """See that targets can work, by calls that are counted: 32, or half of a small budget.
 
-    Before a property is refused as one that hardly varies, a tenth of the budget is asked. What an earlier
-    process had tried is tried again, and is not paid for again.
+    Where the spread of every property is known, 4 do. Before a property is refused as one that hardly varies,
+    a tenth of the budget is asked. What an earlier process had tried is tried again, and is not paid for
+    again.
 
     Args:
         targets: what to steer to.
@@ -72,7 +73,7 @@ def try_counted(targets: Sequence[Target], ledger: Ledger, smiles: Sequence[str]
         TargetError: one cannot work.
     """
     limit = ledger.limit or 0
-    few = min(FEW, limit // 2)
+    few = min(tried_on(targets), limit // 2)
     many = max(few, min(MANY, int(SHARE * limit)))
     before = ledger.of_data
     # once steps have begun the scale stays what it was, whatever the budget is now
@@ -93,7 +94,8 @@ def labels_of(
     learn from: a tenth of the budget, 500 at most, evenly spaced over the data. Without a network the scale
     of the distances comes from the trial's alone. After a resume they are what they were, also where the
     budget is another one now. Where nothing is counted they are the first 10,000; without a property network
-    a function of the user's own is asked for 1,000.
+    a function of the user's own is asked for 1,000. A property whose spread is known is asked for none of
+    these where there is no network, and in any case its statistics are 0 and its spread.
 
     Args:
         targets: what to steer to.
@@ -115,6 +117,9 @@ def labels_of(
         ledger.learn(train.smiles[: len(values)], values)
     for text in try_targets(targets, train.smiles, ledger.evaluation):
         remark(text)
+    if not learned and all(record.spread is not None for record in records):
+        none = np.zeros((0, len(records)))
+        return Labels(train.subset([]), none, _statistics(targets, none))
     if not learned and any(PROPERTIES.get(record.name) is not record for record in records):
         values = ledger.ask(evenly_spaced(train.smiles, MANY))
         return Labels(train.subset([]), values[:0], _statistics(targets, values))
@@ -147,4 +152,8 @@ def _others(smiles: Sequence[str], before: Sequence[str], wanted: int) -> list[s
 
 
 def _statistics(targets: Sequence[Target], values: NDArray[np.float64]) -> Statistics:
-    return tuple(moments(target.property, values[:, place]) for place, target in enumerate(targets))
+    spreads = [target.record.spread for target in targets]
+    return tuple(
+        moments(target.property, values[:, place]) if spread is None else (0.0, spread)
+        for place, (target, spread) in enumerate(zip(targets, spreads, strict=True))
+    )

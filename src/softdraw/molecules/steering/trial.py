@@ -9,10 +9,12 @@ from softdraw.molecules.chemistry.properties import Evaluation, evaluation
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.steering.targets import Target
 
-__all__ = ["FEW", "MANY", "Ask", "evenly_spaced", "try_targets"]
+__all__ = ["FEW", "MANY", "Ask", "evenly_spaced", "tried_on", "try_targets"]
 
 FEW = 32
 """Molecules on which a target is tried."""
+FEWEST = 4
+"""Molecules on which targets are tried whose spread is known: that they work at all is what is asked."""
 MANY = 1000
 """Molecules on which it is tried again before it is refused for a property that hardly varies or is seldom
 defined."""
@@ -40,7 +42,8 @@ def try_targets(
         targets: what to steer to.
         smiles: molecules of the data.
         ask: what evaluates them; by default the targets themselves, and no one counts.
-        first: those on which they are tried; by default 32, evenly spaced.
+        first: those on which they are tried; by default 32, evenly spaced, or 4 where the spread of every
+            property is known.
         many: how many they are tried on again before one is refused.
 
     Returns:
@@ -48,7 +51,7 @@ def try_targets(
 
     Raises:
         TargetError: a property does not exist, fails for every molecule that it was tried on, is defined for
-            less than a quarter of them, or is the same for all.
+            less than a quarter of them, or is the same for all and its spread is not known.
 
     Example:
         >>> try_targets([Target("heavy_atoms", 500)], ["C", "CC", "CCC"])
@@ -59,19 +62,32 @@ def try_targets(
     def asked(place: int, molecules: Sequence[str]) -> Evaluation:
         return evaluation(targets[place].record, molecules)
 
-    first = evenly_spaced(smiles, FEW) if first is None else first
+    first = evenly_spaced(smiles, tried_on(targets)) if first is None else first
     remarks = []
     for place, target in enumerate(targets):
+        scaled = target.record.spread is not None
+        more = min(FEW, many) if scaled else many
         found = (ask or asked)(place, first)
-        if found.defined and _trouble(found) and many > len(first):
-            found = (ask or asked)(place, evenly_spaced(smiles, many))
-        trouble = _trouble(found)
+        if (found.defined or scaled) and _trouble(found, scaled) and more > len(first):
+            found = (ask or asked)(place, evenly_spaced(smiles, more))
+        trouble = _trouble(found, scaled)
         if trouble:
             raise TargetError(f"target {target}: {trouble}")
         if found.defined < found.molecules:
             remarks.append(f"target {target}: {_share(found)}; molecules without it do not count")
-        remarks += _far(target, found.values[np.isfinite(found.values)])
+        if not scaled:
+            remarks += _far(target, found.values[np.isfinite(found.values)])
     return remarks
+
+
+def tried_on(targets: Sequence[Target]) -> int:
+    """Molecules that targets are tried on at first: 4 where the spread of every property is known, else 32.
+
+    Example:
+        >>> tried_on([Target("logp", 2)])
+        32
+    """
+    return FEW if any(target.record.spread is None for target in targets) else FEWEST
 
 
 def evenly_spaced(smiles: Sequence[str], count: int) -> list[str]:
@@ -81,11 +97,11 @@ def evenly_spaced(smiles: Sequence[str], count: int) -> list[str]:
     return [smiles[index] for index in np.linspace(0, len(smiles) - 1, count).round().astype(int)]
 
 
-def _trouble(found: Evaluation) -> str:
+def _trouble(found: Evaluation, scaled: bool) -> str:
     known = found.values[np.isfinite(found.values)]
     if len(known) < LEAST_DEFINED * found.molecules or not len(known):
         return f"{_share(found)}, expected a number for at least a quarter of them"
-    if np.ptp(known) <= 1e-12 * abs(known[0]):
+    if not scaled and np.ptp(known) <= 1e-12 * abs(known[0]):
         return f"the property is {known[0]:.4g} for all {len(known)} molecules tried, expected it to vary"
     return ""
 
