@@ -15,7 +15,7 @@ ROOMS = sorted(path.parent.name for path in HOME.glob("*/__init__.py"))
 def imported(room):
     """Rooms and modules of the molecules that a room imports, for type checkers only or not."""
     found = set()
-    for path in (HOME / room).glob("*.py"):
+    for path in (HOME / room).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

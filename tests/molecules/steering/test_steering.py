@@ -24,7 +24,7 @@ def distance(generator, goal, name="heteroatoms"):
     return float(np.abs(values - goal).mean())
 
 
-@pytest.mark.parametrize("estimator", ["st-gumbel-softmax", "reinforce", "reinmax", "st"])
+@pytest.mark.parametrize("estimator", ["log-variance", "st-gumbel-softmax", "reinforce", "reinmax", "st"])
 def test_steering_reaches_an_additive_target_without_a_property_network(fitted, estimator):
     generator = MoleculeGenerator.load(fitted)
     before = distance(generator, 3.0)

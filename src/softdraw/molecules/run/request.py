@@ -19,12 +19,9 @@ def check_request(options: RunOptions) -> None:
     Example:
         >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
     """
-    import torch
-
-    from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
+    from softdraw.molecules.steering.gradients.estimator import check_estimator
 
     Conditions.of(options.forbid, options.require)
     for target in targets_from(options.targets) if options.targets else ():
         property_function(target.property)
-    if options.estimator != SCORE_FUNCTION:
-        one_hot_estimator(options.estimator, torch.tensor(1.0))
+    check_estimator(options.estimator)

@@ -15,7 +15,7 @@ from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.data.split import LABELLED
 from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.runtime.remarks import remark
-from softdraw.molecules.steering.estimator import SCORE_FUNCTION
+from softdraw.molecules.steering.gradients.estimator import BLACK_BOX
 from softdraw.molecules.steering.targets import Target
 from softdraw.molecules.steering.trial import MANY, evenly_spaced, tried_on, try_targets
 
@@ -51,7 +51,7 @@ def needs_network(targets: Sequence[Target], estimator: str) -> bool:
         >>> needs_network([Target("logp", 2)], "reinforce")
         False
     """
-    return estimator != SCORE_FUNCTION and any(target.record.additive is None for target in targets)
+    return estimator not in BLACK_BOX and any(target.record.additive is None for target in targets)
 
 
 def try_counted(targets: Sequence[Target], ledger: Ledger, smiles: Sequence[str]) -> list[str]:

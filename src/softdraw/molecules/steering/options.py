@@ -19,6 +19,8 @@ class SteerOptions:
         tau: first and last temperature of the exponential schedule.
         property_steps: steps on real molecules before steering, when there is a property network.
         property_rate: learning rate of the property network.
+        updates: of ``log-variance``, from the memory of evaluated molecules, for each batch.
+        memory: molecules that are remembered, the best ones.
         record_every: steps between two entries of the history; every step has one where calls are counted.
 
     Raises:
@@ -32,9 +34,13 @@ class SteerOptions:
     tau: tuple[float, float] = (1.0, 0.3)
     property_steps: int = 400
     property_rate: float = 2e-3
+    updates: int = 0
+    memory: int = 100
     record_every: int = 10
 
     def __post_init__(self) -> None:
         read_count("batch_size", self.batch_size, 1)
+        read_count("updates", self.updates, 0)
+        read_count("memory", self.memory, 1)
         read_number("learning_rate", self.learning_rate, least=0.0)
         read_number("divergence", self.divergence, least=0.0)

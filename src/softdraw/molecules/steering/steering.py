@@ -1,14 +1,11 @@
-"""Steering: the network draws molecules freely, and the targets send gradients back through those draws.
+"""Steering: the network draws molecules, and the targets tell it which ones to draw more of.
 
 The loss is the distance to the targets plus a Kullback-Leibler term to the fitted network, which keeps what
 was learned from data and with it diversity:
 
     L = E[cost(z)] + beta * E[sum over decisions of KL(p(. | earlier) || p_fitted(. | earlier))]
 
-The first term's gradient comes from the chosen estimator: one that returns a differentiable one-hot is
-followed through a property network (or an exact sum) and every draw; ``reinforce`` asks RDKit itself for the
-cost and weighs the score function with it, less the mean cost of the other graphs of the batch (Williams
-1992; Kool et al. 2019).
+How a batch becomes a gradient of it is the business of ``gradients``.
 """
 
 import copy
@@ -20,19 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softdraw.functional import gumbel_max, gumbel_softmax
-from softdraw.kernels.formulas import one_hot
+from softdraw.functional import gumbel_softmax
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.evaluating.ledger import Ledger
-from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
-from softdraw.molecules.steering.estimator import SCORE_FUNCTION, one_hot_estimator
+from softdraw.molecules.steering.gradients.estimator import learner_of
+from softdraw.molecules.steering.gradients.learner import Batch
+from softdraw.molecules.steering.gradients.pathwise import Pathwise
+from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.options import SteerOptions
-from softdraw.molecules.steering.property_training import PropertyTraining
 from softdraw.random import Key
 from softdraw.schedules import Exponential
 
@@ -53,8 +50,7 @@ class Steering:
         labels: RDKit's properties of them, ``[molecules, targets]``.
         objective: the targets.
         ledger: that is asked for the properties of what is drawn.
-        estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
-            ``"reinforce"``.
+        estimator: how a batch becomes a gradient (see ``gradients.estimator``).
         key: of all noise.
         options: settings.
     """
@@ -76,29 +72,18 @@ class Steering:
         self.key = key
         first, last = options.tau
         self.schedule = Exponential(first, last, math.log(first / last) / SCHEDULE_STEPS)
-        self.pathwise = estimator != SCORE_FUNCTION
-        self.estimator = one_hot_estimator(estimator, self.schedule.tau) if self.pathwise else None
         self.optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=(0.9, 0.98))
-        symbols = [kind.symbol for kind in graphs.vocabulary.types]
-        records = [target.record for target in objective.targets]
-        self.learned = [k for k, record in enumerate(records) if record.additive is None]
-        # what each atom type adds to the properties that are sums over atoms, by the target's place
-        self.added = {
-            k: torch.tensor([float(record.additive(symbol)) for symbol in symbols])
-            for k, record in enumerate(records)
-            if record.additive is not None
-        }
-        self.teacher: PropertyTraining | None = None
-        if self.pathwise and self.learned:
-            self.teacher = PropertyTraining(
-                graphs,
-                labels[:, self.learned],
-                key.fold_in(1),
-                atoms=network.max_atoms,
-                batch_size=options.batch_size,
-                learning_rate=options.property_rate,
-                steps=options.property_steps,
-            )
+        self.learner = learner_of(
+            estimator,
+            network,
+            self.fitted,
+            graphs,
+            labels,
+            objective,
+            options,
+            self.schedule.tau,
+            key,
+        )
         self.steps = 0
         self.seconds = 0.0
         self.whole = True
@@ -121,63 +106,39 @@ class Steering:
         self.optimizer.param_groups[0]["lr"] = self.options.learning_rate * rate
 
     def step(self) -> str:
-        """Draw a batch, take one optimiser step, return figures to show."""
+        """Draw a batch, learn it, return figures to show."""
         record = self.ledger.limit is not None or self.steps % self.options.record_every == 0
-        key = self.key.fold_in(2).fold_in(self.steps)
         seen: list[tuple[Tensor, Tensor | None, Key]] = []
-        log_probability: list[Tensor] = []
-        drawn = draw(
-            self.network,
-            self.options.batch_size,
-            key,
-            mask=True,
-            choose=self._chooser(seen if record else None, log_probability),
-        )
+        drawn = self._drawn(seen if record and self.learner.tempered else None)
         smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
         values = self.ledger.ask(smiles, self.steps)
         # the last batch of a budget in calls may hold molecules that were not paid for
-        known = self.ledger.knows(smiles)
-        divergence = divergence_from(self.fitted, drawn)
-        if self.pathwise:
-            cost = self.objective.cost(self._predict(drawn))
-            loss = cost.mean()
-        else:
-            cost = self.objective.cost(torch.from_numpy(values[known]).float())
-            cost = cost.nan_to_num(float(cost.nan_to_num(0.0).max())) if len(cost) else torch.zeros(1)
-            baseline = (cost.sum() - cost) / max(1, len(cost) - 1)
-            log_likelihood = torch.stack(log_probability).sum(0)[torch.from_numpy(known)]
-            weighed = (cost - baseline) * log_likelihood
-            loss = weighed.mean() if len(weighed) else weighed.sum()
+        batch = Batch(drawn, smiles, values, self.ledger.knows(smiles))
+        learned = self.learner.loss(batch)
         self.whole = False
-        self.optimizer.zero_grad()
-        torch.autograd.backward(loss + self.options.divergence * divergence.mean())
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        gap = None
-        if self.teacher is not None:
-            gap = self.teacher.follow(drawn.types, drawn.bonds, values[:, self.learned])
+        self._descend(learned.loss)
+        gap = self.learner.after(batch, self._descend)
         distances = self.objective.distances(values)
         mean_distance = float(np.nanmean(distances)) if np.isfinite(distances).any() else math.nan
         # molecules that have the property of every target
         defined = int(np.isfinite(distances).all(1).sum())
-        molecules = sum(bool(one and paid) for one, paid in zip(smiles, known, strict=True))
+        molecules = sum(bool(one and paid) for one, paid in zip(smiles, batch.known, strict=True))
         if record:
             atoms, bonds = self._decided(seen, drawn)
+            divergence = float(learned.divergence.mean())
             self.history.append(
                 {
                     "step": self.steps,
                     "seconds": round(self.seconds, 3),
-                    "tau": self.schedule.value if self.pathwise else None,
+                    "tau": self.schedule.value if self.learner.tempered else None,
                     "decided_atoms": atoms,
                     "decided_bonds": bonds,
-                    "loss": float(
-                        cost.detach().mean() + self.options.divergence * divergence.detach().mean()
-                    ),
+                    "loss": float(learned.cost) + self.options.divergence * divergence,
                     "distance": mean_distance,
                     "distances": [_mean(column) for column in distances.T],
                     "calls": self.ledger.calls,
                     "defined": defined / max(1, molecules),
-                    "kl": float(divergence.detach().mean()),
+                    "kl": divergence,
                     "uniqueness": len(set(smiles) - {""}) / max(1, sum(map(bool, smiles))),
                     "predicted_gap": gap,
                 }
@@ -187,42 +148,37 @@ class Steering:
         over = f" over {defined} of {molecules}" if defined < molecules else ""
         return f"distance {mean_distance:.2f} standard deviations{over}, tau {self.schedule.value:.2f}"
 
-    def _chooser(
-        self, seen: list[tuple[Tensor, Tensor | None, Key]] | None, log_probability: list[Tensor]
-    ) -> Choose:
-        def choose(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
+    def _drawn(self, seen: list[tuple[Tensor, Tensor | None, Key]] | None) -> Drawn:
+        """A batch of the network's; with ``seen`` the logits of its decisions are added to that."""
+        choose = self.learner.begin()
+
+        def noted(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
             if seen is not None:
                 seen.append((logits.detach(), mask, key))
-            if self.estimator is not None:
-                one: Tensor = self.estimator(logits, mask=mask, key=key)
-                return one
-            index = gumbel_max(logits, mask=mask, key=key)
-            if mask is not None:  # finite, since a row of finished graphs allows nothing
-                logits = logits.masked_fill(~mask, -1e9)
-            chosen = logits.log_softmax(-1).gather(-1, index.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-            log_probability.append(torch.where(index >= 0, chosen, 0.0))
-            return one_hot(index, logits.shape[-1], logits.dtype)
+            return choose(logits, mask, key)
 
-        return choose
+        used: Choose = choose if seen is None else noted
+        key = self.key.fold_in(2).fold_in(self.steps)
+        with torch.set_grad_enabled(self.learner.follows):
+            return draw(self.network, self.options.batch_size, key, mask=True, choose=used)
 
-    def _predict(self, drawn: Drawn) -> Tensor:
-        """Properties ``[B, targets]`` with gradients to the draws."""
-        predicted = torch.zeros(len(drawn.types), 0)
-        if self.teacher is not None:
-            predicted = self.teacher.network(drawn.kinds, drawn.orders)
-        columns = []
-        for k in range(len(self.objective.targets)):
-            if k in self.added:
-                columns.append((drawn.kinds @ self.added[k]).sum(1))
-            else:
-                columns.append(predicted[:, self.learned.index(k)])
-        return torch.stack(columns, 1)
+    def _descend(self, loss: Tensor) -> None:
+        """One step of the optimiser."""
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+
+    @property
+    def teacher(self) -> PropertyTraining | None:
+        """The property network, where there is one."""
+        return self.learner.teacher if isinstance(self.learner, Pathwise) else None
 
     def _decided(
         self, seen: list[tuple[Tensor, Tensor | None, Key]], drawn: Drawn
     ) -> tuple[float | None, float | None]:
         """Share of the soft draws of atoms and of bonds whose largest entry exceeds 0.9."""
-        if not self.pathwise:
+        if not self.learner.tempered:
             return None, None
         # the type of an atom is drawn after the bonds of all earlier ones
         types = {
@@ -238,7 +194,7 @@ class Steering:
 
     def state_dict(self) -> dict[str, Any]:
         """All that an exact resume needs, in tensors and plain Python."""
-        state: dict[str, Any] = {
+        return {
             "network": self.network.state_dict(),
             "fitted": self.fitted.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -248,10 +204,8 @@ class Steering:
             "history": self.history,
             "targets": [str(target) for target in self.objective.targets],
             "ledger": self.ledger.state_dict(),
+            **self.learner.state_dict(),
         }
-        if self.teacher is not None:
-            state["teacher"] = self.teacher.state_dict()
-        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state_dict``.
@@ -269,8 +223,7 @@ class Steering:
         self.schedule.load_state_dict(state["schedule"])
         self.steps, self.seconds = state["steps"], state["seconds"]
         self.history = list(state["history"])
-        if self.teacher is not None:
-            self.teacher.load_state_dict(state["teacher"])
+        self.learner.load_state_dict(state)
 
 
 def _mean(column: NDArray[np.float64]) -> float | None:

@@ -35,7 +35,7 @@ def summary_of(
         "seconds": steering.seconds,
         "steps": steering.steps,
         "graphs_drawn": steering.steps * steering.options.batch_size,
-        "schedule": repr(steering.schedule) if steering.pathwise else None,
+        "schedule": repr(steering.schedule) if steering.learner.tempered else None,
         "divergence": steering.options.divergence,
         "predicted_gap": _mean(entry["predicted_gap"] for entry in history[-LAST:]),
         "distance_first": first,

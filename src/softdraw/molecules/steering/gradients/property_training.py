@@ -10,7 +10,7 @@ from torch import Tensor
 from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.network import BOND_ORDERS
-from softdraw.molecules.steering.property_network import PropertyNetwork
+from softdraw.molecules.steering.gradients.property_network import PropertyNetwork
 from softdraw.random import Key
 
 __all__ = ["PropertyTraining"]

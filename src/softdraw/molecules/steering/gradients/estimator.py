@@ -1,0 +1,115 @@
+"""Which gradient estimators can steer, and the learner of each."""
+
+from typing import cast
+
+import numpy as np
+from torch import Tensor
+
+import softdraw.estimators as estimators
+from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.steering.gradients.learner import Learner
+from softdraw.molecules.steering.gradients.log_variance import LogVariance
+from softdraw.molecules.steering.gradients.memory import Memory
+from softdraw.molecules.steering.gradients.pathwise import Pathwise, learned_places
+from softdraw.molecules.steering.gradients.property_training import PropertyTraining
+from softdraw.molecules.steering.gradients.score_function import ScoreFunction
+from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.options import SteerOptions
+from softdraw.random import Key
+
+__all__ = [
+    "BLACK_BOX",
+    "LOG_VARIANCE",
+    "SCORE_FUNCTION",
+    "check_estimator",
+    "learner_of",
+    "steering_estimators",
+]
+
+SCORE_FUNCTION = "reinforce"
+"""The score function with a baseline (see ``score_function``)."""
+LOG_VARIANCE = "log-variance"
+"""What a network should draw compared with what it does (see ``log_variance``)."""
+BLACK_BOX = (LOG_VARIANCE, SCORE_FUNCTION)
+"""Those that take properties as they come, and need no property network."""
+
+
+def steering_estimators() -> list[str]:
+    """Names that a steering takes: those of a black box, and those that give a differentiable sample."""
+    usable = list(BLACK_BOX)
+    for known in estimators.names():
+        one = estimators.get(known)
+        if isinstance(one, estimators.TensorEstimator) and not one.binary:
+            usable.append(known)
+    return usable
+
+
+def check_estimator(name: str) -> None:
+    """See that an estimator can steer.
+
+    Raises:
+        ValueError: there is none of that name, or it needs the cost as a function.
+    """
+    usable = steering_estimators()
+    if name not in usable:
+        raise ValueError(f"estimator: got {name!r}, expected one of {', '.join(usable)}")
+
+
+def learner_of(
+    name: str,
+    network: GraphNetwork,
+    fitted: GraphNetwork,
+    graphs: GraphSet,
+    labels: np.ndarray,
+    objective: Objective,
+    options: SteerOptions,
+    tau: Tensor,
+    key: Key,
+) -> Learner:
+    """The learner of a steering.
+
+    Args:
+        name: of the estimator.
+        network: that is steered.
+        fitted: the network that the divergence is taken to.
+        graphs: real molecules, for a property network.
+        labels: properties of them, ``[molecules, targets]``.
+        objective: the targets.
+        options: settings.
+        tau: the temperature, which the schedule changes in place.
+        key: of the steering.
+
+    Raises:
+        ValueError: no such estimator.
+    """
+    check_estimator(name)
+    if name == SCORE_FUNCTION:
+        return ScoreFunction(fitted, objective, options.divergence)
+    if name == LOG_VARIANCE:
+        return LogVariance(
+            network,
+            fitted,
+            objective,
+            options.divergence,
+            memory=Memory(graphs.vocabulary, network.max_atoms, options.memory),
+            updates=options.updates,
+            batch_size=options.batch_size,
+            key=key.fold_in(3),
+        )
+    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
+    learned = learned_places(objective)
+    teacher = None
+    if learned:
+        teacher = PropertyTraining(
+            graphs,
+            labels[:, learned],
+            key.fold_in(1),
+            atoms=network.max_atoms,
+            batch_size=options.batch_size,
+            learning_rate=options.property_rate,
+            steps=options.property_steps,
+        )
+    symbols = [kind.symbol for kind in graphs.vocabulary.types]
+    one_hots = cast(estimators.TensorEstimator, with_tau)
+    return Pathwise(fitted, objective, symbols, one_hots, teacher, options.divergence)
