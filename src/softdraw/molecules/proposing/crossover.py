@@ -33,8 +33,8 @@ def crossover(one: Parent, two: Parent, rng: np.random.Generator) -> Graph | Non
     Example:
         >>> from softdraw.molecules.proposing.graph import read_parent
         >>> child = crossover(read_parent("CCO"), read_parent("CCN"), np.random.default_rng(0))
-        >>> sorted({atom for atom, _ in child.atoms})
-        [6, 7]
+        >>> sorted({number for number, charge in child.atoms})
+        [6, 7, 8]
     """
     rings = bool(one.rings and two.rings)
     if not rings and not (one.cuts and two.cuts):

@@ -1,0 +1,144 @@
+"""The surrogate is the Gaussian process of the textbook, and of use."""
+
+import numpy as np
+import pytest
+from tests.molecules.drugs import DRUGS
+
+from softdraw.molecules.chemistry.codec import parse_smiles
+from softdraw.molecules.proposing import surrogate as module
+from softdraw.molecules.proposing.counts import BITS, Reference, count_substructures
+from softdraw.molecules.proposing.gaussian_process import NOISES, GaussianProcess, fitted_noise
+from softdraw.molecules.proposing.surrogate import Surrogate
+
+MOLECULES = [smiles for smiles in DRUGS.values() if parse_smiles(smiles).GetNumHeavyAtoms() > 3]
+COUNTS = count_substructures(MOLECULES)
+VALUES = np.array([float(parse_smiles(smiles).GetNumHeavyAtoms()) for smiles in MOLECULES]) ** 0.5
+
+
+def minmax(one, two):
+    one, two = one[:, None].astype(int), two[None].astype(int)
+    return np.minimum(one, two).sum(-1) / np.maximum(one, two).sum(-1)
+
+
+def textbook(counts, values, others, noise):
+    """Means and deviations by inverses of matrices, Rasmussen and Williams 2006, equations 2.23 and 2.24."""
+    centre, spread = values.mean(), values.std()
+    known = (values - centre) / spread
+    inverse = np.linalg.inv(minmax(counts, counts) + noise * np.eye(len(counts)))
+    across = minmax(others, counts)
+    scale = known @ inverse @ known / len(known)
+    variance = scale * (1 - np.einsum("ij,jk,ik->i", across, inverse, across))
+    return centre + spread * (across @ inverse @ known), spread * np.sqrt(variance)
+
+
+def log_likelihood(counts, values, noise):
+    """Of standardised values, at the best scale."""
+    known = (values - values.mean()) / values.std()
+    kernel = minmax(counts, counts) + noise * np.eye(len(counts))
+    scale = known @ np.linalg.solve(kernel, known) / len(known)
+    return -0.5 * len(known) * np.log(scale) - 0.5 * np.linalg.slogdet(kernel)[1]
+
+
+def test_similarities_are_those_of_counts():
+    reference = Reference(COUNTS[:20])
+    reference.append(COUNTS[20:30])
+    reference.append(COUNTS[30:])
+    assert reference.similarity(COUNTS) == pytest.approx(minmax(COUNTS, COUNTS), abs=1e-15)
+
+
+def test_similarities_of_odd_counts():
+    counts = np.zeros((3, BITS), dtype=np.uint8)
+    counts[0, 5], counts[1, 5] = 255, 51
+    assert Reference(counts).similarity(counts).tolist() == [[1, 0.2, 0], [0.2, 1, 0], [0, 0, 1]]
+
+
+def test_counts_are_of_substructures():
+    chain, ring = count_substructures(["CCCCCC", "C1CCCCC1"])
+    assert chain.sum() > 6
+    assert ring.max() == 6
+    with pytest.raises(ValueError, match="got 'nonsense', expected SMILES"):
+        count_substructures(["CC", "nonsense"])
+
+
+@pytest.mark.parametrize("noise", [1e-3, 0.1])
+def test_predictions_are_those_of_the_textbook(noise):
+    process = GaussianProcess(COUNTS[:30], noise)
+    process.append(COUNTS[30:31])
+    process.append(COUNTS[31:50])
+    assert len(process) == 50
+    mean, std = process.predict(COUNTS[40:], VALUES[:50])
+    expected_mean, expected_std = textbook(COUNTS[:50], VALUES[:50], COUNTS[40:], noise)
+    assert mean == pytest.approx(expected_mean, abs=1e-9)
+    assert std == pytest.approx(expected_std, abs=1e-6)
+
+
+def test_the_noise_is_the_most_likely_of_those_tried():
+    rng = np.random.default_rng(0)
+    for sigma in (0.0, 0.3, 3.0):
+        values = VALUES + sigma * rng.standard_normal(len(VALUES))
+        fits = [log_likelihood(COUNTS, values, noise) for noise in NOISES]
+        assert fitted_noise(COUNTS, values) == NOISES[int(np.argmax(fits))]
+    assert fitted_noise(COUNTS, rng.standard_normal(len(VALUES))) == max(NOISES)
+
+
+def test_learning_in_parts_is_learning_at_once():
+    parts, whole = Surrogate(), Surrogate()
+    whole.learn(MOLECULES[:45], VALUES[:45])
+    for start, stop in ((0, 40), (40, 41), (41, 45)):
+        parts.learn(MOLECULES[start:stop], VALUES[start:stop])
+    for one, other in zip(parts.predict(MOLECULES), whole.predict(MOLECULES), strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_what_failed_is_left_out():
+    with_failures, without = Surrogate(), Surrogate()
+    values = VALUES.copy()
+    values[::3] = np.nan
+    values[1] = np.inf
+    kept = np.isfinite(values)
+    with_failures.learn(MOLECULES, values)
+    with_failures.learn(["CC"], [np.nan])
+    without.learn([one for one, good in zip(MOLECULES, kept, strict=True) if good], values[kept])
+    assert len(with_failures) == len(without) == kept.sum()
+    assert with_failures.predict(MOLECULES)[0] == pytest.approx(without.predict(MOLECULES)[0])
+
+
+def test_of_too_many_the_best_are_kept(monkeypatch):
+    monkeypatch.setattr(module, "_MOST", 40)
+    monkeypatch.setattr(module, "_BEST", 20)
+    monkeypatch.setattr(module, "_OTHERS", 10)
+    one, two = Surrogate(seed=1), Surrogate(seed=1)
+    for surrogate in (one, two):
+        for start in range(0, len(MOLECULES), 7):
+            surrogate.learn(MOLECULES[start : start + 7], VALUES[start : start + 7])
+            assert len(surrogate._process) <= 40
+    assert [part.tolist() for part in one.predict(MOLECULES)] == [p.tolist() for p in two.predict(MOLECULES)]
+    best = np.argsort(-VALUES)[:10]
+    mean, std = one.predict([MOLECULES[place] for place in best])
+    assert mean == pytest.approx(VALUES[best], abs=0.3)
+    assert std.max() < one.predict(MOLECULES)[1].max() / 2
+
+
+def test_equal_values_are_no_error():
+    surrogate = Surrogate()
+    surrogate.learn(MOLECULES, np.full(len(MOLECULES), 0.25))
+    mean, std = surrogate.predict(["CCO", "c1ccccc1"])
+    assert mean == pytest.approx([0.25, 0.25])
+    assert np.isfinite(std).all()
+
+
+def test_the_promising_are_better_than_chance():
+    surrogate = Surrogate()
+    surrogate.learn(MOLECULES[::2], VALUES[::2])
+    others, values = MOLECULES[1::2], VALUES[1::2]
+    chosen = surrogate.promising(others, 8, np.random.default_rng(0))
+    assert len(set(chosen.tolist())) == 8
+    assert values[chosen].mean() > values.mean() + values.std()
+    assert len(surrogate.promising(others[:3], 8, np.random.default_rng(0))) == 3
+
+
+def test_what_will_not_do_is_said():
+    with pytest.raises(ValueError, match="no molecule with a value was learned"):
+        Surrogate().predict(["CC"])
+    with pytest.raises(ValueError, match=r"values: got shape \[1\], expected \[2\]"):
+        Surrogate().learn(["CC", "CCC"], [1.0])
