@@ -104,6 +104,8 @@ def test_failed_and_unreadable_parents_have_no_children():
             offspring(["CCO", "nonsense", "CC.CC", ""], [np.nan, 1, 1, 1], 3, np.random.default_rng(0)) == []
         )
     assert offspring([], [], 3, np.random.default_rng(0)) == []
+    found = offspring(["CCO", "CCN", "CCS"], [np.inf, 1.0, 1.0], 9, np.random.default_rng(0), mutation_rate=0)
+    assert found == offspring(["CCN", "CCS"], [1.0, 1.0], 9, np.random.default_rng(0), mutation_rate=0)
     assert len(offspring(["CCO"], [1.0], 3, np.random.default_rng(0))) == 3
 
 
@@ -155,6 +157,9 @@ def test_a_crossover_has_parts_of_both(pair):
         ("COOC", "poor", 1),
         ("CN(Cl)Cl", "poor", 2),
         ("CON=C", "poor", 0),
+        ("CS(C)=C", "poor", 1),
+        ("CS(C)(=O)=NC", "poor", 0),
+        ("CC=S", "poor", 0),
     ],
 )
 def test_oddities(smiles, name, count):

@@ -19,6 +19,9 @@ _SHARED = 2
 _HALOGENS = (9, 17, 35, 53)
 _POOR = frozenset({(8, 8)} | {pair for x in _HALOGENS for y in (7, 8, 16) for pair in [(x, y), (y, x)]})
 """Pairs of elements that are seldom wanted side by side: peroxides, halogens on nitrogen, oxygen, sulfur."""
+_CARBON = 6
+_LOWEST = {15: 3, 16: 2, 34: 2}
+"""Valences of P, S and Se beyond which a double bond to carbon is seldom wanted: ylides."""
 
 
 class Oddities(NamedTuple):
@@ -30,7 +33,7 @@ class Oddities(NamedTuple):
         bridged: pairs of rings that share more than one bond.
         tight: bonds of rings of three or four atoms, both ends of which have a double bond in a ring.
         bent: atoms with a triple bond in a ring, or with two double bonds in rings.
-        poor: bonds such as O-O and N-Cl.
+        poor: bonds such as O-O and N-Cl, and those of ylides.
     """
 
     ring: int
@@ -74,5 +77,11 @@ def oddities(
         bridged=sum(len(set(one).intersection(two)) > _SHARED for one, two in combinations(rings, 2)),
         tight=sum(i in unsaturated and j in unsaturated for i, j in tight),
         bent=sum(count > 1 for count in unsaturated.values()),
-        poor=sum((atoms[i][0], atoms[j][0]) in _POOR for i, bonds in enumerate(near) for j in bonds if j < i),
+        poor=sum((atoms[i][0], atoms[j][0]) in _POOR for i, bonds in enumerate(near) for j in bonds if j < i)
+        + sum(
+            order == 2 and atoms[j][0] == _CARBON
+            for (number, _), bonds in zip(atoms, near, strict=True)
+            if number in _LOWEST and sum(bonds.values()) > _LOWEST[number]
+            for j, order in bonds.items()
+        ),
     )

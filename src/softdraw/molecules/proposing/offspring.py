@@ -45,7 +45,7 @@ def offspring(
 
     Args:
         parents: SMILES, each once; those that RDKit cannot read as one fragment have no children.
-        scores: of each, higher is better; NaN where it failed, which makes it no parent.
+        scores: of each, higher is better; one that is not finite makes it no parent.
         count: children wanted.
         rng: where all choices come from; the same state gives the same children.
         usable: what a child must satisfy, such as that the model can encode it; None takes all.
@@ -70,8 +70,8 @@ def offspring(
         raise ValueError(f"scores: got shape {list(values.shape)}, expected [{len(parents)}], one a parent")
     if not 0 <= mutation_rate <= 1:
         raise ValueError(f"mutation_rate: got {mutation_rate}, expected 0 to 1")
-    order = np.argsort(-values, kind="stable")  # NaN comes last
-    ranked = [parents[place] for place in order[: min(POPULATION, np.isfinite(values).sum())]]
+    order = np.argsort(-values, kind="stable")
+    ranked = [parents[place] for place in order[np.isfinite(values[order])][:POPULATION]]
     barred = known if isinstance(known, Set) else frozenset(known)
     own = set(parents)
     wanted = usable or bool
