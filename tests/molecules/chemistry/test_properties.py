@@ -91,7 +91,9 @@ def test_a_function_of_the_working_folder_is_found(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["", "weight", ":f", "module:", 3, None])
 def test_an_unknown_property_lists_the_known_ones(name):
-    with pytest.raises(TargetError, match=r"expected one of logp, qed, .* or module:function"):
+    with pytest.raises(
+        TargetError, match=r"expected one of logp, qed, .*similarity:SMILES.* or module:function"
+    ):
         property_function(name)
 
 

@@ -1,17 +1,19 @@
-"""The properties that come with softdraw, how a user's own is found, and their values over many molecules.
-
-RDKit is imported when a property is first computed, so that the command line can list them without it.
-"""
+"""How the property that a user means is found, and the values of one over many molecules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from softdraw.molecules.chemistry.kinds import KINDS, SCORE_SPREAD, of_kind
+from softdraw.molecules.chemistry.known import PROPERTIES
 from softdraw.molecules.chemistry.property import WORDS, Property
 from softdraw.molecules.errors import TargetError
+from softdraw.molecules.tasks.suite import TASKS
 from softdraw.user_objects import is_user_name, user_object
 
 if TYPE_CHECKING:
@@ -30,94 +32,21 @@ __all__ = [
 ]
 
 
-def _logp(mol: "Chem.Mol") -> float:
-    from rdkit.Chem import rdMolDescriptors
-
-    return float(rdMolDescriptors.CalcCrippenDescriptors(mol)[0])
-
-
-def _qed(mol: "Chem.Mol") -> float:
-    from rdkit.Chem import QED
-
-    return float(QED.qed(mol))  # type: ignore[no-untyped-call]
-
-
-def _tpsa(mol: "Chem.Mol") -> float:
-    from rdkit.Chem import rdMolDescriptors
-
-    return float(rdMolDescriptors.CalcTPSA(mol))
-
-
-def _mw(mol: "Chem.Mol") -> float:
-    from rdkit.Chem import Descriptors
-
-    return float(Descriptors.MolWt(mol))  # type: ignore[attr-defined]
-
-
-def _sa(mol: "Chem.Mol") -> float:
-    # RDKit ships the scorer among its contributions; its table of fragments is read at the first call
-    from rdkit.Contrib.SA_Score import sascorer
-
-    return float(sascorer.calculateScore(mol))
-
-
-def _heteroatoms(mol: "Chem.Mol") -> float:
-    return float(sum(atom.GetAtomicNum() not in (1, 6) for atom in mol.GetAtoms()))
-
-
-def _heavy_atoms(mol: "Chem.Mol") -> float:
-    return float(mol.GetNumHeavyAtoms())
-
-
-def _is_heteroatom(symbol: str) -> float:
-    return float(symbol not in ("C", "H"))
-
-
-def _is_atom(symbol: str) -> float:
-    return 1.0
-
-
-PROPERTIES: dict[str, Property] = {
-    one.name: one
-    for one in (
-        Property("logp", "logP", "", 2, _logp, shown=True, compared=True),
-        Property("qed", "QED", "", 2, _qed, shown=True, compared=True),
-        Property("tpsa", "polar surface", "Å²", 0, _tpsa, shown=True, compared=True),
-        Property("mw", "weight", "g/mol", 0, _mw, shown=True, compared=True),
-        Property(
-            "sa",
-            "synthetic accessibility",
-            "",
-            1,
-            _sa,
-            scale="1 easy, 10 hard",
-            lowest="the easiest synthesis (lowest SA score)",
-            highest="the hardest synthesis (highest SA score)",
-            shown=True,
-        ),
-        Property("heteroatoms", "heteroatoms", "", 0, _heteroatoms, _is_heteroatom),
-        Property("heavy_atoms", "heavy atoms", "", 0, _heavy_atoms, _is_atom),
-    )
-}
-"""By name: octanol-water partition coefficient (Wildman and Crippen 1999), drug-likeness (Bickerton et al.
-2012), polar surface area (Ertl et al. 2000), molecular weight, synthetic accessibility (Ertl and
-Schuffenhauer 2009), atoms that are neither carbon nor hydrogen, atoms other than hydrogen, each as RDKit
-computes it. A new property is one more entry; reports, scores and the command line read the rest from it."""
-
-
 def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property:
     """The property that a user means.
 
     Args:
-        which: a name of ``PROPERTIES`` in any case (``"QED"``), ``module:function`` for a function or a
-            ``Property`` of your own (the module is also looked for in the working folder), a ``Property``, or
-            a function from an RDKit molecule to a number.
+        which: a name of ``PROPERTIES`` or of a task in any case (``"QED"``, ``"celecoxib_rediscovery"``); a
+            kind and its argument (``"similarity:CCO"``, ``"smarts:C(=O)N"``, ``"substructure:c1ccccc1"``, see
+            ``kinds.of_kind``); ``module:function`` for a function or a ``Property`` of your own (the module
+            is also looked for in the working folder), a ``Property``, or a function from an RDKit molecule to
+            a number.
 
     Returns:
         Its record.
 
     Raises:
-        TargetError: no such property, module or function.
+        TargetError: no such property, module or function, or RDKit cannot read the argument of a kind.
 
     Example:
         >>> property_of("QED").name, property_of("rdkit.Chem.Lipinski:HeavyAtomCount").label
@@ -130,10 +59,13 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     name = str(which)
     if name.lower() in PROPERTIES:
         return PROPERTIES[name.lower()]
+    if name.lower() in TASKS:
+        return _task(name.lower())
+    known = of_kind(name)
+    if known is not None:
+        return known
     if not is_user_name(name):
-        raise TargetError(
-            f"property: got {which!r}, expected one of {', '.join(PROPERTIES)} or module:function"
-        )
+        raise TargetError(f"property: got {which!r}{_near(name)}, expected one of {_expected()}")
     try:
         found = user_object(name)
     except ValueError as error:
@@ -147,6 +79,24 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     if not callable(found):
         raise TargetError(f"property {name!r}: got {type(found).__name__}, expected a function of a molecule")
     return Property(name, compute=found, batched=bool(getattr(found, "batched", False)))
+
+
+@cache
+def _task(name: str) -> Property:
+    return Property(name, name, "", 3, compute=TASKS[name], spread=SCORE_SPREAD)
+
+
+def _near(name: str) -> str:
+    near = get_close_matches(name.lower(), [*PROPERTIES, *TASKS], cutoff=0.5)
+    return f" (near: {', '.join(near)})" if near else ""
+
+
+def _expected() -> str:
+    kinds = [f"{kind}:{argument}" for kind, (argument, *_) in KINDS.items()]
+    return (
+        ", ".join([*PROPERTIES, *kinds])
+        + ", a task of softdraw molecules optimize --list, or module:function"
+    )
 
 
 def property_function(name: str) -> Callable[["Chem.Mol"], Any]:
