@@ -19,6 +19,11 @@ class SteerOptions:
         tau: first and last temperature of the exponential schedule.
         property_steps: steps on real molecules before steering, when there is a property network.
         property_rate: learning rate of the property network.
+        property_updates: of the property network on drawn molecules, for each batch: the first on that
+            batch, the others on those that were evaluated lately.
+        pathwise_updates: of an estimator that goes through a property network, for each batch of evaluations:
+            those beyond the first draw afresh, and are left out while that network errs by 0.5 standard
+            deviations or more.
         updates: of ``log-variance``, from the memory of evaluated molecules, for each batch.
         memory: molecules that are remembered, the best ones.
         record_every: steps between two entries of the history; every step has one where calls are counted.
@@ -34,12 +39,16 @@ class SteerOptions:
     tau: tuple[float, float] = (1.0, 0.3)
     property_steps: int = 400
     property_rate: float = 2e-3
+    property_updates: int = 1
+    pathwise_updates: int = 1
     updates: int = 0
     memory: int = 100
     record_every: int = 10
 
     def __post_init__(self) -> None:
         read_count("batch_size", self.batch_size, 1)
+        read_count("property_updates", self.property_updates, 1)
+        read_count("pathwise_updates", self.pathwise_updates, 1)
         read_count("updates", self.updates, 0)
         read_count("memory", self.memory, 1)
         read_number("learning_rate", self.learning_rate, least=0.0)

@@ -109,7 +109,19 @@ def learner_of(
             batch_size=options.batch_size,
             learning_rate=options.property_rate,
             steps=options.property_steps,
+            updates=options.property_updates,
         )
     symbols = [kind.symbol for kind in graphs.vocabulary.types]
     one_hots = cast(estimators.TensorEstimator, with_tau)
-    return Pathwise(fitted, objective, symbols, one_hots, teacher, options.divergence)
+    return Pathwise(
+        fitted,
+        objective,
+        symbols,
+        one_hots,
+        teacher,
+        options.divergence,
+        network=network,
+        updates=options.pathwise_updates,
+        batch_size=options.batch_size,
+        key=key.fold_in(4),
+    )

@@ -1,4 +1,8 @@
-"""Gradients through differentiable one-hots: from the properties back through every choice."""
+"""Gradients through differentiable one-hots: from the properties back through every choice.
+
+An update needs a draw, and no evaluation: the property network says what the molecules are worth. So there
+can be several for a batch of evaluations, as long as the network is right about what is drawn.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +12,7 @@ from torch import Tensor
 
 import softdraw.estimators as estimators
 from softdraw.molecules.model.divergence import divergence_from
-from softdraw.molecules.model.drawing import Choose
+from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
@@ -16,7 +20,12 @@ from softdraw.molecules.steering.gradients.property_training import PropertyTrai
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.random import Key
 
-__all__ = ["Pathwise"]
+__all__ = ["TRUSTED_GAP", "Pathwise"]
+
+TRUSTED_GAP = 0.5
+"""Error of the property network on the molecules drawn last, in standard deviations of the data, from which
+no further updates are taken. One that always says the mean errs by 0.8 on data; one that is exploited, by
+more."""
 
 
 class Pathwise:
@@ -29,6 +38,11 @@ class Pathwise:
         estimator: makes the one-hots.
         teacher: the property network; None where every property is a sum over atoms.
         price: of a nat of divergence.
+        network: that is steered.
+        updates: of it for each batch of evaluations. Those beyond the first are on fresh draws, and are left
+            out while the property network errs by more than ``TRUSTED_GAP``.
+        batch_size: graphs of a fresh draw.
+        key: of the fresh draws.
     """
 
     follows = True
@@ -42,9 +56,16 @@ class Pathwise:
         estimator: estimators.TensorEstimator,
         teacher: PropertyTraining | None,
         price: float,
+        *,
+        network: GraphNetwork,
+        updates: int,
+        batch_size: int,
+        key: Key,
     ) -> None:
         self.fitted, self.objective, self.estimator = fitted, objective, estimator
         self.teacher, self.price = teacher, price
+        self.network, self.updates, self.batch_size, self.key = network, updates, batch_size, key
+        self.fresh = 0
         records = [target.record for target in objective.targets]
         self.learned = learned_places(objective)
         # what each atom type adds to the properties that are sums over atoms, by the target's place
@@ -65,15 +86,27 @@ class Pathwise:
 
     def loss(self, batch: Batch) -> Learned:
         """The cost of what the property network predicts, and the price of the divergence."""
-        divergence = divergence_from(self.fitted, batch.drawn)
-        cost = self.objective.cost(self._predict(batch.drawn)).mean()
-        return Learned(cost + self.price * divergence.mean(), cost.detach(), divergence.detach())
+        return self._loss(batch.drawn)
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
-        """The property network learns the batch."""
-        if self.teacher is None:
-            return None
-        return self.teacher.follow(batch.drawn.types, batch.drawn.bonds, batch.values[:, self.learned])
+        """The property network learns the batch, and the steered one goes on by what that has learned."""
+        gap = None
+        if self.teacher is not None:
+            labels = batch.values[:, self.learned]
+            gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
+        # a batch without values has a gap of NaN, which is not trusted
+        if gap is None or gap < TRUSTED_GAP:
+            for _ in range(self.updates - 1):
+                key = self.key.fold_in(self.fresh)
+                self.fresh += 1
+                drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin())
+                descend(self._loss(drawn).loss)
+        return gap
+
+    def _loss(self, drawn: Drawn) -> Learned:
+        divergence = divergence_from(self.fitted, drawn)
+        cost = self.objective.cost(self._predict(drawn)).mean()
+        return Learned(cost + self.price * divergence.mean(), cost.detach(), divergence.detach())
 
     def _predict(self, drawn: Drawn) -> Tensor:
         """Properties ``[B, targets]`` with gradients to the draws."""
@@ -89,11 +122,13 @@ class Pathwise:
         return torch.stack(columns, 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """The property network and its optimiser."""
-        return {} if self.teacher is None else {"teacher": self.teacher.state_dict()}
+        """The property network and its optimiser, and how many fresh draws were made."""
+        teacher = {} if self.teacher is None else {"teacher": self.teacher.state_dict()}
+        return {"fresh": self.fresh, **teacher}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state_dict``."""
+        self.fresh = state["fresh"]
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
 

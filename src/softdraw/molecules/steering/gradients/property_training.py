@@ -11,6 +11,7 @@ from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.network import BOND_ORDERS
 from softdraw.molecules.steering.gradients.property_network import PropertyNetwork
+from softdraw.molecules.steering.gradients.replay import Replay
 from softdraw.random import Key
 
 __all__ = ["PropertyTraining"]
@@ -30,6 +31,8 @@ class PropertyTraining:
         batch_size: molecules of a step.
         learning_rate: of AdamW.
         steps: on real molecules before steering.
+        updates: on drawn molecules, for each batch of them: the first on that batch, the others on all that
+            were evaluated lately. Each is followed by one on real molecules.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class PropertyTraining:
         batch_size: int,
         learning_rate: float,
         steps: int,
+        updates: int = 1,
     ) -> None:
         self.graphs, self.key, self.atoms, self.batch_size = graphs, key, atoms, batch_size
         self.learning_rate, self.steps = learning_rate, steps
@@ -54,6 +58,8 @@ class PropertyTraining:
         self.network.std.copy_(torch.from_numpy(np.maximum(std, 1e-6)))
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)
         self.taken = 0
+        self.updates = updates
+        self.replay = Replay() if updates > 1 else None
 
     @property
     def warm(self) -> float:
@@ -70,8 +76,15 @@ class PropertyTraining:
         Returns:
             Mean error on the drawn graphs before learning them, in standard deviations of the data.
         """
-        gap = self._learn(types, bonds, torch.from_numpy(labels).float(), LATER_RATE)
+        values = torch.from_numpy(labels).float()
+        gap = self._learn(types, bonds, values, LATER_RATE)
         self._learn(*self._real(), LATER_RATE)
+        if self.replay is not None:
+            self.replay.add(types, bonds, values)
+            for _ in range(self.updates - 1):
+                rng = np.random.default_rng([self.key.seed % 2**64, self.taken, 1])
+                self._learn(*self.replay.draw(self.batch_size, rng), LATER_RATE)
+                self._learn(*self._real(), LATER_RATE)
         return gap
 
     def _real(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -103,6 +116,7 @@ class PropertyTraining:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "taken": self.taken,
+            **({} if self.replay is None else {"replay": self.replay.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -110,3 +124,5 @@ class PropertyTraining:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.taken = state["taken"]
+        if self.replay is not None:
+            self.replay.load_state_dict(state["replay"])
