@@ -14,6 +14,7 @@ from softdraw.molecules.steering.options import SteerOptions
 __all__ = [
     "BatchSize",
     "Calls",
+    "Combine",
     "Data",
     "Devices",
     "Divergence",
@@ -148,9 +149,17 @@ Targets = Annotated[
     typer.Option(
         "--target",
         metavar="PROPERTY=GOAL[@WEIGHT]",
-        help=f"What to steer to: {', '.join(PROPERTIES)} or module:function; "
-        "a value, max or min. Repeatable.",
+        help=f"What to steer to: {', '.join(PROPERTIES)} or module:function; a value, max, min, a range "
+        "(1..3, ..3, 1..), 'step(0.6)', 'step(<500)' or 'sigmoid(0.6,0.1)'. Repeatable.",
         show_default="logP 1.5 standard deviations above the data",
+    ),
+]
+Combine = Annotated[
+    str,
+    typer.Option(
+        metavar="sum|product",
+        help="How several targets are put together: distances added up, or desirabilities multiplied, so "
+        "that none may be missed.",
     ),
 ]
 Estimator = Annotated[

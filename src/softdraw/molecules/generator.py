@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from softdraw.arguments import read_count
+from softdraw.arguments import read_choice, read_count
 from softdraw.molecules.data.dataset import Dataset, dataset_of
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.evaluating.evaluator import Evaluator
@@ -19,7 +19,7 @@ from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampler import MoleculeSampler
 from softdraw.molecules.state import GeneratorState
 from softdraw.molecules.steering.labels import labels_of
-from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.objectives import COMBINED, Objective
 from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.stage import run_steering
 from softdraw.molecules.steering.steering import Steering
@@ -165,6 +165,7 @@ class MoleculeGenerator(MoleculeSampler):
         steps: int | None = None,
         calls: int | None = None,
         estimator: str = "st-gumbel-softmax",
+        combine: str = "sum",
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
@@ -177,14 +178,17 @@ class MoleculeGenerator(MoleculeSampler):
         Args:
             targets: such as ``{"logp": 2.5, "qed": ("max", 0.5)}`` or ``["logp=2.5", "qed=max@0.5"]``; a
                 property is a name, a ``Property`` or a function from an RDKit molecule to a number, as in
-                ``{my_function: "max"}``. By default a logP of 1.5 standard deviations above the mean of the
-                data.
+                ``{my_function: "max"}``. Ranges, steps and sigmoids are text: ``"1..3"``, ``"<=500"``,
+                ``"step(0.6)"``, ``"sigmoid(0.6,0.1)"`` (see ``Target``). By default a logP of 1.5 standard
+                deviations above the mean of the data.
             minutes: wall time, computing properties of the data included; 2 when no budget is given.
             steps: optimiser steps instead.
             calls: evaluations instead: molecules whose properties are computed, each once, those of the data
                 included. A function of yours is then asked for no more than these.
             estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
                 ``"reinforce"``, which needs no property network.
+            combine: how several targets are put together: ``"sum"`` of their distances, or ``"product"`` of
+                how desirable they make a molecule, so that none may be missed (see ``Objective``).
             key: of all noise; by default ``Key(seed)``.
             folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
             resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.
@@ -208,18 +212,22 @@ class MoleculeGenerator(MoleculeSampler):
         budget = Budget(2.0 if none else minutes, steps, calls)
         chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
         given = SteerOptions(**options)
+        read_choice("combine", combine, COMBINED)
         where = None if folder is None else Path(folder)
         with Evaluator([target.which for target in chosen], workers) as evaluate:
             names = [target.property for target in chosen]
             ledger = Ledger(names, evaluate, limit=budget.calls, folder=where, resume=resume)
             try:
-                return self._steered(chosen, ledger, budget, estimator, key, given, where, resume, progress)
+                return self._steered(
+                    chosen, combine, ledger, budget, estimator, key, given, where, resume, progress
+                )
             finally:
                 ledger.close()
 
     def _steered(
         self,
         targets: list[Target],
+        combine: str,
         ledger: Ledger,
         budget: Budget,
         estimator: str,
@@ -238,7 +246,7 @@ class MoleculeGenerator(MoleculeSampler):
             network,
             labels.graphs,
             labels.values,
-            Objective(tuple(targets), labels.statistics),
+            Objective(tuple(targets), labels.statistics, combine),
             ledger,
             estimator,
             (Key(self.seed) if key is None else key).fold_in(4),

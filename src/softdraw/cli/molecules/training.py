@@ -57,6 +57,7 @@ def run(
     steer_steps: SteerSteps = None,
     steer_calls: SteerCalls = None,
     target: o.Targets = None,
+    combine: o.Combine = "sum",
     estimator: o.Estimator = "st-gumbel-softmax",
     steer_batch_size: o.BatchSize = None,
     steer_learning_rate: o.LearningRate = None,
@@ -90,6 +91,7 @@ def run(
         steer_steps=steer_steps,
         steer_calls=steer_calls,
         targets=tuple(target or ()),
+        combine=combine,
         estimator=estimator,
         samples=samples,
         forbid=tuple(forbid or ()),
@@ -153,6 +155,7 @@ def fit(
 def steer(
     folder: o.Model,
     target: o.Targets = None,
+    combine: o.Combine = "sum",
     minutes: o.Minutes = None,
     steps: o.Steps = None,
     calls: o.Calls = None,
@@ -213,6 +216,7 @@ def steer(
             divergence=divergence,
             workers=workers,
             targets=tuple(target or ()),
+            combine=combine,
             estimator=estimator,
             samples=samples,
             forbid=tuple(forbid or ()),
@@ -225,6 +229,7 @@ def steer(
     words += ["--out", str(folder)] if prior else []
     for flag, given in (("--target", options.targets), ("--forbid", forbid), ("--require", require)):
         words += [word for one in given or () for word in (flag, one)]
+    words += ["--combine", combine] if combine != "sum" else []
     words += ["--estimator", estimator]
     numbers = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
     numbers |= {"learning-rate": learning_rate, "divergence": divergence, "workers": workers}

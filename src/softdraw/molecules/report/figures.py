@@ -4,6 +4,7 @@ Grounds are transparent and ink is dark, so that a page may invert them in a dar
 """
 
 import io
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from softdraw.molecules.steering.goal_text import known_goal
 from softdraw.pages import data_uri
 
 __all__ = ["COLOURS", "chart", "curves", "histogram", "new_figure"]
@@ -99,7 +101,8 @@ def histogram(
     Args:
         values: by set (``data``, ``fitted``, ``steered``), finite values.
         xlabel: the property.
-        goal: where the target is: a number, ``"max"``, ``"min"``, or None.
+        goal: where the target is, as ``Target.goal`` has it, or None. A range is a band, and so are the
+            values that meet a step or the better half of a sigmoid.
         bins: how many.
 
     Returns:
@@ -111,9 +114,10 @@ def histogram(
     joined = np.concatenate(list(kept.values()))
     # without the outer half percent: a single odd molecule would squeeze all others into a few bins
     low, high = np.percentile(joined, [0.5, 99.5])
-    number = goal if isinstance(goal, int | float) else None
-    if number is not None:
-        low, high = min(low, number), max(high, number)
+    aim = None if goal is None else known_goal(goal)
+    ends = None if aim is None else aim.ends
+    finite = [end for end in ends or () if math.isfinite(end)]
+    low, high = min([low, *finite]), max([high, *finite])
     margin = 0.04 * (high - low) or 0.5
     edges = np.linspace(low - margin, high + margin, bins + 1).tolist()
     figure, (ax,) = new_figure()
@@ -125,8 +129,11 @@ def histogram(
             ax.hist(
                 found, edges, weights=weights, color=COLOURS[name], histtype="step", linewidth=1.7, label=name
             )
-    if number is not None:
-        ax.axvline(number, color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"target {number:.3g}")
+    if ends is not None and ends[0] == ends[1]:
+        ax.axvline(ends[0], color=INK, linewidth=1.2, linestyle=(0, (4, 3)), label=f"target {ends[0]:.3g}")
+    elif ends is not None:
+        first, last = max(ends[0], edges[0]), min(ends[1], edges[-1])
+        ax.axvspan(first, last, color=INK, alpha=0.12, linewidth=0, label=f"target {goal}")
     elif goal in ("max", "min"):
         ax.plot([], [], color=INK, marker=">" if goal == "max" else "<", label=f"target: {goal}", linewidth=0)
     ax.set_xlim(edges[0], edges[-1])

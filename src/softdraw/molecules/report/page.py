@@ -11,7 +11,8 @@ from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import calls_plot, histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
-from softdraw.molecules.steering.outcome import defined_text
+from softdraw.molecules.steering.goal_text import known_goal
+from softdraw.molecules.steering.outcome import defined_text, unit_of
 from softdraw.molecules.steering.progress import progress_text
 from softdraw.molecules.storage.atomic import write_text
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -67,8 +68,10 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "data": metrics.get("data") or {},
         "fit": metrics.get("fit") or {},
         "steer": steer,
-        "goals": [records[target["property"]].goal_text(target["goal"]) for target in targets],
+        "goals": [records[one["property"]].goal_text(_words(one["goal"])) for one in targets],
         "targets": targets,
+        "deviations": bool(unit_of(steer)),
+        "multiplied": steer.get("combine") == "product",
         "defined": [text for text in map(defined_text, targets) if text],
         "tiles": _tiles(metrics),
         "notes": _notes(metrics),
@@ -81,7 +84,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
             PAIRS,
         ),
         "learning": learning_plots(history.get("fit") or []),
-        "steering": {**steering_plots(history.get("steer") or []), **calls_plot(steer)},
+        "steering": {**steering_plots(history.get("steer") or [], unit_of(steer)), **calls_plot(steer)},
         "calls": progress_text(steer),
         "histograms": histograms(
             {name: draws for name, draws in properties.items() if name not in unmeasured},
@@ -99,6 +102,11 @@ def _context(folder: RunFolder) -> dict[str, Any]:
     }
 
 
+def _words(goal: Any) -> Any:
+    known = known_goal(goal)
+    return goal if known is None else known.words
+
+
 def _tiles(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The four or five figures that a reader looks for first; each also stands in a table below."""
     samples, steer = metrics.get("samples") or {}, metrics.get("steer") or {}
@@ -110,7 +118,8 @@ def _tiles(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     before, after = steer.get("distance_before"), steer.get("distance_after")
     if before is not None and after is not None:
-        tiles.append(("distance to target, std", f"{before:.2f} → {after:.2f}"))
+        unit = ", std" if unit_of(steer) else ""
+        tiles.append((f"distance to target{unit}", f"{before:.2f} → {after:.2f}"))
     return [tile for tile in tiles if tile[1] != DASH]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.property import Property
 from softdraw.molecules.report.figures import Points, curves, histogram
+from softdraw.molecules.steering.outcome import unit_of
 
 __all__ = ["Plot", "calls_plot", "histograms", "learning_plots", "steering_plots"]
 
@@ -68,8 +69,13 @@ def learning_plots(history: History) -> list[Plot]:
     return plots
 
 
-def steering_plots(history: History) -> dict[str, Plot]:
-    """Temperature, decisions, distance, diversity and the property network's gap, over steps."""
+def steering_plots(history: History, unit: str = "standard deviations") -> dict[str, Plot]:
+    """Temperature, decisions, distance, diversity and the property network's gap, over steps.
+
+    Args:
+        history: of the steering.
+        unit: of the distances (see ``outcome.unit_of``).
+    """
     plots = {}
     tau = _points(history, "step", "tau")
     shares = {
@@ -100,8 +106,10 @@ def steering_plots(history: History) -> dict[str, Plot]:
                 limits=[(min(0.0, *distance[1]), None), (0, None)],
             ),
             "Distance to the target" + ", and the property network's error" * bool(len(gap[0])),
-            "In standard deviations of the data, by RDKit, on the molecules drawn in each step." + about,
-            f"Distance {_ends(distance)} standard deviations; gap {_ends(gap)}.",
+            (f"In {unit} of the data, by RDKit, on" if unit else "By RDKit, on")
+            + " the molecules drawn in each step."
+            + about,
+            f"Distance {_ends(distance)}{' ' * bool(unit)}{unit}; gap {_ends(gap)}.",
         )
     unique, divergence = _points(history, "step", "uniqueness", 100), _points(history, "step", "kl")
     if len(unique[0]) or len(divergence[0]):
@@ -130,7 +138,7 @@ def calls_plot(steer: Mapping[str, Any]) -> dict[str, Plot]:
         for name, text in names.items()
     }
     of = curve["of"]
-    unit = ", in standard deviations of the data" if of == "distance" else ""
+    unit = f", in {unit_of(steer)} of the data" if of == "distance" and unit_of(steer) else ""
     return {
         "calls": Plot(
             curves([(of, named)], "calls"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.scoring.table import written
-from softdraw.molecules.steering.outcome import defined_text
+from softdraw.molecules.steering.outcome import defined_text, unit_of
 from softdraw.molecules.steering.progress import progress_text
 
 __all__ = ["budget_text", "fit_line", "meant", "summary_lines"]
@@ -69,7 +69,7 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
     if steer:
         before, after = written(steer["distance_before"]), written(steer["distance_after"])
         steered = [
-            f"distance {before} -> {after} standard deviations",
+            f"distance {before} -> {after} {unit_of(steer)}".rstrip(),
             f"{written(steer['uniqueness_after'], 'share')} unique",
             f"{written(steer.get('steps'))} step" + "s" * (steer.get("steps") != 1),
         ]

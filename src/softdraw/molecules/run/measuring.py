@@ -177,15 +177,16 @@ def _reached(
     paid: Paid,
 ) -> dict[str, Any]:
     each: list[dict[str, Any]] = []
+    combine = summary.get("combine", "sum")
     for place, target in enumerate(targets):
-        drawn, unit = evaluations[target.property], statistics[target.property]
+        drawn, scale = evaluations[target.property], (statistics[target.property], combine)
         each.append(
             {
                 "property": target.property,
                 "goal": target.goal,
                 "weight": target.weight,
-                "distance_before": mean_distance(drawn["fitted"].values, target, unit),
-                "distance_after": mean_distance(drawn["steered"].values, target, unit),
+                "distance_before": mean_distance(drawn["fitted"].values, target, *scale),
+                "distance_after": mean_distance(drawn["steered"].values, target, *scale),
                 "defined_before": drawn["fitted"].defined,
                 "molecules_before": drawn["fitted"].molecules,
                 "defined_after": drawn["steered"].defined,
@@ -203,7 +204,7 @@ def _reached(
                 "molecules_after": None,
             }
     return {
-        "target": " ".join(map(str, targets)),
+        "target": (" " if combine == "sum" else " * ").join(map(str, targets)),
         "targets": each,
         "distance_before": weighted_distance(each, "distance_before"),
         "distance_after": weighted_distance(each, "distance_after"),

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from softdraw.arguments import read_count, read_number
+from softdraw.arguments import read_choice, read_count, read_number
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.filters import Rules
 from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.model.sizes import size_of
 from softdraw.molecules.runtime.budget import FEWEST_CALLS, read_minutes
+from softdraw.molecules.steering.objectives import COMBINED
 
 __all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions"]
 
@@ -49,6 +50,7 @@ class RunOptions:
         steer_steps: optimiser steps of the steering, instead of minutes; by default a fifth of ``steps``.
         steer_calls: evaluations of the steering instead (see ``MoleculeGenerator.steer``).
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
+        combine: how several targets are put together (see ``MoleculeGenerator.steer``).
         estimator: gradient estimator of the steering.
         steer_batch_size, steer_learning_rate, divergence: of the steering (see ``SteerOptions``); None leaves
             them to it.
@@ -102,6 +104,7 @@ class RunOptions:
     steer_learning_rate: float | None = None
     divergence: float | None = None
     workers: int = 1
+    combine: str = "sum"
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
@@ -116,6 +119,7 @@ class RunOptions:
             if one is not None and other is not None:
                 raise ValueError(f"{first}, {second}: got {one} and {other}, expected one of them")
         size_of(self.network, {})
+        read_choice("combine", self.combine, COMBINED)
         if self.minutes is not None:
             read_minutes("minutes", self.minutes)
         if self.steer_minutes is not None:
@@ -162,6 +166,8 @@ class RunOptions:
             "batch_size": self.steer_batch_size,
             "learning_rate": self.steer_learning_rate,
             "divergence": self.divergence,
+            # not named by runs of before there was a choice
+            "combine": None if self.combine == "sum" else self.combine,
         }
         return {name: value for name, value in named.items() if value is not None}
 

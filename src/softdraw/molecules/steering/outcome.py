@@ -8,30 +8,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softdraw.molecules.scoring.table import written
+from softdraw.molecules.steering.goal_text import known_goal
 from softdraw.molecules.steering.targets import Target, distance
 
-__all__ = ["defined_text", "mean_distance", "steering_remarks", "weighted_distance"]
+__all__ = ["defined_text", "mean_distance", "steering_remarks", "unit_of", "weighted_distance"]
 
 
-def mean_distance(values: NDArray[np.float64], target: Target, statistics: tuple[float, float]) -> float:
-    """Mean distance of molecules to a target, in standard deviations of the data; NaN where none has one.
+def unit_of(steer: Mapping[str, Any]) -> str:
+    """What the distances of a steering are in: standard deviations where all of its targets are, and summed.
+
+    Args:
+        steer: section ``steer`` of the metrics.
+
+    Example:
+        >>> target = {"property": "qed", "goal": "max"}
+        >>> unit_of({"targets": [target]}), unit_of({"targets": [target], "combine": "product"})
+        ('standard deviations', '')
+        >>> unit_of({"targets": [{"property": "qed", "goal": "step(0.6)"}]})
+        ''
+    """
+    goals = [known_goal(target["goal"]) for target in steer.get("targets") or ()]
+    plain = all(goal is None or goal.in_deviations for goal in goals)
+    return "standard deviations" if plain and steer.get("combine", "sum") == "sum" else ""
+
+
+def mean_distance(
+    values: NDArray[np.float64], target: Target, statistics: tuple[float, float], combine: str = "sum"
+) -> float:
+    """Mean distance of molecules to a target (see ``targets.distance``); NaN where none has one.
 
     Args:
         values: of its property; NaN where there is no molecule, which are left out.
         target: the target.
         statistics: mean and standard deviation of the data.
+        combine: how targets are put together.
 
     Example:
         >>> mean_distance(np.array([1.0, 3.0, np.nan]), Target("logp", 2.0), (0.0, 0.5))
         2.0
     """
-    found = distance(values, target, *statistics)
+    found = distance(values, target, *statistics, combine)
     found = found[np.isfinite(found)]
     return float(found.mean()) if len(found) else math.nan
 
 
 def weighted_distance(targets: Sequence[Mapping[str, Any]], when: str) -> float:
-    """Mean over targets, by their weights; NaN where a distance is unknown.
+    """Mean over targets, by their weights, which is the cost; NaN where a distance is unknown.
 
     Args:
         targets: entries of ``targets`` in the section ``steer`` of the metrics.
@@ -95,7 +117,7 @@ def _doubts(steer: Mapping[str, Any]) -> list[str]:
     before, after, gap = (steer.get(name) for name in ("distance_before", "distance_after", "predicted_gap"))
     if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
         return ["the distance to the target is unknown: the property is undefined for all that was drawn"]
-    text = f"{written(before)} -> {written(after)} standard deviations"
+    text = f"{written(before)} -> {written(after)} {unit_of(steer)}".rstrip()
     off = "" if gap is None else f"the property network was off by {written(gap)}"
     more = "more minutes or more molecules may help" + ", or the estimator reinforce" * (gap is not None)
     if after >= before:

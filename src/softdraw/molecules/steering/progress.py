@@ -79,8 +79,9 @@ def auc_top(scores: Sequence[float], budget: int, top: int = 10, every: int = EV
 def progress_of(objective: Objective, values: NDArray[np.float64], budget: int) -> dict[str, Any]:
     """The curves of a steering, in numbers that a user knows.
 
-    With one target towards ``"max"`` or ``"min"`` they are of its property, else of the weighted distance to
-    the targets in standard deviations of the data.
+    With one target towards ``"max"`` or ``"min"`` they are of its property, else of the cost that
+    ``Objective`` describes: the weighted mean of the distances to the targets, in standard deviations of the
+    data, or of minus the logarithms of desirabilities where they are multiplied.
 
     Args:
         objective: the targets.
@@ -93,11 +94,10 @@ def progress_of(objective: Objective, values: NDArray[np.float64], budget: int) 
     """
     targets = objective.targets
     goal = targets[0].goal if len(targets) == 1 else 0.0
-    if isinstance(goal, str):
+    if goal in ("max", "min"):
         of, raw, sign = targets[0].property, values[:, 0], 1.0 if goal == "max" else -1.0
     else:
-        weights = np.array([target.weight for target in targets])
-        of, raw, sign = "distance", objective.distances(values) @ weights / weights.sum(), -1.0
+        of, raw, sign = "distance", objective.costs(values), -1.0
     every = min(EVERY, max(1, budget // EVERY))
     curve = best_so_far((sign * raw).tolist(), list(TOPS.values()), every)
     shown = {

@@ -31,6 +31,7 @@ def summary_of(
     first, last = distances_of(history)
     summary: dict[str, Any] = {
         "targets": [{"property": one.property, "goal": one.goal, "weight": one.weight} for one in targets],
+        "combine": steering.objective.combine,
         "budget": str(budget),
         "seconds": steering.seconds,
         "steps": steering.steps,

@@ -5,18 +5,22 @@ from builtins import property as builtin_property
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.chemistry.properties import PROPERTIES, Property, property_of
 from softdraw.molecules.errors import TargetError
+from softdraw.molecules.steering.goal_text import goal_of
+from softdraw.molecules.steering.goals import Goal
 
-__all__ = ["Target", "default_target", "distance", "parse_target", "targets_from"]
+__all__ = ["Target", "Values", "default_target", "distance", "parse_target", "targets_from"]
 
 Values = TypeVar("Values", NDArray[np.float64], Tensor)
+"""An array or a tensor, and the same again."""
 
 
 @dataclass(frozen=True, init=False)
@@ -26,21 +30,23 @@ class Target:
     Args:
         property: a name that ``properties.property_of`` knows (``"qed"`` in any case, ``"module:function"``),
             a ``Property``, or a function from an RDKit molecule to a number.
-        goal: a value, ``"max"`` or ``"min"``.
+        goal: a value, ``"max"`` or ``"min"``; a range, as its two ends ``(1, 3)``, of which one may be None,
+            or as text ``"1..3"``, ``">=1"``, ``"<=3"``; ``"step(0.6)"``, ``"step(<500)"`` or
+            ``"sigmoid(0.6,0.1)"`` (see ``distance``).
         weight: how much it counts beside other targets.
 
     Attributes:
         property: its name.
+        goal: a number, or text in its shortest form.
 
     Raises:
-        TargetError: the property is unknown, the goal neither a finite number nor ``"max"`` or ``"min"``, or
-            the weight not a positive number.
+        TargetError: the property is unknown, the goal none of these, or the weight not a positive number.
 
     Example:
         >>> Target("QED", "max", 0.5)
         Target(property='qed', goal='max', weight=0.5)
-        >>> str(Target("logp", 2.5))
-        'logp=2.5'
+        >>> str(Target("logp", 2.5)), str(Target("logp", (1, 3))), str(Target("mw", "<=500"))
+        ('logp=2.5', 'logp=1..3', 'mw=..500')
         >>> def rings(mol):
         ...     return mol.GetRingInfo().NumRings()
         >>> Target(rings, 2).record.label
@@ -48,14 +54,14 @@ class Target:
     """
 
     property: str
-    goal: float | Literal["max", "min"]
+    goal: float | str
     weight: float
     own: Property | None = field(repr=False)
 
     def __init__(
         self,
         property: str | Property | Callable[..., Any],  # noqa: A002 - the word that users write
-        goal: float | Literal["max", "min"],
+        goal: float | str | tuple[float | None, float | None],
         weight: float = 1.0,
     ) -> None:
         own = None
@@ -69,13 +75,11 @@ class Target:
                 raise TargetError(
                     f"property: got one of your own called {name!r}, expected another name than softdraw's"
                 )
-        lowered = goal.lower() if isinstance(goal, str) else goal
-        if lowered not in ("max", "min"):
-            lowered = _finite(goal, f"goal of {name}", "a number, 'max' or 'min'")
+        short = goal_of(goal, f"goal of {name}").short
         number = _finite(weight, f"weight of {name}", "a positive number")
         if number <= 0:
             raise TargetError(f"weight of {name}: got {number}, expected a positive number")
-        for attribute, value in (("property", name), ("goal", lowered), ("weight", number), ("own", own)):
+        for attribute, value in (("property", name), ("goal", short), ("weight", number), ("own", own)):
             object.__setattr__(self, attribute, value)
 
     @builtin_property
@@ -86,6 +90,11 @@ class Target:
             TargetError: its module or function does not exist.
         """
         return self.own or property_of(self.property)
+
+    @builtin_property
+    def aim(self) -> Goal:
+        """The goal as what knows how far a value is from it."""
+        return goal_of(self.goal)
 
     @builtin_property
     def which(self) -> str | Property:
@@ -100,6 +109,9 @@ class Target:
 def parse_target(text: str) -> Target:
     """A target as written on the command line: ``property=goal`` or ``property=goal@weight``.
 
+    The property may hold ``=`` and ``@``, as SMILES and SMARTS do: the goal begins after the last ``=``. A
+    range with one end may be written ``property>=goal`` or ``property<=goal``.
+
     Raises:
         TargetError: the text is not of this form, or its parts are refused by ``Target``.
 
@@ -108,23 +120,30 @@ def parse_target(text: str) -> Target:
         Target(property='logp', goal=2.5, weight=1.0)
         >>> parse_target("qed=max@0.5")
         Target(property='qed', goal='max', weight=0.5)
+        >>> parse_target("mw<=500"), parse_target("logp=1..3@2")
+        (Target(property='mw', goal='..500', weight=1.0), Target(property='logp', goal='1..3', weight=2.0))
     """
-    name, equals, rest = str(text).partition("=")
+    before, equals, rest = str(text).rpartition("=")
     goal, at, weight = rest.partition("@")
-    if not (name.strip() and equals and goal.strip()) or (at and not weight.strip()):
+    name, goal = before.strip(), goal.strip()
+    if goal and name[-1:] in ("<", ">"):
+        name, goal = name[:-1].strip(), f"{name[-1]}={goal}"
+    if not (name and equals and goal) or (at and not weight.strip()):
         raise TargetError(
-            f"target: got {text!r}, expected property=goal or property=goal@weight, such as logp=2.5"
+            f"target: got {text!r}, expected property=goal or property=goal@weight, such as logp=2.5, "
+            "qed=max@0.5, logp=1..3 or mw<=500"
         )
-    return Target(name.strip(), _goal(goal.strip()), _number(weight.strip(), "weight") if at else 1.0)
+    return Target(name, goal, _weight(weight.strip()) if at else 1.0)
 
 
 def targets_from(targets: Target | str | Mapping[Any, Any] | Iterable[Target | str]) -> list[Target]:
     """Targets in any of the forms that a user may write.
 
     Args:
-        targets: a mapping from property (a name, a ``Property`` or a function of a molecule) to a value, to
-            ``"max"`` or ``"min"``, or to one of these and a weight; or one target or several, as ``Target``
-            or as text (see ``parse_target``).
+        targets: a mapping from property (a name, a ``Property`` or a function of a molecule) to a goal (a
+            value, or text as for ``Target``), or to a goal and a weight: ``(1, 3)`` is here the value 1 with
+            weight 3, and the range is ``"1..3"``; or one target or several, as ``Target`` or as text (see
+            ``parse_target``).
 
     Returns:
         At least one target, each property once.
@@ -135,6 +154,8 @@ def targets_from(targets: Target | str | Mapping[Any, Any] | Iterable[Target | s
     Example:
         >>> [str(target) for target in targets_from({"logp": 2.5, "qed": ("max", 0.5)})]
         ['logp=2.5', 'qed=max@0.5']
+        >>> [str(target) for target in targets_from({"logp": "1..3", "mw": ("<=500", 2)})]
+        ['logp=1..3', 'mw=..500@2']
         >>> [str(target) for target in targets_from(["tpsa=min", Target("mw", 120)])]
         ['tpsa=min', 'mw=120']
         >>> def rings(mol):
@@ -176,18 +197,27 @@ def default_target(mean: float, std: float) -> Target:
     return Target("logp", mean + 1.5 * std)
 
 
-def distance(values: Values, target: Target, mean: float, std: float) -> Values:
-    """How far molecules are from a target, in standard deviations of the data.
+def distance(values: Values, target: Target, mean: float, std: float, combine: str = "sum") -> Values:
+    """How far molecules are from a target, where it can be in standard deviations of the data.
 
-    Towards a value it is ``|value - goal| / std``. Towards ``"max"`` it is ``(mean - value) / std``, towards
-    ``"min"`` ``(value - mean) / std``: 0 at the mean of the data and negative beyond it, so that in every
-    case what is gained is the amount by which the distance falls.
+    - Towards a value it is ``|value - goal| / std``.
+    - Of a range it is 0 inside, and outside the way to the nearer end, divided by ``std``.
+    - Towards ``"max"`` it is ``(mean - value) / std``, towards ``"min"`` ``(value - mean) / std``: 0 at the
+      mean of the data and negative beyond it, so that what is gained is the amount by which it falls.
+    - Of ``step(a)`` it is 0 for a value of ``a`` or more, else 1; of ``step(<a)`` 0 below ``a``, else 1.
+    - Of ``sigmoid(a,w)`` it is ``1 - 1 / (1 + exp((a - value) / w))``: near 1 below ``a`` and near 0 above,
+      and the other way round where ``w`` is negative.
+
+    Where targets are multiplied, it is minus the logarithm of the desirability that such a distance ``d``
+    has: of a value and a range ``exp(-d)``, so that it is ``d`` again, of a maximum and a minimum
+    ``1 / (1 + exp(d))``, of a step and a sigmoid ``0.001 + 0.999 (1 - d)``, which is never 0.
 
     Args:
         values: the property, an array or a tensor of any shape; gradients pass. NaN stays NaN.
         target: the target.
         mean: mean of the property over the data.
-        std: its standard deviation.
+        std: its standard deviation; steps and sigmoids need neither.
+        combine: how targets are put together, ``"sum"`` or ``"product"``.
 
     Returns:
         The distance, in the shape of ``values``.
@@ -201,39 +231,40 @@ def distance(values: Values, target: Target, mean: float, std: float) -> Values:
         array([3., 1.])
         >>> distance(np.array([1.0, 3.0]), Target("logp", "max"), mean=0.5, std=0.5)
         array([-1., -5.])
+        >>> distance(np.array([1.0, 3.0, 5.0]), Target("logp", (2, 4)), mean=0.5, std=0.5)
+        array([2., 0., 2.])
+        >>> distance(np.array([1.0, 3.0]), Target("logp", "step(2)"), mean=0.5, std=0.0)
+        array([1., 0.])
+        >>> distance(np.array([0.5]), Target("logp", "max"), 0.5, 0.5, "product").round(3)  # log(2)
+        array([0.693])
     """
-    if not (math.isfinite(mean) and math.isfinite(std) and std > 0):
+    aim = target.aim
+    if aim.in_deviations and not (math.isfinite(mean) and math.isfinite(std) and std > 0):
         raise TargetError(
             f"{target.property}: the data has mean {mean} and standard deviation {std}, expected it to vary"
         )
-    if target.goal == "max":
-        return (mean - values) / std
-    if target.goal == "min":
-        return (values - mean) / std
-    return abs(values - target.goal) / std
+    given = values if isinstance(values, Tensor) else torch.tensor(values, dtype=torch.float64)
+    found = aim.distance(given, mean, std)
+    found = aim.minus_log(found) if combine == "product" else found
+    return found if isinstance(values, Tensor) else found.numpy()
 
 
 def _from_pair(which: Any, value: Any) -> Target:
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            name = which if isinstance(which, str) else property_of(which).name
-            raise TargetError(f"target of {name}: got {value!r}, expected (goal, weight)")
-        return Target(which, _goal(value[0]), value[1])
-    return Target(which, _goal(value))
+    if not isinstance(value, tuple | list):
+        return Target(which, value)
+    if len(value) != 2:
+        name = which if isinstance(which, str) else property_of(which).name
+        raise TargetError(
+            f"target of {name}: got {value!r}, expected (goal, weight); a range is text, such as '1..3'"
+        )
+    return Target(which, value[0], value[1])
 
 
-def _goal(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.lower() if value.lower() in ("max", "min") else _number(value, "goal")
-    return value
-
-
-def _number(text: str, what: str) -> float:
+def _weight(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        expected = "a number, 'max' or 'min'" if what == "goal" else "a positive number"
-        raise TargetError(f"{what}: got {text!r}, expected {expected}") from None
+        raise TargetError(f"weight: got {text!r}, expected a positive number") from None
 
 
 def _finite(value: Any, what: str, expected: str) -> float:

@@ -112,12 +112,14 @@ def _share(found: Evaluation) -> str:
 
 
 def _far(target: Target, known: NDArray[np.float64]) -> list[str]:
-    if isinstance(target.goal, str):
+    ends = target.aim.ends
+    if ends is None:
         return []
     mean, std, low, high = known.mean(), known.std(), known.min(), known.max()
-    if low - FAR * std <= target.goal <= high + FAR * std:
+    if ends[0] <= high + FAR * std and low - FAR * std <= ends[1]:
         return []
+    away = ends[0] - mean if ends[0] > high else mean - ends[1]
     return [
-        f"target {target}: {abs(target.goal - mean) / std:.3g} standard deviations away from the data "
+        f"target {target}: {away / std:.3g} standard deviations away from the data "
         f"(mean {mean:.4g}, from {low:.4g} to {high:.4g})"
     ]
