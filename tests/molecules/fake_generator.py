@@ -79,6 +79,7 @@ class FakeGenerator:
         self.steer_summary = {
             "targets": [{"property": t.property, "goal": t.goal, "weight": t.weight} for t in chosen],
             "estimator": options["estimator"],
+            "combine": options.get("combine", "sum"),
             "seconds": 0.5,
             "steps": 4,
             "predicted_gap": 0.25,

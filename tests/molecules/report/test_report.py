@@ -41,11 +41,11 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def make(path, *, steered=True, data="data.smi", target="logp=2", count=30):
+def make(path, *, steered=True, data="data.smi", targets=("logp=2",), combine="sum", count=30):
     """A run's folder as the pipeline writes it, around the fake generator."""
     folder = RunFolder(path)
     folder.claim()
-    options = RunOptions(data=data, steps=20, targets=(target,))
+    options = RunOptions(data=data, steps=20, targets=targets, combine=combine)
     folder.write_config(
         {"options": options.to_dict(), "command": options.command, "versions": {"softdraw": "0"}}
     )
@@ -55,7 +55,7 @@ def make(path, *, steered=True, data="data.smi", target="logp=2", count=30):
     moved = None
     if steered:
         moved = FakeGenerator().fit(data, folder=folder.fit_checkpoints)
-        moved.steer([target], folder=folder.steer_checkpoints, estimator="st-gumbel-softmax")
+        moved.steer(targets, folder=folder.steer_checkpoints, estimator="st", **options.steer_options)
         folder.update_history(steer=moved.steer_history)
     write_measurements(folder, measure(fitted, moved, count=count, seed=0, fcd=False))
     return folder
@@ -198,6 +198,27 @@ def test_reports_of_unfinished_runs(tmp_path):
     assert "steered to a logP of 2" in Page(render(folder)).text.replace("\n", " ")
 
 
+def test_a_page_says_what_distances_are(tmp_path):
+    page = Page(render(make(tmp_path / "range", targets=("logp=1..3",), count=3)))
+    assert "steered to a logP of 1 to 3" in page.text.replace("\n", " ")
+    assert "logP = 1..3" in page.text
+    assert "distance to target, std" in page.text
+    page = Page(render(make(tmp_path / "step", targets=("logp=step(<2)", "qed=max"), count=3)))
+    assert "a logP of less than 2 and the highest QED" in page.text
+    assert "of a step or a sigmoid they are 0 where it is met" in page.text.replace("\n", " ")
+    assert "distance to target, std" not in page.text
+    both = make(tmp_path / "product", targets=("logp=1..3", "qed=max"), combine="product", count=3)
+    page = Page(render(both))
+    assert "Targets are multiplied." in page.text
+    assert "distance to target, std" not in page.text
+    assert not [image for image in page.all("img") if "standard deviations" in image["alt"]]
+    assert both.metrics["steer"]["target"] == "logp=1..3 * qed=max"
+    each = both.metrics["steer"]["targets"]
+    assert all(target["distance_after"] >= 0 for target in each)
+    mean = sum(target["distance_after"] for target in each) / 2
+    assert both.metrics["steer"]["distance_after"] == pytest.approx(mean)
+
+
 def test_a_run_without_steering(tmp_path):
     folder = make(tmp_path / "run", steered=False, count=3)
     page = Page(render(folder))
@@ -236,8 +257,10 @@ def test_a_report_is_the_same_twice_and_leaves_matplotlib_as_it_was(folder):
 
 @pytest.mark.parametrize(
     ("values", "goal"),
-    [([1.0], None), ([2.0, 2.0], 2), (list(range(50)), -50.0), ([0.0, 1e9], "max"), ([3], "min")],
-)
+    [([1.0], None), ([2.0, 2.0], 2), (list(range(50)), -50.0), ([0.0, 1e9], "max"), ([3], "min"),
+     ([1.0, 2.0], "1..3"), ([1.0, 2.0], "step(<9)"), ([1.0], "sigmoid(0,-1)"), ([1.0], "middle"),
+     ([1.0], "..-5")],
+)  # fmt: skip
 def test_histograms_of_any_values(values, goal):
     found = histogram({"data": np.array(values), "fitted": np.array([])}, "x", goal)
     assert found.startswith("data:image/png;base64,")

@@ -154,3 +154,14 @@ def test_requests_are_checked_before_any_training():
         check_request(RunOptions(estimator="rebar"))
     with pytest.raises(TargetError, match="has no nothing"):
         check_request(RunOptions(targets=("math:nothing=1",)))
+
+
+def test_how_targets_are_combined_is_part_of_the_steering_and_of_the_command():
+    options = RunOptions(steps=10, targets=("logp=1..3", "mw<=350@0.5"), combine="product")
+    assert "--target logp=1..3 --target 'mw<=350@0.5' --seed 0 --combine product" in options.command
+    assert options.steer_options == {"combine": "product"}
+    assert options.steer_stage("digest")["combine"] == "product"
+    # a run of before there was a choice goes on
+    assert "combine" not in RunOptions(steps=10).steer_stage("digest")
+    with pytest.raises(ValueError, match="combine: got 'both', expected one of"):
+        RunOptions(combine="both")

@@ -141,3 +141,31 @@ def test_without_a_target_logp_goes_up(fitted):
     assert generator.steer_summary["targets"] == [
         {"property": "logp", "goal": pytest.approx(mean + 1.5 * std), "weight": 1.0}
     ]
+
+
+@pytest.mark.parametrize("combine", ["sum", "product"])
+def test_ranges_sigmoids_and_products_are_reached(fitted, combine):
+    generator = MoleculeGenerator.load(fitted)
+    before = generator.sample(300, key=sd.Key(9))
+    targets = {"heteroatoms": "3..", "heavy_atoms": "sigmoid(4,-0.5)"}
+    generator.steer(targets, combine=combine, steps=60, learning_rate=3e-3, batch_size=64)
+    after = generator.sample(300, key=sd.Key(9))
+    missed = [3 - np.minimum(evaluate("heteroatoms", drawn), 3) for drawn in (before, after)]
+    assert missed[1].mean() < missed[0].mean() * 0.7
+    assert generator.steer_summary["combine"] == combine
+    assert [target["goal"] for target in generator.steer_summary["targets"]] == ["3..", "sigmoid(4,-0.5)"]
+
+
+def test_reinforce_climbs_a_step(fitted):
+    generator = MoleculeGenerator.load(fitted)
+    shares = [(evaluate("heteroatoms", generator.sample(300, key=sd.Key(9))) >= 3).mean()]
+    generator.steer(
+        {"heteroatoms": "step(3)"}, steps=60, estimator="reinforce", learning_rate=3e-3, batch_size=64
+    )
+    shares.append((evaluate("heteroatoms", generator.sample(300, key=sd.Key(9))) >= 3).mean())
+    assert shares[1] > shares[0] + 0.2
+
+
+def test_another_way_to_combine_is_refused_before_anything_is_asked(fitted):
+    with pytest.raises(ValueError, match="combine: got 'or', expected one of"):
+        MoleculeGenerator.load(fitted).steer({"logp": 1.0}, combine="or", steps=1)

@@ -113,3 +113,14 @@ def test_a_known_spread_and_molecules_that_fail_at_first_are_looked_at_again():
     (remark,) = try_targets([Target(own, "max")], CHAINS)
     assert "molecules without it do not count" in remark
     assert len(asked) == FEWEST + FEW
+
+
+@pytest.mark.parametrize(
+    ("goal", "remarks"),
+    [((500, None), 1), ((None, -300), 1), ("step(500)", 1), ((20, 25), 0), ((None, 500), 0), ("max", 0),
+     ("sigmoid(500,-1)", 0), ("sigmoid(500,1)", 1)],
+)  # fmt: skip
+def test_what_no_molecule_comes_near_is_remarked_on(goal, remarks):
+    found = try_targets([Target("heavy_atoms", goal)], CHAINS)
+    assert len(found) == remarks
+    assert all("standard deviations away from the data" in text for text in found)
