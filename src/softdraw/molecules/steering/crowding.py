@@ -127,7 +127,7 @@ class Crowding:
                 return which
             self._leaders.add(environments)
         elif self.by == "scaffold" and mol.GetRingInfo().NumRings():
-            name = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(mol))
+            name = Chem.MolToSmiles(MurckoScaffold.GetScaffoldForMol(mol))  # type: ignore[no-untyped-call]
         if name not in self._bins:
             self._bins[name] = len(self._counts)
             self._counts.append(0)
