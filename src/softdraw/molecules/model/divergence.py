@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from softdraw.molecules.model.decisions import decisions_of
+from softdraw.molecules.model.decisions import Decisions, decisions_of
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import IMPOSSIBLE, GraphNetwork
 
-__all__ = ["divergence_from"]
+__all__ = ["bond_places", "divergence_by_decision", "divergence_from"]
 
 
 def divergence_from(reference: GraphNetwork, drawn: Drawn) -> Tensor:
@@ -20,22 +20,46 @@ def divergence_from(reference: GraphNetwork, drawn: Drawn) -> Tensor:
         reference: gives the other logits, without gradient.
         drawn: graphs and the logits that they were drawn with; gradients run into these.
     """
+    types, bonds = divergence_by_decision(reference, drawn)
+    total = types.sum(1)
+    for one in bonds.values():
+        total = total + one
+    return total
+
+
+def divergence_by_decision(
+    reference: GraphNetwork, drawn: Drawn
+) -> tuple[Tensor, dict[tuple[int, int], Tensor]]:
+    """The terms of ``divergence_from``, zeros where a graph does not decide.
+
+    Returns:
+        Of the types ``[B, N]``, and by atom and step those of the bond decisions ``[B]``.
+    """
     made = decisions_of(drawn.types, drawn.bonds, reference.valences, reference.max_atoms)
     with torch.no_grad():
         type_logits, bond_logits = reference(made)
-    total = (_divergence(drawn.type_logits, type_logits[:, :-1]) * (made.types[:, :-1] >= 0)).sum(1)
-    graph = torch.arange(len(total), device=total.device)
+    types = _divergence(drawn.type_logits, type_logits[:, :-1]) * (made.types[:, :-1] >= 0)
+    graph = torch.arange(len(types), device=types.device)
+    bonds = {}
     for (atom, step), logits in drawn.bond_logits.items():
-        place = made.offset[:, atom] + step
-        asked = place < made.bonds.shape[1]
-        place = torch.where(asked, place, 0)
-        # beyond the decisions of an atom lie those of the next one, or none, of which the atom is 0
-        asked = asked & (made.atom[graph, place] == atom)
+        place, asked = bond_places(made, atom, step)
         # the first bond of an atom has no class for `no more`
         other = bond_logits[graph, place, : 1 + 3 * atom][:, -logits.shape[1] :]
         own = logits.masked_fill(other <= IMPOSSIBLE / 2, IMPOSSIBLE)
-        total = total + torch.where(asked, _divergence(own, other), 0.0)
-    return total
+        bonds[atom, step] = torch.where(asked, _divergence(own, other), 0.0)
+    return types, bonds
+
+
+def bond_places(made: Decisions, atom: int, step: int) -> tuple[Tensor, Tensor]:
+    """Where among the bond decisions of each graph that of an atom and a step lies, ``[B]``, and whether the
+    graph has it; a place of one that it has not is some other.
+    """
+    place = made.offset[:, atom] + step
+    asked = place < made.bonds.shape[1]
+    place = torch.where(asked, place, 0)
+    # beyond the decisions of an atom lie those of the next one, or none, of which the atom is 0
+    graph = torch.arange(len(place), device=place.device)
+    return place, asked & (made.atom[graph, place] == atom)
 
 
 def _divergence(logits: Tensor, reference: Tensor) -> Tensor:

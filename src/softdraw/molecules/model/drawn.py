@@ -49,6 +49,18 @@ class Drawn:
     type_logits: Tensor
     bond_logits: dict[tuple[int, int], Tensor]
 
+    @property
+    def order(self) -> list[tuple[int, int]]:
+        """Decisions in the order in which they are made: atom and step of a bond, and step -1 for a type.
+
+        Of the type decisions after the last, which no graph made, there may be some.
+        """
+        found = []
+        for atom in range(self.types.shape[1]):
+            steps = sum(of == atom for of, _ in self.bond_logits)
+            found += [(atom, step) for step in range(-1, steps)]
+        return found
+
     @classmethod
     def of(
         cls,

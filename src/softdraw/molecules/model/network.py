@@ -144,7 +144,12 @@ class GraphNetwork(nn.Module):
         return whole.permute(3, 0, 4, 1, 2)
 
     def bond_query(self, atom: Tensor, state: Tensor, step: Tensor, held: Tensor | float) -> Tensor:
-        """What a bond decision asks, ``[B, D, 3 bond_width + 1]``.
+        """What a bond decision asks, ``[B, D, 3 bond_width + 1]``; arguments are those of ``bond_state``."""
+        query: Tensor = self.bond_head(self.bond_state(atom, state, step, held))
+        return query
+
+    def bond_state(self, atom: Tensor, state: Tensor, step: Tensor, held: Tensor | float) -> Tensor:
+        """What a bond decision is asked from, ``[B, D, width]``.
 
         Args:
             atom: ``[B, D, width]``, of its atom, from ``ask_atom``.
@@ -154,8 +159,8 @@ class GraphNetwork(nn.Module):
                 tokens times ``ask_order`` of their bonds.
         """
         known = (self.open_features(state), count_features(step, 0, MOST_BONDS, self.working_dtype))
-        query: Tensor = self.bond_head(atom + self.ask_state(torch.cat(known, -1)) + held)
-        return query
+        asking: Tensor = atom + self.ask_state(torch.cat(known, -1)) + held
+        return asking
 
     def bond_logits(self, query: Tensor, keys: Tensor, distance: Tensor, open_valence: Tensor) -> Tensor:
         """Logits ``[B, D, 1 + 3 T]`` of no more bonds, then of a bond of each order to each atom.
@@ -185,22 +190,38 @@ class GraphNetwork(nn.Module):
             Type logits ``[B, N + 1, K + 1]`` (the last class is `stop`) of the decisions after 0, 1, ..., N
             atoms, and bond logits ``[B, D, 1 + 3 N]``, -1e9 for what cannot be chosen.
         """
-        d, dtype = decisions, self.working_dtype
+        d = decisions
         batch, atoms, _ = d.relation.shape
-        place = torch.arange(atoms, device=d.types.device)
-        kinds = one_hot(d.types[:, :-1], self.types + 1, dtype)[..., :-1]
-        tokens = self._tokens(d, kinds, place, self.start[int(from_part)])
+        tokens, asking = self.states(d, from_part=from_part)
         type_logits = self.type_head(tokens)
         if not d.atom.shape[1]:
             return _wide(type_logits), type_logits.new_zeros(batch, 0, 1 + ORDERS * atoms)
-        flat = (d.atom + atoms * torch.arange(batch, device=place.device).unsqueeze(1)).flatten()
-        asking = self.ask_atom(torch.cat((tokens[:, :-1], kinds), -1)).flatten(0, 1)[flat]
-        query = self.bond_query(asking.view(*d.atom.shape, -1), d.open_new, d.step, self._held(d, tokens))
-        before = d.open_valence.flatten(0, 1)[flat - 1].view(*d.atom.shape, -1)
-        logits = self.bond_logits(query, self.key(tokens[:, 1:]), d.distance, before)
+        place = torch.arange(atoms, device=d.types.device)
+        before = d.open_valence.flatten(0, 1)[_flat(d) - 1].view(*d.atom.shape, -1)
+        logits = self.bond_logits(self.bond_head(asking), self.key(tokens[:, 1:]), d.distance, before)
         closed = (place >= d.limit.unsqueeze(-1)).repeat_interleave(ORDERS, -1)
         blocked = torch.cat(((d.step == 0).unsqueeze(-1), closed), -1)
         return _wide(type_logits), _wide(logits).masked_fill(blocked, IMPOSSIBLE)
+
+    def states(self, decisions: Decisions, *, from_part: bool = False) -> tuple[Tensor, Tensor]:
+        """What every decision of given graphs is made from.
+
+        Args:
+            decisions: of the graphs.
+            from_part: as in ``forward``.
+
+        Returns:
+            ``[B, N + 1, width]`` of the type decisions, and ``[B, D, width]`` of the bond decisions.
+        """
+        d, dtype = decisions, self.working_dtype
+        place = torch.arange(d.relation.shape[1], device=d.types.device)
+        kinds = one_hot(d.types[:, :-1], self.types + 1, dtype)[..., :-1]
+        tokens = self._tokens(d, kinds, place, self.start[int(from_part)])
+        if not d.atom.shape[1]:
+            return tokens, tokens.new_zeros(len(tokens), 0, self.options.width)
+        asking = self.ask_atom(torch.cat((tokens[:, :-1], kinds), -1)).flatten(0, 1)[_flat(d)]
+        held = self._held(d, tokens)
+        return tokens, self.bond_state(asking.view(*d.atom.shape, -1), d.open_new, d.step, held)
 
     def _tokens(self, d: Decisions, kinds: Tensor, place: Tensor, start: Tensor) -> Tensor:
         """Output of the encoder ``[B, N + 1, width]``."""
@@ -228,6 +249,12 @@ class GraphNetwork(nn.Module):
         given = self.ask_partner(tokens[:, 1:]).flatten(0, 1)[graph * d.relation.shape[1] + partner]
         held = torch.zeros(batch * most, width, dtype=given.dtype, device=given.device)
         return held.index_add(0, whose, given * self.ask_order(order)).view(batch, most, width)
+
+
+def _flat(d: Decisions) -> Tensor:
+    """Place of the atom of every bond decision among the atoms of all graphs, ``[B D]``."""
+    batch, atoms, _ = d.relation.shape
+    return (d.atom + atoms * torch.arange(batch, device=d.atom.device).unsqueeze(1)).flatten()
 
 
 def _meaning(meant: Tensor, distance: Tensor, opens: Tensor) -> Tensor:

@@ -24,6 +24,8 @@ class SteerOptions:
         pathwise_updates: of an estimator that goes through a property network, for each batch of evaluations:
             those beyond the first draw afresh, and are left out while that network errs by 0.5 standard
             deviations or more.
+        free_draws: of ``control-variate``, for each evaluated graph: graphs that only the property network
+            sees.
         updates: of ``log-variance``, from the memory of evaluated molecules, for each batch.
         memory: molecules that are remembered, the best ones.
         record_every: steps between two entries of the history; every step has one where calls are counted.
@@ -41,6 +43,7 @@ class SteerOptions:
     property_rate: float = 2e-3
     property_updates: int = 1
     pathwise_updates: int = 1
+    free_draws: int = 4
     updates: int = 0
     memory: int = 100
     record_every: int = 10
@@ -49,6 +52,7 @@ class SteerOptions:
         read_count("batch_size", self.batch_size, 1)
         read_count("property_updates", self.property_updates, 1)
         read_count("pathwise_updates", self.pathwise_updates, 1)
+        read_count("free_draws", self.free_draws, 0)
         read_count("updates", self.updates, 0)
         read_count("memory", self.memory, 1)
         read_number("learning_rate", self.learning_rate, least=0.0)

@@ -24,6 +24,7 @@ from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.estimator import learner_of
 from softdraw.molecules.steering.gradients.learner import Batch
 from softdraw.molecules.steering.gradients.pathwise import Pathwise
@@ -172,7 +173,7 @@ class Steering:
     @property
     def teacher(self) -> PropertyTraining | None:
         """The property network, where there is one."""
-        return self.learner.teacher if isinstance(self.learner, Pathwise) else None
+        return self.learner.teacher if isinstance(self.learner, Pathwise | ControlVariate) else None
 
     def _decided(
         self, seen: list[tuple[Tensor, Tensor | None, Key]], drawn: Drawn

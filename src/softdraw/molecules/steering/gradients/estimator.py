@@ -8,10 +8,13 @@ from torch import Tensor
 import softdraw.estimators as estimators
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.steering.gradients.control_variate import ControlVariate
+from softdraw.molecules.steering.gradients.critic import WithCritic
 from softdraw.molecules.steering.gradients.learner import Learner
 from softdraw.molecules.steering.gradients.log_variance import LogVariance
 from softdraw.molecules.steering.gradients.memory import Memory
-from softdraw.molecules.steering.gradients.pathwise import Pathwise, learned_places
+from softdraw.molecules.steering.gradients.pathwise import Pathwise
+from softdraw.molecules.steering.gradients.prediction import Prediction, learned_places
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.gradients.score_function import ScoreFunction
 from softdraw.molecules.steering.objectives import Objective
@@ -20,6 +23,8 @@ from softdraw.random import Key
 
 __all__ = [
     "BLACK_BOX",
+    "CONTROL_VARIATE",
+    "CRITIC",
     "LOG_VARIANCE",
     "SCORE_FUNCTION",
     "check_estimator",
@@ -29,15 +34,19 @@ __all__ = [
 
 SCORE_FUNCTION = "reinforce"
 """The score function with a baseline (see ``score_function``)."""
+CONTROL_VARIATE = "control-variate"
+"""The score function with a property network as control variate (see ``control_variate``)."""
+CRITIC = "reinforce-critic"
+"""The score function with a baseline for each decision (see ``critic``)."""
 LOG_VARIANCE = "log-variance"
 """What a network should draw compared with what it does (see ``log_variance``)."""
-BLACK_BOX = (LOG_VARIANCE, SCORE_FUNCTION)
+BLACK_BOX = (LOG_VARIANCE, SCORE_FUNCTION, CRITIC)
 """Those that take properties as they come, and need no property network."""
 
 
 def steering_estimators() -> list[str]:
-    """Names that a steering takes: those of a black box, and those that give a differentiable sample."""
-    usable = list(BLACK_BOX)
+    """Names that a steering takes: its own, and those of estimators that give a differentiable sample."""
+    usable = [*BLACK_BOX, CONTROL_VARIATE]
     for known in estimators.names():
         one = estimators.get(known)
         if isinstance(one, estimators.TensorEstimator) and not one.binary:
@@ -86,6 +95,9 @@ def learner_of(
     check_estimator(name)
     if name == SCORE_FUNCTION:
         return ScoreFunction(fitted, objective, options.divergence)
+    if name == CRITIC:
+        rate = options.property_rate
+        return WithCritic(fitted, objective, options.divergence, learning_rate=rate, key=key.fold_in(5))
     if name == LOG_VARIANCE:
         return LogVariance(
             network,
@@ -97,7 +109,6 @@ def learner_of(
             batch_size=options.batch_size,
             key=key.fold_in(3),
         )
-    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
     learned = learned_places(objective)
     teacher = None
     if learned:
@@ -112,6 +123,17 @@ def learner_of(
             updates=options.property_updates,
         )
     symbols = [kind.symbol for kind in graphs.vocabulary.types]
+    if name == CONTROL_VARIATE:
+        return ControlVariate(
+            network,
+            fitted,
+            objective,
+            Prediction(objective, symbols, teacher),
+            options.divergence,
+            free=options.free_draws * options.batch_size,
+            key=key.fold_in(6),
+        )
+    with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)
     one_hots = cast(estimators.TensorEstimator, with_tau)
     return Pathwise(
         fitted,

@@ -7,7 +7,6 @@ can be several for a batch of evaluations, as long as the network is right about
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
 import softdraw.estimators as estimators
@@ -16,6 +15,7 @@ from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
+from softdraw.molecules.steering.gradients.prediction import Prediction
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.random import Key
@@ -62,18 +62,11 @@ class Pathwise:
         batch_size: int,
         key: Key,
     ) -> None:
-        self.fitted, self.objective, self.estimator = fitted, objective, estimator
+        self.fitted, self.estimator = fitted, estimator
         self.teacher, self.price = teacher, price
+        self.prediction = Prediction(objective, symbols, teacher)
         self.network, self.updates, self.batch_size, self.key = network, updates, batch_size, key
         self.fresh = 0
-        records = [target.record for target in objective.targets]
-        self.learned = learned_places(objective)
-        # what each atom type adds to the properties that are sums over atoms, by the target's place
-        self.added = {
-            k: torch.tensor([float(record.additive(symbol)) for symbol in symbols])
-            for k, record in enumerate(records)
-            if record.additive is not None
-        }
 
     def begin(self) -> Choose:
         """One-hots of the estimator."""
@@ -92,7 +85,7 @@ class Pathwise:
         """The property network learns the batch, and the steered one goes on by what that has learned."""
         gap = None
         if self.teacher is not None:
-            labels = batch.values[:, self.learned]
+            labels = batch.values[:, self.prediction.learned]
             gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
         # a batch without values has a gap of NaN, which is not trusted
         if gap is None or gap < TRUSTED_GAP:
@@ -105,21 +98,8 @@ class Pathwise:
 
     def _loss(self, drawn: Drawn) -> Learned:
         divergence = divergence_from(self.fitted, drawn)
-        cost = self.objective.cost(self._predict(drawn)).mean()
+        cost = self.prediction.cost(drawn).mean()
         return Learned(cost + self.price * divergence.mean(), cost.detach(), divergence.detach())
-
-    def _predict(self, drawn: Drawn) -> Tensor:
-        """Properties ``[B, targets]`` with gradients to the draws."""
-        predicted = torch.zeros(len(drawn.types), 0)
-        if self.teacher is not None:
-            predicted = self.teacher.network(drawn.kinds, drawn.orders)
-        columns = []
-        for k in range(len(self.objective.targets)):
-            if k in self.added:
-                columns.append((drawn.kinds @ self.added[k]).sum(1))
-            else:
-                columns.append(predicted[:, self.learned.index(k)])
-        return torch.stack(columns, 1)
 
     def state_dict(self) -> dict[str, Any]:
         """The property network and its optimiser, and how many fresh draws were made."""
@@ -131,8 +111,3 @@ class Pathwise:
         self.fresh = state["fresh"]
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-
-
-def learned_places(objective: Objective) -> list[int]:
-    """Places of the targets whose property only a network can send gradients through."""
-    return [k for k, target in enumerate(objective.targets) if target.record.additive is None]

@@ -6,14 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from softdraw.functional import gumbel_max
-from softdraw.kernels.formulas import one_hot
 from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.steering.gradients.credit import Record, others
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
 from softdraw.molecules.steering.objectives import Objective
-from softdraw.random import Key
 
 __all__ = ["ScoreFunction"]
 
@@ -36,29 +34,19 @@ class ScoreFunction:
 
     def __init__(self, fitted: GraphNetwork, objective: Objective, price: float) -> None:
         self.fitted, self.objective, self.price = fitted, objective, price
-        self._log_probability: list[Tensor] = []
+        self._record = Record()
 
     def begin(self) -> Choose:
         """Exact draws, whose log-probabilities are kept."""
-        self._log_probability = kept = []
-
-        def choose(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
-            index = gumbel_max(logits, mask=mask, key=key)
-            if mask is not None:  # finite, since a row of finished graphs allows nothing
-                logits = logits.masked_fill(~mask, -1e9)
-            chosen = logits.log_softmax(-1).gather(-1, index.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-            kept.append(torch.where(index >= 0, chosen, 0.0))
-            return one_hot(index, logits.shape[-1], logits.dtype)
-
-        return choose
+        self._record = Record()
+        return self._record.choose
 
     def loss(self, batch: Batch) -> Learned:
         """The weighed log-likelihood, and the price of the divergence."""
         divergence = divergence_from(self.fitted, batch.drawn)
         cost = costs_of(self.objective, batch)
-        baseline = (cost.sum() - cost) / max(1, len(cost) - 1)
-        log_likelihood = torch.stack(self._log_probability).sum(0)[torch.from_numpy(batch.known)]
-        weighed = (cost - baseline) * log_likelihood
+        log_likelihood = self._record.log_probabilities.sum(0)[torch.from_numpy(batch.known)]
+        weighed = (cost - others(cost)) * log_likelihood
         loss = weighed.mean() if len(weighed) else weighed.sum()
         return Learned(loss + self.price * divergence.mean(), cost.mean(), divergence.detach())
 
