@@ -36,9 +36,9 @@ from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.evaluating.evaluations import read_evaluations
 from softdraw.molecules.evaluating.evaluator import Evaluator
 from softdraw.molecules.proposing.offspring import offspring
-from softdraw.molecules.run.optimizing import OPTIMIZE
 from softdraw.molecules.run.starts import generator_of
 from softdraw.molecules.scoring.fingerprints import internal_diversity, pack_fingerprints
+from softdraw.molecules.steering.presets import OPTIMIZE
 from softdraw.molecules.steering.progress import auc_top, best_so_far
 from softdraw.molecules.tasks.suite import SUITES
 

@@ -1,21 +1,20 @@
 """Commands that train: run, fit, steer."""
 
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softdraw.cli import options as o
-from softdraw.cli.entry import INTERRUPTED
+from softdraw.cli.molecules.running import read_options as _options
+from softdraw.cli.molecules.running import run_in as _run
+from softdraw.cli.molecules.running import stoppable as _stoppable
 from softdraw.molecules.runtime.budget import FEWEST_CALLS
 
 if TYPE_CHECKING:
-    from softdraw.molecules.run.options import RunOptions
-    from softdraw.molecules.run.run import Run
+    pass
 
 __all__ = ["fit", "run", "steer"]
 
@@ -181,7 +180,7 @@ def steer(
     folder is made.
     """
     from softdraw.molecules.run.options import RunOptions
-    from softdraw.molecules.run.starts import adopt_prior, is_prior, prior_options
+    from softdraw.molecules.run.starts import adopt_model, is_prior, prior_options
     from softdraw.molecules.storage.run_folder import RunFolder
 
     name, prior = str(folder), is_prior(folder)
@@ -238,37 +237,5 @@ def steer(
             words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]
     with _stoppable(task, shlex.join(words)):
         if prior:
-            adopt_prior(task, resume=resume, overwrite=overwrite)
+            adopt_model(task, resume=resume, overwrite=overwrite)
         task.steering(resume=resume, overwrite=overwrite)
-
-
-def _options(contradiction: bool, **values: Any) -> "RunOptions":
-    """Options of a run, with every mistake in them reported as one in the command."""
-    from softdraw.molecules.run.options import RunOptions
-    from softdraw.molecules.run.request import check_request
-
-    with o.as_usage():
-        if contradiction:
-            raise ValueError("--resume, --overwrite: got both, expected one of them")
-        options = RunOptions(**values)
-        check_request(options)
-    return options
-
-
-def _run(folder: Path, options: "RunOptions") -> "Run":
-    from softdraw.molecules.run.run import Run
-
-    return Run(folder, options, say=typer.echo)
-
-
-@contextmanager
-def _stoppable(task: "Run", command: str) -> Iterator[None]:
-    """After Ctrl-C: say how to go on, and leave with the exit code that shells expect."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo(f"\nstopped at once; to go on:\n  {command}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-    if task.interrupted:
-        typer.echo(f"stopped; what was learned is in {task.folder.path}. To go on:\n  {command}", err=True)
-        raise typer.Exit(INTERRUPTED)

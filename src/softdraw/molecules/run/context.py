@@ -23,6 +23,7 @@ class RunContext:
     """A folder, what to do in it, and who is told; the arguments are those of ``Run``.
 
     Attributes:
+        command: that repeats the run.
         trial: of the targets, where its calls are counted.
         interrupted: whether a stage ended by Ctrl-C.
         seconds: that each stage took.
@@ -35,9 +36,11 @@ class RunContext:
         *,
         say: Say = lambda line: None,
         progress: bool | None = None,
+        command: str | None = None,
     ) -> None:
         self.folder = folder if isinstance(folder, RunFolder) else RunFolder(folder)
         self.options, self.progress = options, progress
+        self.command = options.command if command is None else command
         self.interrupted = False
         self.seconds: dict[str, float] = {}
         self._say = say
@@ -70,7 +73,7 @@ class RunContext:
         """Write the options, the command that repeats the run, and versions."""
         options = self.options
         self.folder.write_config(
-            {"options": options.to_dict(), "command": options.command, "versions": versions()}
+            {"options": options.to_dict(), "command": self.command, "versions": versions()}
         )
 
     @contextmanager

@@ -14,6 +14,7 @@ from softdraw.molecules.run.starts import generator_of, start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.sampling.conditions import Conditions
 from softdraw.molecules.steering.targets import targets_from
+from softdraw.random import Key
 
 if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
@@ -31,6 +32,7 @@ class Run(RunContext):
         options: what to do.
         say: called with a line of text at every stage, in the first process only.
         progress: whether ``fit`` and ``steer`` show a bar; None on a terminal only.
+        command: that repeats the run; by default ``softdraw molecules run`` with the options.
 
     Example:
         >>> from softdraw.molecules.run.options import RunOptions
@@ -62,12 +64,15 @@ class Run(RunContext):
         self.measure(generator, steered)
         self.report()
 
-    def steering(self, *, resume: bool = False, overwrite: bool = False) -> None:
+    def steering(self, *, resume: bool = False, overwrite: bool = False) -> "MoleculeGenerator":
         """Steer the fitted model of the folder, draw, score and report.
 
         Args:
             resume: go on with an interrupted steering.
             overwrite: replace an earlier steering.
+
+        Returns:
+            The steered generator.
 
         Raises:
             MoleculeError: the folder holds no fitted model, or holds a steered one already, or a target
@@ -91,6 +96,7 @@ class Run(RunContext):
         steered = self.steer(generator)
         self.measure(generator, steered)
         self.report()
+        return steered
 
     # -- stages ------------------------------------------------------------------------------------------
 
@@ -223,6 +229,7 @@ class Run(RunContext):
                 targets_from(options.targets) if options.targets else None,
                 **options.steer_budget,
                 estimator=options.estimator,
+                key=Key(options.seed),
                 folder=folder.steer_checkpoints,
                 # the trial has begun the table of evaluations
                 resume=resume or self.trial is not None,

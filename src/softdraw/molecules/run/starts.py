@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from softdraw.molecules.generator import MoleculeGenerator
     from softdraw.molecules.run.run import Run
 
-__all__ = ["adopt_prior", "generator_of", "is_prior", "prior_options", "start_of"]
+__all__ = ["adopt_model", "generator_of", "is_prior", "model_options", "prior_options", "start_of"]
 
 
 def is_prior(name: str | os.PathLike[str]) -> bool:
@@ -89,19 +89,40 @@ def prior_options(name: str) -> RunOptions:
     return RunOptions(data=name, steps=int(read_prior(name).fit_summary["steps"]))
 
 
-def adopt_prior(run: "Run", *, resume: bool = False, overwrite: bool = False) -> None:
-    """Make a prior the fitted model of a run, whose options name it as their data.
+def model_options(name: str | os.PathLike[str]) -> RunOptions:
+    """Options of a run in a folder of its own whose fitted model is a prior, or that of another folder.
+
+    Raises:
+        DataError: there is no such folder.
+        CheckpointError: it holds no fitted model, or the prior is damaged.
+    """
+    if is_prior(name):
+        return prior_options(os.fspath(name))
+    folder = Path(name)
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; expected the folder of a run, or {' or '.join(prior_names())}"
+        )
+    run = RunFolder(folder)
+    if (folder / "config.json").exists() and not run.fitted.is_dir():
+        raise CheckpointError(f"{folder}: holds no fitted model yet")
+    steps = (run.metrics.get("fit") or {}).get("steps")
+    return RunOptions(data=str(folder.resolve()), steps=int(steps or 1))
+
+
+def adopt_model(run: "Run", *, resume: bool = False, overwrite: bool = False) -> None:
+    """Make a prior, or the fitted model of another folder, that of a run whose options name it as their data.
 
     All that can be wrong is found before anything is made or replaced.
 
     Args:
-        run: with options from ``prior_options``, and targets to come.
+        run: with options from ``model_options``, and targets.
         resume: go on with an adoption that was cut off; nothing is done where it is complete.
         overwrite: replace a run that lies in the folder.
 
     Raises:
         OutputError: the folder holds another run, or cannot be written.
-        CheckpointError: the prior is damaged.
+        CheckpointError: the prior or the model is damaged.
         TargetError: a target cannot work.
     """
     options, folder = run.options, run.folder
@@ -118,7 +139,7 @@ def adopt_prior(run: "Run", *, resume: bool = False, overwrite: bool = False) ->
         if before == {"options": stage, "complete": True}:
             return
     folder.refuse_occupied(resume=resume, overwrite=overwrite)
-    generator = generator_of(options.data)
+    generator = generator_of(options.data, "fitted")
     run.try_targets(generator.train_smiles)
     folder.claim(resume=resume, overwrite=overwrite)
     folder.forget_steering()

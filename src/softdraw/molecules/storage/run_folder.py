@@ -10,10 +10,12 @@ from typing import Any
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
 from softdraw.molecules.storage.atomic import make_folder, output_errors, write_json, write_text
 
-__all__ = ["RUN_FORMAT", "RunFolder"]
+__all__ = ["BEST", "RUN_FORMAT", "RunFolder"]
 
 RUN_FORMAT = 1
 """Version of the layout, kept in config.json."""
+BEST = "best.csv"
+"""Name of the table of the best molecules of an optimisation."""
 
 _FILES = (
     "config.json",
@@ -24,6 +26,7 @@ _FILES = (
     "samples_unmasked.smi",
     "steered.smi",
     "report.html",
+    BEST,
 )
 _CHECKPOINTS = "checkpoints"
 
@@ -40,6 +43,7 @@ class RunFolder:
     | ``samples.smi`` | the masked draw of the fitted model, one SMILES a line |
     | ``samples_unmasked.smi`` | a draw without mask; an empty line where a graph is no molecule |
     | ``steered.smi`` | the masked draw of the steered model |
+    | ``best.csv`` | of an optimisation, the best molecules that were evaluated |
     | ``history.json`` | training curves and properties, from which the report is made again |
     | ``report.html`` | the report |
 
@@ -194,7 +198,13 @@ class RunFolder:
         Raises:
             OutputError: the folder cannot be written.
         """
-        left = (self.steered, self.steer_checkpoints, self.path / "steered.smi", self.report)
+        left = (
+            self.steered,
+            self.steer_checkpoints,
+            self.path / "steered.smi",
+            self.report,
+            self.path / BEST,
+        )
         known = "steer" in self.stages or bool(self.metrics.get("steer"))
         if not known and not any(os.path.lexists(entry) for entry in left[:3]):
             return

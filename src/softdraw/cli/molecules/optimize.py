@@ -1,0 +1,135 @@
+"""``softdraw molecules optimize``: the best molecules for a task, by a budget of evaluations."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from softdraw.cli import options as o
+from softdraw.cli.molecules.running import read_options, run_in, stoppable
+from softdraw.molecules.runtime.budget import FEWEST_CALLS
+from softdraw.molecules.steering.presets import OPTIMIZE
+
+__all__ = ["optimize"]
+
+SHOWN = 10
+"""Molecules that are printed."""
+
+
+def optimize(
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TASK",
+            help="A task (--list), a property, which goes to its highest value, or PROPERTY=GOAL[@WEIGHT].",
+            show_default=False,
+        ),
+    ] = None,
+    calls: Annotated[
+        int,
+        typer.Option(min=FEWEST_CALLS, metavar="N", help="Molecules that are evaluated, each once."),
+    ] = 10_000,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="druglike|FOLDER", help="A shipped prior, or the folder of a fitted model."
+        ),
+    ] = "druglike",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder of the run.", show_default="runs/TASK"),
+    ] = None,
+    seed: o.Seed = 0,
+    estimator: Annotated[str, typer.Option(help="How the steering learns.")] = OPTIMIZE["estimator"],
+    batch_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Molecules drawn in a step.")
+    ] = OPTIMIZE["batch_size"],
+    learning_rate: Annotated[
+        float, typer.Option(metavar="RATE", help="Peak of the learning rate.")
+    ] = OPTIMIZE["learning_rate"],
+    divergence: Annotated[
+        float,
+        typer.Option(
+            metavar="PRICE",
+            help="Price of a nat of divergence from the fitted model, in standard deviations.",
+        ),
+    ] = OPTIMIZE["divergence"],
+    workers: o.Workers = 1,
+    samples: o.Samples = 200,
+    listing: Annotated[bool, typer.Option("--list", help="Print the tasks and end.")] = False,
+    resume: o.Resume = False,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Find molecules for a task: steer a fitted model by N evaluations, and keep the best.
+
+    Tasks are those of GuacaMol's goal-directed suite and of PMO. The folder gets best.csv, the 100 best, the
+    steered model, a report, and checkpoints/steer/evaluations.csv, every molecule that was evaluated.
+    """
+    from softdraw.molecules.run.optimizing import (
+        best_of,
+        found_lines,
+        optimize_options,
+        target_text,
+        write_best,
+    )
+    from softdraw.molecules.run.starts import adopt_model, model_options
+
+    if listing:
+        _print_tasks()
+        return
+    with o.as_usage():
+        if task is None:
+            raise ValueError(
+                "TASK: got none, expected a task, a property or a target; --list prints the tasks"
+            )
+        target = target_text(task)
+    out = out or Path("runs", _folder_name(task))
+    model = model_options(start)
+    with o.as_usage():
+        asked = optimize_options(
+            model,
+            target,
+            calls,
+            seed=seed,
+            estimator=estimator,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            divergence=divergence,
+            workers=workers,
+            samples=samples,
+            fcd=False,
+        )
+    options = read_options(resume and overwrite, **asked.to_dict())
+    words = ["softdraw", "molecules", "optimize", task, "--calls", calls, "--from", start, "--seed", seed]
+    given = {"estimator": estimator, "batch_size": batch_size, "learning_rate": learning_rate}
+    given |= {"divergence": divergence}
+    for name, value in given.items():
+        words += [f"--{name.replace('_', '-')}", value] if value != OPTIMIZE.get(name) else []
+    words += ["--workers", workers] if workers != 1 else []
+    words += ["--samples", samples] if samples != 200 else []
+    command = shlex.join(f"{word:.9g}" if isinstance(word, float) else str(word) for word in words)
+    run = run_in(out, options, command)
+    with stoppable(run, f"{command} --out {shlex.quote(str(out))} --resume"):
+        adopt_model(run, resume=resume, overwrite=overwrite)
+        steered = run.steering(resume=resume, overwrite=overwrite)
+        found = best_of(steered, run.folder.steer_checkpoints)
+        names = [entry["property"] for entry in steered.steer_summary["targets"]]
+        path = write_best(run.folder, names, found)
+        for line in found_lines(run.folder.metrics["steer"], found[:SHOWN]):
+            typer.echo(line)
+        typer.echo(f"written: {path}")
+
+
+def _print_tasks() -> None:
+    from softdraw.molecules.tasks.suite import TASKS
+
+    width = max(map(len, TASKS))
+    for name, task in TASKS.items():
+        typer.echo(f"{name:{width}}  {task.text} ({', '.join(task.suites)})")
+
+
+def _folder_name(task: str) -> str:
+    """A task as the name of a folder."""
+    return re.sub(r"[^\w.+-]+", "_", task).strip("._")[:60] or "optimize"
