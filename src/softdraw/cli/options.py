@@ -9,15 +9,12 @@ import typer
 
 from softdraw.molecules.chemistry.properties import PROPERTIES
 from softdraw.molecules.runtime.budget import FEWEST_CALLS
-from softdraw.molecules.steering.options import SteerOptions
 
 __all__ = [
-    "BatchSize",
     "Calls",
     "Combine",
     "Data",
     "Devices",
-    "Divergence",
     "Elements",
     "Encoding",
     "Estimator",
@@ -25,7 +22,6 @@ __all__ = [
     "Folder",
     "Forbid",
     "Fragments",
-    "LearningRate",
     "MaxAtoms",
     "Minutes",
     "Model",
@@ -124,26 +120,6 @@ Calls = Annotated[
 Workers = Annotated[
     int, typer.Option(min=1, metavar="N", help="Processes that compute properties of your own.")
 ]
-BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        min=1, metavar="N", help="Molecules drawn in a step.", show_default=f"{SteerOptions.batch_size}"
-    ),
-]
-LearningRate = Annotated[
-    float | None,
-    typer.Option(
-        metavar="RATE", help="Peak of the learning rate.", show_default=f"{SteerOptions.learning_rate}"
-    ),
-]
-Divergence = Annotated[
-    float | None,
-    typer.Option(
-        metavar="PRICE",
-        help="Price of a nat of divergence from the fitted model, in standard deviations.",
-        show_default=f"{SteerOptions.divergence}",
-    ),
-]
 Targets = Annotated[
     list[str] | None,
     typer.Option(
@@ -163,7 +139,11 @@ Combine = Annotated[
     ),
 ]
 Estimator = Annotated[
-    str, typer.Option(help="Gradient estimator of the steering; reinforce asks RDKit itself.")
+    str,
+    typer.Option(
+        help="How the steering learns: log-variance or reinforce, which ask RDKit alone, or a gradient "
+        "estimator that goes through a network of the property.",
+    ),
 ]
 Samples = Annotated[int, typer.Option(min=2, help="Molecules in each draw.")]
 Seed = Annotated[int, typer.Option(help="Of everything random.")]

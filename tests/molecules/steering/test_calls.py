@@ -61,7 +61,7 @@ def same(mine, theirs):
     return all(torch.equal(one, other) for one, other in pairs)
 
 
-@pytest.mark.parametrize("estimator", ["reinforce", "st-gumbel-softmax"])
+@pytest.mark.parametrize("estimator", ["log-variance", "reinforce", "st-gumbel-softmax"])
 def test_every_call_is_paid_for_once_and_the_last_is_the_last_of_the_budget(fitted, tmp_path, estimator):
     own, asked = counted()
     generator = steered(fitted, own, estimator=estimator, property_steps=3, folder=tmp_path)
@@ -79,11 +79,15 @@ def test_every_call_is_paid_for_once_and_the_last_is_the_last_of_the_budget(fitt
     assert sum(row.step is None for row in found.values()) == labels
 
 
-@pytest.mark.parametrize(("most", "estimator"), [(10, "reinforce"), (33, "reinforce"), (52, "st")])
+@pytest.mark.parametrize(
+    ("most", "estimator"), [(10, "reinforce"), (33, "reinforce"), (52, "st"), (55, "log-variance")]
+)
 def test_a_killed_run_ends_where_an_undisturbed_one_does_and_pays_nothing_twice(
     fitted, tmp_path, most, estimator, monkeypatch
 ):
     options = {"estimator": estimator, "property_steps": 3}
+    if estimator == "log-variance":
+        options |= {"offspring": 0.5, "screen": 2, "updates": 2, "crowding": 0.1}
     whole = steered(fitted, counted()[0], **options)
     own, before = counted(most=most)
     # as after kill -9: neither the checkpoint of the error nor the sorted table is written

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from softdraw.cli import learning
 from softdraw.cli import options as o
 from softdraw.cli.molecules.running import read_options as _options
 from softdraw.cli.molecules.running import run_in as _run
@@ -58,9 +59,14 @@ def run(
     target: o.Targets = None,
     combine: o.Combine = "sum",
     estimator: o.Estimator = "st-gumbel-softmax",
-    steer_batch_size: o.BatchSize = None,
-    steer_learning_rate: o.LearningRate = None,
-    divergence: o.Divergence = None,
+    steer_batch_size: learning.BatchSize = None,
+    steer_learning_rate: learning.LearningRate = None,
+    divergence: learning.Divergence = None,
+    updates: learning.Updates = None,
+    memory: learning.Memory = None,
+    offspring: learning.Offspring = None,
+    screen: learning.Screen = None,
+    crowding: learning.Crowding = None,
     workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
@@ -102,6 +108,11 @@ def run(
         steer_batch_size=steer_batch_size,
         steer_learning_rate=steer_learning_rate,
         divergence=divergence,
+        updates=updates,
+        memory=memory,
+        offspring=offspring,
+        screen=screen,
+        crowding=crowding,
         workers=workers,
     )
     task = _run(out, options)
@@ -159,9 +170,14 @@ def steer(
     steps: o.Steps = None,
     calls: o.Calls = None,
     estimator: o.Estimator = "st-gumbel-softmax",
-    batch_size: o.BatchSize = None,
-    learning_rate: o.LearningRate = None,
-    divergence: o.Divergence = None,
+    batch_size: learning.BatchSize = None,
+    learning_rate: learning.LearningRate = None,
+    divergence: learning.Divergence = None,
+    updates: learning.Updates = None,
+    memory: learning.Memory = None,
+    offspring: learning.Offspring = None,
+    screen: learning.Screen = None,
+    crowding: learning.Crowding = None,
     workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
@@ -213,6 +229,11 @@ def steer(
             steer_batch_size=batch_size,
             steer_learning_rate=learning_rate,
             divergence=divergence,
+            updates=updates,
+            memory=memory,
+            offspring=offspring,
+            screen=screen,
+            crowding=crowding,
             workers=workers,
             targets=tuple(target or ()),
             combine=combine,
@@ -232,6 +253,8 @@ def steer(
     words += ["--estimator", estimator]
     numbers = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
     numbers |= {"learning-rate": learning_rate, "divergence": divergence, "workers": workers}
+    numbers |= {"updates": updates, "memory": memory, "offspring": offspring, "screen": screen}
+    numbers["crowding"] = crowding
     for name, value in numbers.items():
         if value is not None and (name, value) != ("workers", 1):
             words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]

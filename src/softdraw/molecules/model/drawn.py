@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.model.decisions import ORDERS
@@ -99,4 +101,12 @@ class Drawn:
             F.pad(orders, (0, 0, 0, missing, 0, missing)),
             F.pad(torch.stack(list(type_logits), 1), (0, 0, 0, missing)),
             dict(bond_logits),
+        )
+
+    def rows(self, places: NDArray[np.int64]) -> "Drawn":
+        """The graphs at these places."""
+        at = torch.from_numpy(places)
+        logits = {decision: one[at] for decision, one in self.bond_logits.items()}
+        return Drawn(
+            self.types[at], self.bonds[at], self.kinds[at], self.orders[at], self.type_logits[at], logits
         )

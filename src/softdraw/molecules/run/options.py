@@ -14,6 +14,7 @@ from softdraw.molecules.errors import CheckpointError, OutputError
 from softdraw.molecules.model.sizes import size_of
 from softdraw.molecules.runtime.budget import FEWEST_CALLS, read_minutes
 from softdraw.molecules.steering.objectives import COMBINED
+from softdraw.molecules.steering.options import SteerOptions
 
 __all__ = ["DEFAULT_MINUTES", "STEER_SHARE", "RunOptions"]
 
@@ -26,6 +27,8 @@ STEER_SHARE = 1 / 3
 STEER_STEPS_SHARE = 0.2
 """Steering steps for each fitting step, when only the latter are named: a steering step draws whole graphs,
 and costs several times as much."""
+_LEARNING = ("divergence", "updates", "memory", "offspring", "screen", "crowding")
+"""Options of the steering that have the same name there."""
 _REPEATED = {"targets": "--target", "forbid": "--forbid", "require": "--require"}
 """Options of the command line that may come several times, by name."""
 
@@ -52,8 +55,8 @@ class RunOptions:
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         combine: how several targets are put together (see ``MoleculeGenerator.steer``).
         estimator: gradient estimator of the steering.
-        steer_batch_size, steer_learning_rate, divergence: of the steering (see ``SteerOptions``); None leaves
-            them to it.
+        steer_batch_size, steer_learning_rate, divergence, updates, memory, offspring, screen, crowding: of
+            the steering (see ``SteerOptions``); None leaves them to it.
         workers: processes that compute properties of the user's own.
         samples: molecules in each of the three draws.
         forbid: files or names of patterns (see ``read_patterns``) that the drawn molecules should not hold;
@@ -103,6 +106,11 @@ class RunOptions:
     steer_batch_size: int | None = None
     steer_learning_rate: float | None = None
     divergence: float | None = None
+    updates: int | None = None
+    memory: int | None = None
+    offspring: float | None = None
+    screen: int | None = None
+    crowding: float | None = None
     workers: int = 1
     combine: str = "sum"
 
@@ -126,11 +134,8 @@ class RunOptions:
             read_number("steer_minutes", self.steer_minutes, least=0.0, below=self.minutes or math.inf)
         if self.steer_calls is not None:
             read_count("steer_calls", self.steer_calls, FEWEST_CALLS)
-        for name in ("steer_learning_rate", "divergence"):
-            value = getattr(self, name)
-            if value is not None:
-                read_number(name, value, least=0.0)
-        counts = ("steps", "steer_steps", "samples", "devices", "max_atoms", "steer_batch_size", "workers")
+        SteerOptions(**self.steer_options)
+        counts = ("steps", "steer_steps", "samples", "devices", "max_atoms", "workers")
         for name in counts:
             value = getattr(self, name)
             if value is not None:
@@ -162,13 +167,10 @@ class RunOptions:
     @property
     def steer_options(self) -> dict[str, Any]:
         """Options of ``steer`` that were named."""
-        named = {
-            "batch_size": self.steer_batch_size,
-            "learning_rate": self.steer_learning_rate,
-            "divergence": self.divergence,
-            # not named by runs of before there was a choice
-            "combine": None if self.combine == "sum" else self.combine,
-        }
+        named = {name: getattr(self, name) for name in _LEARNING}
+        named |= {"batch_size": self.steer_batch_size, "learning_rate": self.steer_learning_rate}
+        # not named by runs of before there was a choice
+        named["combine"] = None if self.combine == "sum" else self.combine
         return {name: value for name, value in named.items() if value is not None}
 
     def fit_stage(self, digest: str) -> dict[str, Any]:

@@ -27,7 +27,11 @@ class SteerOptions:
         free_draws: of ``control-variate``, for each evaluated graph: graphs that only the property network
             sees.
         updates: of ``log-variance``, from the memory of evaluated molecules, for each batch.
-        memory: molecules that are remembered, the best ones.
+        memory: the best so many molecules are learned from again.
+        offspring: share of a batch that crossover and mutation of the best molecules propose.
+        screen: molecules that are proposed for each that is evaluated; the most promising are.
+        crowding: of ``log-variance``, the price of a molecule that was drawn before: by so much its cost
+            grows with the logarithm of the times.
         record_every: steps between two entries of the history; every step has one where calls are counted.
 
     Raises:
@@ -46,6 +50,9 @@ class SteerOptions:
     free_draws: int = 4
     updates: int = 0
     memory: int = 100
+    offspring: float = 0.0
+    screen: int = 1
+    crowding: float = 0.0
     record_every: int = 10
 
     def __post_init__(self) -> None:
@@ -55,5 +62,8 @@ class SteerOptions:
         read_count("free_draws", self.free_draws, 0)
         read_count("updates", self.updates, 0)
         read_count("memory", self.memory, 1)
+        read_count("screen", self.screen, 1)
+        read_number("offspring", self.offspring, least=0.0, below=1.0)
+        read_number("crowding", self.crowding, least=0.0)
         read_number("learning_rate", self.learning_rate, least=0.0)
         read_number("divergence", self.divergence, least=0.0)

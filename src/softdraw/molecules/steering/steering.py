@@ -112,9 +112,14 @@ class Steering:
         seen: list[tuple[Tensor, Tensor | None, Key]] = []
         drawn = self._drawn(seen if record and self.learner.tempered else None)
         smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
-        values = self.ledger.ask(smiles, self.steps)
+        chosen, others = self.learner.propose(smiles)
+        if chosen is not None:
+            drawn, smiles = drawn.rows(chosen), [smiles[place] for place in chosen.tolist()]
+        every = self.ledger.ask([*smiles, *others], self.steps)
+        values = every[: len(smiles)]
         # the last batch of a budget in calls may hold molecules that were not paid for
-        batch = Batch(drawn, smiles, values, self.ledger.knows(smiles))
+        known = self.ledger.knows(smiles)
+        batch = Batch(drawn, smiles, values, known, others, every[len(smiles) :])
         learned = self.learner.loss(batch)
         self.whole = False
         self._descend(learned.loss)
@@ -161,7 +166,7 @@ class Steering:
         used: Choose = choose if seen is None else noted
         key = self.key.fold_in(2).fold_in(self.steps)
         with torch.set_grad_enabled(self.learner.follows):
-            return draw(self.network, self.options.batch_size, key, mask=True, choose=used)
+            return draw(self.network, self.learner.draws or self.options.batch_size, key, mask=True, choose=used)
 
     def _descend(self, loss: Tensor) -> None:
         """One step of the optimiser."""

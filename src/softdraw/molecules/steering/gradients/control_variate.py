@@ -26,7 +26,7 @@ from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, divergences, others, to_go
-from softdraw.molecules.steering.gradients.learner import Batch, Learned
+from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
 from softdraw.molecules.steering.gradients.prediction import Prediction
 from softdraw.molecules.steering.gradients.score_function import costs_of
 from softdraw.molecules.steering.objectives import Objective
@@ -38,7 +38,7 @@ MEMORY = 0.8
 """Share of the covariances of earlier batches that stays in their mean at each batch."""
 
 
-class ControlVariate:
+class ControlVariate(DrawsOnly):
     """(f - eta c) grad log p of the evaluated graphs, and eta c grad log p of more that are not.
 
     ``eta`` is the share of c that makes the variance least, by the covariances of earlier batches: 0 at the
@@ -58,7 +58,6 @@ class ControlVariate:
         "Q-Prop", arXiv:1611.02247, for a learned one with a coefficient that follows its covariance.
     """
 
-    follows = True
     tempered = False
 
     def __init__(

@@ -21,7 +21,7 @@ from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, divergences, others, to_go
-from softdraw.molecules.steering.gradients.learner import Batch, Learned
+from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
 from softdraw.molecules.steering.gradients.score_function import costs_of
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.random import Key
@@ -72,7 +72,7 @@ class Critic(nn.Module):
         return torch.stack(values), torch.stack(asked)
 
 
-class WithCritic:
+class WithCritic(DrawsOnly):
     """The score function, each decision weighed with what came of it less what was to be expected.
 
     Args:
@@ -87,7 +87,6 @@ class WithCritic:
         and Gregor 2014, arXiv:1402.0030, section 2.3.1, for one that depends on earlier choices.
     """
 
-    follows = True
     tempered = False
 
     def __init__(

@@ -99,16 +99,8 @@ def learner_of(
         rate = options.property_rate
         return WithCritic(fitted, objective, options.divergence, learning_rate=rate, key=key.fold_in(5))
     if name == LOG_VARIANCE:
-        return LogVariance(
-            network,
-            fitted,
-            objective,
-            options.divergence,
-            memory=Memory(graphs.vocabulary, network.max_atoms, options.memory),
-            updates=options.updates,
-            batch_size=options.batch_size,
-            key=key.fold_in(3),
-        )
+        memory = Memory(graphs.vocabulary, network.max_atoms, options.memory)
+        return LogVariance(network, fitted, objective, options, memory, key.fold_in(3))
     learned = learned_places(objective)
     teacher = None
     if learned:

@@ -11,7 +11,7 @@ from torch import Tensor
 from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.drawn import Drawn
 
-__all__ = ["Batch", "Learned", "Learner"]
+__all__ = ["Batch", "DrawsOnly", "Learned", "Learner"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,16 @@ class Batch:
         smiles: of those; empty where a graph is no molecule.
         values: ``[B, targets]``, NaN where there is no molecule, no value, or no call left.
         known: ``[B]``, whether it was evaluated.
+        others: molecules that the learner proposed beside those, evaluated likewise.
+        other_values: of them, ``[others, targets]``.
     """
 
     drawn: Drawn
     smiles: list[str]
     values: NDArray[np.float64]
     known: NDArray[np.bool_]
+    others: list[str]
+    other_values: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,29 @@ class Learned:
 
 
 class Learner(Protocol):
-    """One kind of gradient.
+    """One kind of gradient."""
 
-    Attributes:
-        follows: whether the draw itself has to be recorded by autograd.
-        tempered: whether its draws are relaxed at the temperature of the schedule.
-    """
+    @property
+    def draws(self) -> int | None:
+        """How many graphs the network draws for the next batch; None for as many as a batch has."""
+        ...
 
-    follows: bool
-    tempered: bool
+    @property
+    def follows(self) -> bool:
+        """Whether their draw has to be recorded by autograd."""
+        ...
+
+    @property
+    def tempered(self) -> bool:
+        """Whether draws are relaxed at the temperature of the schedule."""
+        ...
 
     def begin(self) -> Choose:
         """How the decisions of the next batch are made."""
+        ...
+
+    def propose(self, smiles: list[str]) -> tuple[NDArray[np.int64] | None, list[str]]:
+        """Which of the molecules that were drawn are evaluated, None for all, and which others."""
         ...
 
     def loss(self, batch: Batch) -> Learned:
@@ -76,3 +91,14 @@ class Learner(Protocol):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state_dict``."""
         ...
+
+
+class DrawsOnly:
+    """A learner that evaluates a batch of what the network draws, and nothing else."""
+
+    draws: int | None = None
+    follows = True
+
+    def propose(self, smiles: list[str]) -> tuple[NDArray[np.int64] | None, list[str]]:
+        """All of them."""
+        return None, []

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.model.drawing import Choose, choose_hard
@@ -23,11 +24,13 @@ from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
 from softdraw.molecules.steering.gradients.memory import Graphs, Memory
+from softdraw.molecules.steering.gradients.proposals import Proposals
 from softdraw.molecules.steering.gradients.score_function import costs_of
 from softdraw.molecules.steering.objectives import Objective
+from softdraw.molecules.steering.options import SteerOptions
 from softdraw.random import Key
 
-__all__ = ["LogVariance"]
+__all__ = ["LogVariance", "half_squares"]
 
 
 class LogVariance:
@@ -37,11 +40,9 @@ class LogVariance:
         network: that is steered.
         fitted: the network that the divergence is taken to.
         objective: the targets.
-        price: ``beta``, of a nat of divergence.
+        options: settings; ``divergence`` is ``beta``.
         memory: of the molecules that were evaluated.
-        updates: from the memory, for each batch.
-        batch_size: molecules of such an update.
-        key: of what is drawn from the memory.
+        key: of what is drawn from the memory, and bred.
 
     Reference:
         Richter, Boustati, Nüsken, Ruiz and Akyildiz 2020, "VarGrad: a low-variance gradient estimator for
@@ -56,56 +57,90 @@ class LogVariance:
         network: GraphNetwork,
         fitted: GraphNetwork,
         objective: Objective,
-        price: float,
-        *,
+        options: SteerOptions,
         memory: Memory,
-        updates: int,
-        batch_size: int,
         key: Key,
     ) -> None:
-        self.network, self.fitted, self.objective, self.price = network, fitted, objective, price
-        self.memory, self.updates, self.batch_size, self.key = memory, updates, batch_size, key
+        self.network, self.fitted, self.objective, self.options = network, fitted, objective, options
+        self.memory, self.key = memory, key
+        self.proposals = Proposals(
+            memory, options.batch_size, options.offspring, options.screen, key.fold_in(1)
+        )
         self.taken = 0
         self.constant = 0.0
+        self._times: dict[str, int] = {}
+        self._before: dict[str, float] = {}
+
+    @property
+    def draws(self) -> int:
+        """Graphs that the network draws for the next batch."""
+        return self.proposals.draws
 
     def begin(self) -> Choose:
         """Exact draws."""
         return choose_hard
 
+    def propose(self, smiles: list[str]) -> tuple[NDArray[np.int64] | None, list[str]]:
+        """The promising ones of what was drawn, and offspring of the best."""
+        return self.proposals.choose(smiles)
+
     def loss(self, batch: Batch) -> Learned:
-        """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over the batch."""
+        """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over what was drawn."""
         known = torch.from_numpy(batch.known)
         cost = costs_of(self.objective, batch)
         types, bonds = batch.drawn.types[known], batch.drawn.bonds[known]
         if not len(types):
             nothing = torch.stack([one.sum() for one in self.network.parameters()]).sum() * 0
             return Learned(nothing, cost.mean(), torch.zeros(1))
+        drawn = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid]
+        for one in drawn:
+            self._times[one] = self._times.get(one, 0) + 1
         apart = self._apart((types, bonds))
-        self.constant = float((self.price * apart.detach() + cost).mean())
-        return Learned(self._half_variance(apart, cost), cost.mean(), apart.detach())
+        crowded = cost + self._crowding(drawn)
+        self.constant = float((self.options.divergence * apart.detach() + crowded).mean())
+        return Learned(self._half_variance(apart, crowded), cost.mean(), apart.detach())
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
-        """Keep the batch, and learn from the memory."""
-        costs = np.full(len(batch.smiles), np.nan)
-        costs[batch.known] = self.objective.cost(torch.from_numpy(batch.values[batch.known])).numpy()
-        self.memory.add(batch.smiles, costs)
-        for _ in range(self.updates if len(self.memory) else 0):
+        """Keep what was evaluated, and learn from the memory."""
+        evaluated = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid] + batch.others
+        values = np.concatenate((batch.values[batch.known], batch.other_values))
+        costs = self.objective.cost(torch.from_numpy(values)).double().numpy()
+        self.memory.add(evaluated, costs)
+        self.proposals.learn(evaluated, costs)
+        for _ in range(self.options.updates if len(self.memory) else 0):
             rng = np.random.default_rng([self.key.seed % 2**64, self.taken])
             self.taken += 1
-            places = self.memory.draw(self.batch_size, rng)
+            places = self.memory.draw(self.options.batch_size, rng)
             cost = torch.from_numpy(self.memory.costs[places]).float()
-            apart = self._apart(self.memory.graphs(places, self._order(rng)))
-            descend(self._half_variance(apart, cost))
+            cost = cost + self._crowding([self.memory.smiles[place] for place in places.tolist()])
+            descend(self._half_variance(self._apart_again(places, rng), cost))
         return None
 
     def _half_variance(self, apart: Tensor, cost: Tensor) -> Tensor:
-        # not the square itself, which has no limit at a price of 0
-        residual = self.price * apart.detach() + cost - self.constant
-        return (residual * apart).mean()
+        return half_squares(apart, cost, self.options.divergence, self.constant).mean()
 
-    def _order(self, rng: np.random.Generator) -> np.random.Generator | None:
-        """Random orders of atoms, for a network that does not know the canonical ones from them."""
-        return None if bool(self.network.knows_parts) else rng
+    def _crowding(self, smiles: list[str]) -> Tensor:
+        """What is added to the cost of molecules that were drawn before."""
+        times = torch.tensor([self._times.get(one, 1) for one in smiles], dtype=torch.float32)
+        return self.options.crowding * times.log()
+
+    def _apart_again(self, places: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
+        """Log p - log p_fitted ``[B]`` of remembered molecules, whose atoms come in a new random order.
+
+        A network that knows canonical orders from others draws in those: there the order stays, and what the
+        fitted network says is computed once.
+        """
+        if not bool(self.network.knows_parts):
+            return self._apart(self.memory.graphs(places, rng))
+        graphs = self.memory.graphs(places, None)
+        smiles = [self.memory.smiles[place] for place in places.tolist()]
+        new = [place for place, one in enumerate(smiles) if one not in self._before]
+        if new:
+            with torch.no_grad():
+                found = log_likelihood(self.fitted, graphs[0][new], graphs[1][new])
+            self._before |= dict(zip([smiles[place] for place in new], found.tolist(), strict=True))
+        before = torch.tensor([self._before[one] for one in smiles])
+        return log_likelihood(self.network, *graphs) - before
 
     def _apart(self, graphs: Graphs) -> Tensor:
         """Log p - log p_fitted ``[B]``."""
@@ -114,10 +149,37 @@ class LogVariance:
         return log_likelihood(self.network, *graphs) - before
 
     def state_dict(self) -> dict[str, Any]:
-        """The memory."""
-        return {"memory": self.memory.state_dict(), "taken": self.taken, "constant": self.constant}
+        """The memory, and what was made of it."""
+        return {
+            "memory": self.memory.state_dict(),
+            "proposals": self.proposals.state_dict(),
+            "taken": self.taken,
+            "constant": self.constant,
+            "times": dict(self._times),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state_dict``."""
         self.memory.load_state_dict(state["memory"])
+        self.proposals.load_state_dict(state["proposals"])
         self.taken, self.constant = state["taken"], state["constant"]
+        self._times = dict(state["times"])
+
+
+def half_squares(apart: Tensor, cost: Tensor, price: float, constant: float) -> Tensor:
+    """Terms ``[B]`` whose gradients are those of ``beta / 2 (r - c)^2``, also where ``beta`` is 0.
+
+    Args:
+        apart: ``[B]``, log p - log p_fitted.
+        cost: ``[B]``.
+        price: ``beta``.
+        constant: ``beta c``.
+
+    Example:
+        >>> apart = torch.tensor([0.5, -1.0], requires_grad=True)
+        >>> half_squares(apart, torch.tensor([1.0, 2.0]), 0.5, 1.0).sum().backward()
+        >>> apart.grad
+        tensor([0.2500, 0.5000])
+    """
+    residual = price * apart.detach() + cost - constant
+    return residual * apart

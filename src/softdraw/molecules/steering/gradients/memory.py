@@ -17,7 +17,9 @@ __all__ = ["Memory"]
 
 Graphs = tuple[Tensor, Tensor]
 
-PRESSURE = 0.01
+ROOM = 10_000
+"""Molecules that are kept."""
+PRESSURE = 0.1
 """Of the draw by rank: a molecule of rank r among n has the weight 1 / (PRESSURE n + r)."""
 
 
@@ -27,18 +29,22 @@ class Memory:
     Args:
         vocabulary: the atom types that a network draws; a molecule with another one is not kept.
         atoms: heavy atoms of the largest graph that it draws.
-        room: how many molecules are kept.
+        best: how many of them are learned again.
+
+    Attributes:
+        smiles: the best first.
+        costs: of each.
 
     Example:
         >>> from softdraw.molecules.chemistry.vocabulary import AtomType
-        >>> memory = Memory(Vocabulary([AtomType("C"), AtomType("O")]), atoms=3, room=2)
+        >>> memory = Memory(Vocabulary([AtomType("C"), AtomType("O")]), atoms=3, best=2)
         >>> memory.add(["CC", "CO", "CN", "CCO", "CCCC"], np.array([0.5, 0.2, 0.0, 0.4, 0.0]))
         >>> memory.smiles, memory.costs.tolist()
-        (['CO', 'CCO'], [0.2, 0.4])
+        (['CO', 'CCO', 'CC'], [0.2, 0.4, 0.5])
     """
 
-    def __init__(self, vocabulary: Vocabulary, atoms: int, room: int) -> None:
-        self.vocabulary, self.atoms, self.room = vocabulary, atoms, room
+    def __init__(self, vocabulary: Vocabulary, atoms: int, best: int) -> None:
+        self.vocabulary, self.best = vocabulary, best
         table = Chem.GetPeriodicTable()
         self._types = {(table.GetAtomicNumber(one.symbol), one.charge) for one in vocabulary}
         self._check = MoleculeFilter(Rules(None, atoms, charges=True))
@@ -49,10 +55,6 @@ class Memory:
     def __len__(self) -> int:
         return len(self.smiles)
 
-    def usable(self, smiles: str) -> bool:
-        """Whether the network can draw a molecule."""
-        return self._record(smiles) is not None
-
     def add(self, smiles: Sequence[str], costs: NDArray[np.float64]) -> None:
         """Take molecules, of which the best are kept.
 
@@ -61,47 +63,35 @@ class Memory:
             costs: of each, lower is better; NaN where it is unknown, which is left out.
         """
         found = dict(zip(self.smiles, self.costs.tolist(), strict=True))
-        bound = float(self.costs[-1]) if len(self) >= self.room else np.inf
         for one, cost in zip(smiles, costs.tolist(), strict=True):
-            if one and one not in found and cost < bound:
-                record = self._record(one)
-                if record is not None:
-                    found[one] = cost
-                    self._records[one] = record
-        # stable: of equal ones the first that came is kept
-        ranked = sorted(found, key=found.__getitem__)[: self.room]
-        self.smiles, self.costs = ranked, np.array([found[one] for one in ranked], dtype=np.float64)
-        self._records = {one: self._records[one] for one in ranked}
+            if one and one not in found and np.isfinite(cost) and self.usable(one):
+                found[one] = cost
+        # stable: of equal ones the first that came is the better one
+        self.smiles = sorted(found, key=found.__getitem__)[:ROOM]
+        self.costs = np.array([found[one] for one in self.smiles], dtype=np.float64)
+        self._records = {one: self._records[one] for one in self.smiles}
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Places of ``count`` different molecules, or of all, by rank."""
-        ranks = np.arange(len(self))
-        weights = 1 / (PRESSURE * len(self) + ranks + 1)
-        count = min(count, len(self))
-        return rng.choice(len(self), count, replace=False, p=weights / weights.sum())
+        """Places of ``count`` different molecules among the best, or of all of those, by rank."""
+        among = min(self.best, len(self))
+        weights = 1 / (PRESSURE * among + np.arange(among) + 1)
+        return rng.choice(among, min(count, among), replace=False, p=weights / weights.sum())
 
-    def graphs(self, places: Sequence[int] | NDArray[np.int64], rng: np.random.Generator | None) -> Graphs:
+    def graphs(self, places: NDArray[np.int64], rng: np.random.Generator | None) -> Graphs:
         """Types ``[B, N]`` and bonds ``[B, N, N]`` of kept molecules (see ``GraphSet.dense``)."""
-        return self._dense([self._records[self.smiles[int(place)]] for place in places], rng)
+        records = [self._records[self.smiles[place]] for place in places.tolist()]
+        return GraphSet.from_records(records, self.vocabulary).dense(np.arange(len(records)), rng)
 
-    def encode(self, smiles: Sequence[str], rng: np.random.Generator | None) -> Graphs:
-        """The same of any molecules that are ``usable``."""
-        records = [self._record(one) for one in smiles]
-        return self._dense([record for record in records if record is not None], rng)
-
-    def _dense(self, records: list[Record], rng: np.random.Generator | None) -> Graphs:
-        graphs = GraphSet.from_records(records, self.vocabulary)
-        return graphs.dense(np.arange(len(graphs)), rng)
-
-    def _record(self, smiles: str) -> Record | None:
-        known = self._records.get(smiles)
-        if known is not None:
-            return known
+    def usable(self, smiles: str) -> bool:
+        """Whether the network can draw a molecule."""
+        if smiles in self._records:
+            return True
         with rdBase.BlockLogs():
             usable = self._check(smiles)
         if isinstance(usable, str) or not self._types.issuperset(usable.record[1]):
-            return None
-        return usable.record
+            return False
+        self._records[smiles] = usable.record
+        return True
 
     def state_dict(self) -> dict[str, Any]:
         """In plain Python."""

@@ -14,7 +14,7 @@ from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
-from softdraw.molecules.steering.gradients.learner import Batch, Learned
+from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
 from softdraw.molecules.steering.gradients.prediction import Prediction
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.objectives import Objective
@@ -28,7 +28,7 @@ no further updates are taken. One that always says the mean errs by 0.8 on data;
 more."""
 
 
-class Pathwise:
+class Pathwise(DrawsOnly):
     """Follows the draws of an estimator through a property network, or through an exact sum over atoms.
 
     Args:
@@ -45,7 +45,6 @@ class Pathwise:
         key: of the fresh draws.
     """
 
-    follows = True
     tempered = True
 
     def __init__(

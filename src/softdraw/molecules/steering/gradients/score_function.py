@@ -10,13 +10,13 @@ from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, others
-from softdraw.molecules.steering.gradients.learner import Batch, Learned
+from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
 from softdraw.molecules.steering.objectives import Objective
 
 __all__ = ["ScoreFunction"]
 
 
-class ScoreFunction:
+class ScoreFunction(DrawsOnly):
     """Weighs the score function with the cost, less the mean cost of the other graphs of the batch.
 
     Args:
@@ -29,7 +29,6 @@ class ScoreFunction:
         samples, get a baseline for free".
     """
 
-    follows = True
     tempered = False
 
     def __init__(self, fitted: GraphNetwork, objective: Objective, price: float) -> None:
