@@ -134,7 +134,7 @@ class RunOptions:
             read_number("steer_minutes", self.steer_minutes, least=0.0, below=self.minutes or math.inf)
         if self.steer_calls is not None:
             read_count("steer_calls", self.steer_calls, FEWEST_CALLS)
-        SteerOptions(**self.steer_options)
+        SteerOptions(**{name: one for name, one in self.steer_options.items() if name != "combine"})
         counts = ("steps", "steer_steps", "samples", "devices", "max_atoms", "workers")
         for name in counts:
             value = getattr(self, name)

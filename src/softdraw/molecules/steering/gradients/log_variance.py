@@ -104,7 +104,7 @@ class LogVariance:
         """Keep what was evaluated, and learn from the memory."""
         evaluated = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid] + batch.others
         values = np.concatenate((batch.values[batch.known], batch.other_values))
-        costs = self.objective.cost(torch.from_numpy(values)).double().numpy()
+        costs = self.objective.costs(values)
         self.memory.add(evaluated, costs)
         self.proposals.learn(evaluated, costs)
         for _ in range(self.options.updates if len(self.memory) else 0):
