@@ -4,9 +4,20 @@ from typing import Annotated
 
 import typer
 
+from softdraw.molecules.steering.crowding import BINS
 from softdraw.molecules.steering.options import SteerOptions
 
-__all__ = ["BatchSize", "Crowding", "Divergence", "LearningRate", "Memory", "Offspring", "Screen", "Updates"]
+__all__ = [
+    "BatchSize",
+    "CrowdedBy",
+    "Crowding",
+    "Divergence",
+    "LearningRate",
+    "Memory",
+    "Offspring",
+    "Screen",
+    "Updates",
+]
 
 BatchSize = Annotated[
     int | None,
@@ -69,5 +80,13 @@ Crowding = Annotated[
         metavar="PRICE",
         help="Price of molecules that were drawn before, in standard deviations (log-variance).",
         show_default=f"{SteerOptions.crowding:g}",
+    ),
+]
+CrowdedBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(BINS),
+        help="What is counted for that: the molecule itself, its scaffold, or what is similar to it.",
+        show_default=SteerOptions.crowded_by,
     ),
 ]

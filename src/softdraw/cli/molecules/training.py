@@ -67,6 +67,7 @@ def run(
     offspring: learning.Offspring = None,
     screen: learning.Screen = None,
     crowding: learning.Crowding = None,
+    crowded_by: learning.CrowdedBy = None,
     workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
@@ -113,6 +114,7 @@ def run(
         offspring=offspring,
         screen=screen,
         crowding=crowding,
+        crowded_by=crowded_by,
         workers=workers,
     )
     task = _run(out, options)
@@ -178,6 +180,7 @@ def steer(
     offspring: learning.Offspring = None,
     screen: learning.Screen = None,
     crowding: learning.Crowding = None,
+    crowded_by: learning.CrowdedBy = None,
     workers: o.Workers = 1,
     samples: o.Samples = 1000,
     forbid: o.Forbid = None,
@@ -234,6 +237,7 @@ def steer(
             offspring=offspring,
             screen=screen,
             crowding=crowding,
+            crowded_by=crowded_by,
             workers=workers,
             targets=tuple(target or ()),
             combine=combine,
@@ -251,10 +255,10 @@ def steer(
         words += [word for one in given or () for word in (flag, one)]
     words += ["--combine", combine] if combine != "sum" else []
     words += ["--estimator", estimator]
-    numbers = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
+    numbers: dict[str, Any] = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
     numbers |= {"learning-rate": learning_rate, "divergence": divergence, "workers": workers}
     numbers |= {"updates": updates, "memory": memory, "offspring": offspring, "screen": screen}
-    numbers["crowding"] = crowding
+    numbers |= {"crowding": crowding, "crowded-by": crowded_by}
     for name, value in numbers.items():
         if value is not None and (name, value) != ("workers", 1):
             words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]

@@ -27,7 +27,7 @@ STEER_SHARE = 1 / 3
 STEER_STEPS_SHARE = 0.2
 """Steering steps for each fitting step, when only the latter are named: a steering step draws whole graphs,
 and costs several times as much."""
-_LEARNING = ("divergence", "updates", "memory", "offspring", "screen", "crowding")
+_LEARNING = ("divergence", "updates", "memory", "offspring", "screen", "crowding", "crowded_by")
 """Options of the steering that have the same name there."""
 _REPEATED = {"targets": "--target", "forbid": "--forbid", "require": "--require"}
 """Options of the command line that may come several times, by name."""
@@ -55,8 +55,8 @@ class RunOptions:
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         combine: how several targets are put together (see ``MoleculeGenerator.steer``).
         estimator: gradient estimator of the steering.
-        steer_batch_size, steer_learning_rate, divergence, updates, memory, offspring, screen, crowding: of
-            the steering (see ``SteerOptions``); None leaves them to it.
+        steer_batch_size, steer_learning_rate, divergence, updates, memory, offspring, screen, crowding,
+            crowded_by: of the steering (see ``SteerOptions``); None leaves them to it.
         workers: processes that compute properties of the user's own.
         samples: molecules in each of the three draws.
         forbid: files or names of patterns (see ``read_patterns``) that the drawn molecules should not hold;
@@ -111,6 +111,7 @@ class RunOptions:
     offspring: float | None = None
     screen: int | None = None
     crowding: float | None = None
+    crowded_by: str | None = None
     workers: int = 1
     combine: str = "sum"
 

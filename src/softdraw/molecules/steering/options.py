@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from softdraw.arguments import read_count, read_number
+from softdraw.arguments import read_choice, read_count, read_number
+from softdraw.molecules.steering.crowding import BINS
 
 __all__ = ["SteerOptions"]
 
@@ -30,8 +31,10 @@ class SteerOptions:
         memory: the best so many molecules are learned from again.
         offspring: share of a batch that crossover and mutation of the best molecules propose.
         screen: molecules that are proposed for each that is evaluated; the most promising are.
-        crowding: of ``log-variance``, the price of a molecule that was drawn before: by so much its cost
-            grows with the logarithm of the times.
+        crowding: of ``log-variance``, the price of a molecule whose bin is crowded: times the logarithm of by
+            how much, it is added to its cost (see ``Crowding.shares``).
+        crowded_by: what a bin holds: draws of one ``"molecule"``, molecules with one ``"scaffold"``, or of
+            ``"similarity"`` to its first one.
         record_every: steps between two entries of the history; every step has one where calls are counted.
 
     Raises:
@@ -53,6 +56,7 @@ class SteerOptions:
     offspring: float = 0.0
     screen: int = 1
     crowding: float = 0.0
+    crowded_by: str = "molecule"
     record_every: int = 10
 
     def __post_init__(self) -> None:
@@ -65,5 +69,6 @@ class SteerOptions:
         read_count("screen", self.screen, 1)
         read_number("offspring", self.offspring, least=0.0, below=1.0)
         read_number("crowding", self.crowding, least=0.0)
+        read_choice("crowded_by", self.crowded_by, BINS)
         read_number("learning_rate", self.learning_rate, least=0.0)
         read_number("divergence", self.divergence, least=0.0)

@@ -22,6 +22,7 @@ from torch import Tensor
 from softdraw.molecules.model.drawing import Choose, choose_hard
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.steering.crowding import Crowding
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
 from softdraw.molecules.steering.gradients.memory import Graphs, Memory
 from softdraw.molecules.steering.gradients.proposals import Proposals
@@ -31,6 +32,9 @@ from softdraw.molecules.steering.options import SteerOptions
 from softdraw.random import Key
 
 __all__ = ["LogVariance", "half_squares"]
+
+ROOM = {"molecule": 1, "scaffold": 25, "similarity": 25}
+"""Molecules of a bin that cost nothing more."""
 
 
 class LogVariance:
@@ -68,7 +72,9 @@ class LogVariance:
         )
         self.taken = 0
         self.constant = 0.0
-        self._times: dict[str, int] = {}
+        by = options.crowded_by
+        self.crowding = Crowding(by, ROOM[by])
+        self._shares: dict[str, float] = {}
         self._before: dict[str, float] = {}
 
     @property
@@ -93,10 +99,9 @@ class LogVariance:
             nothing = torch.stack([one.sum() for one in self.network.parameters()]).sum() * 0
             return Learned(nothing, cost.mean(), torch.zeros(1))
         drawn = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid]
-        for one in drawn:
-            self._times[one] = self._times.get(one, 0) + 1
         apart = self._apart((types, bonds))
-        crowded = cost + self._crowding(drawn)
+        self._crowd(drawn)
+        crowded = cost + self._priced(drawn)
         self.constant = float((self.options.divergence * apart.detach() + crowded).mean())
         return Learned(self._half_variance(apart, crowded), cost.mean(), apart.detach())
 
@@ -105,6 +110,7 @@ class LogVariance:
         evaluated = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid] + batch.others
         values = np.concatenate((batch.values[batch.known], batch.other_values))
         costs = self.objective.costs(values)
+        self._crowd(batch.others)
         self.memory.add(evaluated, costs)
         self.proposals.learn(evaluated, costs)
         for _ in range(self.options.updates if len(self.memory) else 0):
@@ -112,17 +118,23 @@ class LogVariance:
             self.taken += 1
             places = self.memory.draw(self.options.batch_size, rng)
             cost = torch.from_numpy(self.memory.costs[places]).float()
-            cost = cost + self._crowding([self.memory.smiles[place] for place in places.tolist()])
+            cost = cost + self._priced([self.memory.smiles[place] for place in places.tolist()])
             descend(self._half_variance(self._apart_again(places, rng), cost))
         return None
 
     def _half_variance(self, apart: Tensor, cost: Tensor) -> Tensor:
         return half_squares(apart, cost, self.options.divergence, self.constant).mean()
 
-    def _crowding(self, smiles: list[str]) -> Tensor:
-        """What is added to the cost of molecules that were drawn before."""
-        times = torch.tensor([self._times.get(one, 1) for one in smiles], dtype=torch.float32)
-        return self.options.crowding * times.log()
+    def _crowd(self, smiles: list[str]) -> None:
+        """Count molecules in their bins."""
+        if self.options.crowding:
+            shares = self.crowding.shares(self.crowding.crowds(smiles))
+            self._shares |= dict(zip(smiles, shares.tolist(), strict=True))
+
+    def _priced(self, smiles: list[str]) -> Tensor:
+        """What is added to the cost of molecules whose bin was crowded when they came last."""
+        shares = torch.tensor([self._shares.get(one, 1.0) for one in smiles])
+        return -self.options.crowding * shares.log()
 
     def _apart_again(self, places: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         """Log p - log p_fitted ``[B]`` of remembered molecules, whose atoms come in a new random order.
@@ -155,7 +167,8 @@ class LogVariance:
             "proposals": self.proposals.state_dict(),
             "taken": self.taken,
             "constant": self.constant,
-            "times": dict(self._times),
+            "crowding": self.crowding.state_dict(),
+            "shares": dict(self._shares),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -163,7 +176,8 @@ class LogVariance:
         self.memory.load_state_dict(state["memory"])
         self.proposals.load_state_dict(state["proposals"])
         self.taken, self.constant = state["taken"], state["constant"]
-        self._times = dict(state["times"])
+        self.crowding.load_state_dict(state["crowding"])
+        self._shares = dict(state["shares"])
 
 
 def half_squares(apart: Tensor, cost: Tensor, price: float, constant: float) -> Tensor:
