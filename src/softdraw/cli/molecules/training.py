@@ -255,10 +255,10 @@ def steer(
         words += [word for one in given or () for word in (flag, one)]
     words += ["--combine", combine] if combine != "sum" else []
     words += ["--estimator", estimator]
-    numbers: dict[str, Any] = {"steps": steps, "calls": calls, "minutes": minutes, "batch-size": batch_size}
-    numbers |= {"learning-rate": learning_rate, "divergence": divergence, "workers": workers}
+    numbers: dict[str, float | str | None] = {"steps": steps, "calls": calls, "minutes": minutes}
+    numbers |= {"batch-size": batch_size, "learning-rate": learning_rate, "divergence": divergence}
     numbers |= {"updates": updates, "memory": memory, "offspring": offspring, "screen": screen}
-    numbers |= {"crowding": crowding, "crowded-by": crowded_by}
+    numbers |= {"crowding": crowding, "crowded-by": crowded_by, "workers": workers}
     for name, value in numbers.items():
         if value is not None and (name, value) != ("workers", 1):
             words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]

@@ -166,7 +166,9 @@ class Steering:
         used: Choose = choose if seen is None else noted
         key = self.key.fold_in(2).fold_in(self.steps)
         with torch.set_grad_enabled(self.learner.follows):
-            return draw(self.network, self.learner.draws or self.options.batch_size, key, mask=True, choose=used)
+            return draw(
+                self.network, self.learner.draws or self.options.batch_size, key, mask=True, choose=used
+            )
 
     def _descend(self, loss: Tensor) -> None:
         """One step of the optimiser."""
