@@ -1,6 +1,7 @@
 """The report stands alone, hides nothing, and executes nothing that came from outside."""
 
 import base64
+import csv
 import json
 import struct
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ import pytest
 
 from softdraw.molecules.errors import CheckpointError, DataError, OutputError
 from softdraw.molecules.report import render, write_report
-from softdraw.molecules.report.figures import curves, histogram
+from softdraw.molecules.report.figures import curves, histogram, scatter
 from softdraw.molecules.report.page import PAIRS
 from softdraw.molecules.run.measuring import measure, write_measurements
 from softdraw.molecules.run.options import RunOptions
@@ -159,6 +160,11 @@ def test_what_came_from_outside_is_text(tmp_path, steered):
     folder.update_metrics(**metrics)
     history = folder.history
     history["properties"][f"m:{EVIL}"] = history["properties"]["logp"]
+    if steered:
+        metrics["steer"]["targets"].append({**metrics["steer"]["targets"][0], "property": "logp"})
+        folder.update_metrics(**metrics)
+        values = {f"m:{EVIL}": [1.0], "logp": [1.0]}
+        history["front"] = {"of": EVIL, "smiles": [EVIL], "values": values}
     folder.update_history(**history)
     folder.write_config(
         {**folder.config, "command": EVIL, "versions": {EVIL: EVIL}, "options": {"data": EVIL}}
@@ -217,6 +223,41 @@ def test_a_page_says_what_distances_are(tmp_path):
     assert all(target["distance_after"] >= 0 for target in each)
     mean = sum(target["distance_after"] for target in each) / 2
     assert both.metrics["steer"]["distance_after"] == pytest.approx(mean)
+
+
+def test_several_targets_have_a_front(tmp_path):
+    both = make(tmp_path / "two", targets=("logp=1..3", "mw<=60"), count=20)
+    page = Page(render(both))
+    (image,) = [image for image in page.all("img") if "against" in image["alt"]]
+    assert image["alt"].startswith("logP against weight, g/mol.")
+    rows = list(csv.DictReader((both.path / "front.csv").read_text().splitlines()))
+    assert {row["smiles"] for row in rows} <= set(both.read_smiles("steered.smi"))
+    assert len({row["smiles"] for row in rows}) == len(rows) > 0
+    assert f"{len(rows)} of the molecules that the steered model drew" in page.text
+    # a steering that is given up leaves none
+    both.forget_steering()
+    assert not (both.path / "front.csv").exists()
+    assert "front" not in Page(render(both)).text
+
+
+def test_three_pairs_of_many_targets_are_drawn(tmp_path):
+    four = make(tmp_path / "four", targets=("logp=1", "mw=min", "qed=step(0.4)", "tpsa=min"), count=20)
+    images = [image["alt"] for image in Page(render(four)).all("img") if "against" in image["alt"]]
+    assert [alt.split(".")[0] for alt in images] == [
+        "logP against weight, g/mol", "logP against QED", "logP against polar surface, Å²",
+    ]  # fmt: skip
+
+
+def test_one_target_has_no_front(folder, page):
+    assert not (folder.path / "front.csv").exists()
+    assert "against" not in json.dumps(page.all("img"))
+
+
+@pytest.mark.parametrize("ends", [None, (2.0, 2.0), (1.0, 3.0), (float("-inf"), 9.0), (50.0, float("inf"))])
+@pytest.mark.parametrize("front", [([], []), ([1.0, 1e6], [2.0, -3.0])])
+def test_points_of_any_values(ends, front):
+    sets = {"fitted": ([1.0, 1.0], [2.0, 2.0])} if ends else {}
+    assert scatter(sets, front, "$x", "y", [ends, None]).startswith("data:image/png")
 
 
 def test_a_run_without_steering(tmp_path):

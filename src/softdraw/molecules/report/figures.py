@@ -6,7 +6,7 @@ Grounds are transparent and ink is dark, so that a page may invert them in a dar
 import io
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from softdraw.molecules.steering.goal_text import known_goal
 from softdraw.pages import data_uri
 
-__all__ = ["COLOURS", "chart", "curves", "histogram", "new_figure"]
+__all__ = ["COLOURS", "chart", "curves", "histogram", "new_figure", "scatter"]
 
 COLOURS = {
     "data": "#8b919b",
@@ -140,6 +140,59 @@ def histogram(
     _label(ax, xlabel=xlabel, ylabel="% of molecules")
     _legend(ax)
     return chart(figure)
+
+
+def scatter(
+    sets: Mapping[str, Points], front: Points, xlabel: str, ylabel: str, ends: Sequence[Any] = (None, None)
+) -> str:
+    """Two properties of molecules against each other.
+
+    Args:
+        sets: by set (``fitted``, ``steered``), the points.
+        front: those that are marked.
+        xlabel: the first property.
+        ylabel: the second one.
+        ends: of the goals of both (see ``Goal.ends``), or None; a value is marked by a line, a range by a
+            band.
+
+    Returns:
+        The chart as a data URI.
+    """
+    figure, (ax,) = new_figure(height=3.4)
+    for name, (x, y) in sets.items():
+        ax.scatter(x, y, s=7, color=COLOURS[name], alpha=0.45, linewidths=0, label=name)
+    ax.scatter(*front, s=26, facecolors="none", edgecolors=INK, linewidths=1.1, label="front")
+    x, y = ([*front[axis], *(one for points in sets.values() for one in points[axis])] for axis in (0, 1))
+    _goal(ends[0], _limits(x, front[0], ax.set_xlim), ax.axvline, ax.axvspan)
+    _goal(ends[1], _limits(y, front[1], ax.set_ylim), ax.axhline, ax.axhspan)
+    _label(ax, xlabel=xlabel, ylabel=ylabel)
+    _legend(ax)
+    return chart(figure)
+
+
+def _limits(
+    values: Sequence[float], front: Sequence[float], limit: Callable[..., Any]
+) -> tuple[float, float]:
+    """Set limits between which nearly all values lie, and the whole front."""
+    low, high = np.percentile(values, [0.5, 99.5]).tolist() if values else (0.0, 1.0)
+    low, high = min([low, *front]), max([high, *front])
+    margin = 0.05 * (high - low) or 0.5
+    limit(low - margin, high + margin)
+    return low - margin, high + margin
+
+
+def _goal(
+    ends: tuple[float, float] | None,
+    limits: tuple[float, float],
+    line: Callable[..., Any],
+    band: Callable[..., Any],
+) -> None:
+    """Mark what is as good as asked for, as far as it is in sight."""
+    first, last = (max(limits[0], ends[0]), min(limits[1], ends[1])) if ends else (0.0, -1.0)
+    if first == last:
+        line(first, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    elif first < last:
+        band(first, last, color=INK, alpha=0.08, linewidth=0)
 
 
 def _label(ax: Axes, *, xlabel: str | None = None, ylabel: str | None = None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from softdraw import pages
 from softdraw.molecules.chemistry.properties import described_property
+from softdraw.molecules.report.fronts import front_plots
 from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import calls_plot, histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
@@ -86,6 +87,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "learning": learning_plots(history.get("fit") or []),
         "steering": {**steering_plots(history.get("steer") or [], unit_of(steer)), **calls_plot(steer)},
         "calls": progress_text(steer),
+        "fronts": front_plots(history.get("front"), properties, records, targets),
         "histograms": histograms(
             {name: draws for name, draws in properties.items() if name not in unmeasured},
             records,

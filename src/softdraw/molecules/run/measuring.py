@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
 from softdraw.molecules.evaluating.evaluations import read_evaluations
+from softdraw.molecules.run.front import front_csv, measured_front
 from softdraw.molecules.sampling.conditions import Conditions, Selection
 from softdraw.molecules.steering.outcome import mean_distance, steering_remarks, weighted_distance
 from softdraw.molecules.steering.targets import Target
@@ -51,6 +52,7 @@ class Measurements:
         properties: by property, its values over the data and each masked draw, NaN where there is none.
         words: by property, what a report calls it and how it writes it.
         steer: what the steering reached; None when there was none.
+        front: of its targets, where there are several (see ``front.front_of``).
     """
 
     smiles: dict[str, list[str]]
@@ -58,6 +60,7 @@ class Measurements:
     properties: dict[str, dict[str, NDArray[np.float64]]]
     words: dict[str, dict[str, Any]]
     steer: dict[str, Any] | None
+    front: dict[str, Any] | None = None
 
 
 def measure(
@@ -131,7 +134,14 @@ def measure(
         "uniqueness_after": scores["steered"]["uniqueness"],
     }
     steer["remarks"] = steering_remarks(steer)
-    return Measurements(smiles, scores, properties, words, steer)
+    return Measurements(
+        smiles,
+        scores,
+        properties,
+        words,
+        steer,
+        measured_front(targets, steered.property_statistics, smiles["steered.smi"], properties, paid),
+    )
 
 
 def _passing(conditions: Conditions, smiles: Sequence[str]) -> dict[str, Any]:
@@ -166,7 +176,9 @@ def write_measurements(folder: RunFolder, found: Measurements) -> None:
         name: {draw: [float(f"{value:.5g}") for value in values] for draw, values in draws.items()}
         for name, draws in found.properties.items()
     }
-    folder.update_history(properties=rounded, property_words=found.words)
+    folder.update_history(properties=rounded, property_words=found.words, front=found.front)
+    if found.front is not None:
+        folder.write_front(front_csv(found.front))
 
 
 def _reached(

@@ -25,6 +25,7 @@ _FILES = (
     "samples.smi",
     "samples_unmasked.smi",
     "steered.smi",
+    "front.csv",
     "report.html",
     BEST,
 )
@@ -44,6 +45,7 @@ class RunFolder:
     | ``samples_unmasked.smi`` | a draw without mask; an empty line where a graph is no molecule |
     | ``steered.smi`` | the masked draw of the steered model |
     | ``best.csv`` | of an optimisation, the best molecules that were evaluated |
+    | ``front.csv`` | of several targets, the molecules that no other one beats, with their values |
     | ``history.json`` | training curves and properties, from which the report is made again |
     | ``report.html`` | the report |
 
@@ -202,6 +204,7 @@ class RunFolder:
             self.steered,
             self.steer_checkpoints,
             self.path / "steered.smi",
+            self.path / "front.csv",
             self.report,
             self.path / BEST,
         )
@@ -219,7 +222,7 @@ class RunFolder:
             name: {draw: values for draw, values in draws.items() if draw != "steered"}
             for name, draws in (self.history.get("properties") or {}).items()
         }
-        self.update_history(steer=None, properties=properties)
+        self.update_history(steer=None, properties=properties, front=None)
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -240,6 +243,10 @@ class RunFolder:
     def write_smiles(self, name: str, smiles: Sequence[str]) -> None:
         """Write one SMILES a line, an empty line where a graph is no molecule."""
         write_text(self.path / name, "".join(f"{one}\n" for one in smiles))
+
+    def write_front(self, text: str) -> None:
+        """Write the table of the front."""
+        write_text(self.path / "front.csv", text)
 
     def read_smiles(self, name: str) -> list[str]:
         """What ``write_smiles`` wrote; no entry when there is no such file.
