@@ -92,7 +92,8 @@ def estimates(learner, network, repeats, batch_size=256, learn=0):
 
 
 def control_variate(network, fitted, price, free=512):
-    return ControlVariate(network, fitted, OBJECTIVE, Closely(), price, free=free, key=Key(8))
+    options = {"free": free, "updates": 1, "batch_size": 1, "key": Key(8)}
+    return ControlVariate(network, fitted, OBJECTIVE, Closely(), price, **options)
 
 
 def with_critic(fitted, price):

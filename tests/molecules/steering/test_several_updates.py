@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from softdraw.molecules import MoleculeGenerator
-from softdraw.molecules.steering.gradients import pathwise
+from softdraw.molecules.steering.gradients import prediction
 from softdraw.molecules.steering.gradients.pathwise import Pathwise
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.steering import Steering
@@ -46,10 +46,11 @@ def test_a_sum_over_atoms_is_always_trusted(fitted, descents):
     assert generator.steer_summary["calls"] <= 3 * 16 + 32
 
 
+@pytest.mark.parametrize("estimator", ["st-gumbel-softmax", "control-variate"])
 @pytest.mark.parametrize(("bound", "updates"), [(math.inf, 3), (0.0, 1)])
-def test_a_property_network_that_errs_is_followed_once(fitted, descents, monkeypatch, bound, updates):
-    monkeypatch.setattr(pathwise, "TRUSTED_GAP", bound)
-    steered(fitted, {"logp": 1.0}, steps=2, pathwise_updates=3)
+def test_a_network_that_errs_is_followed_once(fitted, descents, monkeypatch, estimator, bound, updates):
+    monkeypatch.setattr(prediction, "TRUSTED_GAP", bound)
+    steered(fitted, {"logp": 1.0}, steps=2, pathwise_updates=3, estimator=estimator)
     assert descents == [0] * updates + [1] * updates
 
 

@@ -22,8 +22,8 @@ class SteerOptions:
         property_rate: learning rate of the property network.
         property_updates: of the property network on drawn molecules, for each batch: the first on that
             batch, the others on those that were evaluated lately.
-        pathwise_updates: of an estimator that goes through a property network, for each batch of evaluations:
-            those beyond the first draw afresh, and are left out while that network errs by 0.5 standard
+        pathwise_updates: of an estimator that asks a property network, for each batch of evaluations: those
+            beyond the first draw afresh and take its word, and are left out while it errs by 0.5 standard
             deviations or more.
         free_draws: of ``control-variate``, for each evaluated graph: graphs that only the property network
             sees.

@@ -27,7 +27,7 @@ from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, divergences, others, to_go
 from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
-from softdraw.molecules.steering.gradients.prediction import Prediction
+from softdraw.molecules.steering.gradients.prediction import Prediction, trusted
 from softdraw.molecules.steering.gradients.score_function import costs_of
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.random import Key
@@ -51,7 +51,10 @@ class ControlVariate(DrawsOnly):
         prediction: of the costs.
         price: of a nat of divergence.
         free: graphs that are drawn without an evaluation.
-        key: of those.
+        updates: for each batch of evaluations. Those beyond the first take the network's word: they have no
+            first term, and are left out while it is not ``trusted``.
+        batch_size: graphs of such an update.
+        key: of all draws without an evaluation.
 
     Reference:
         Tucker et al. 2017, "REBAR", arXiv:1703.07370, equation 2, for the control variate; Gu et al. 2017,
@@ -69,10 +72,13 @@ class ControlVariate(DrawsOnly):
         price: float,
         *,
         free: int,
+        updates: int,
+        batch_size: int,
         key: Key,
     ) -> None:
         self.network, self.fitted, self.objective, self.price = network, fitted, objective, price
         self.prediction, self.free, self.key = prediction, free, key
+        self.updates, self.batch_size = updates, batch_size
         self.teacher = prediction.teacher
         self.taken = 0
         self.covariance = self.variance = 0.0
@@ -102,19 +108,24 @@ class ControlVariate(DrawsOnly):
         loss = _centred(rest, score)
         priced = [self._priced(made, batch.drawn)]
         if self.free:
-            record = Record()
-            key = self.key.fold_in(self.taken)
-            self.taken += 1
-            drawn = draw(self.network, self.free, key, mask=True, choose=record.choose)
-            with torch.no_grad():
-                worth = self.prediction.cost(drawn)
-            made = record.log_probabilities
-            loss = loss + eta * _centred(worth, made.sum(0))
-            priced.append(self._priced(made, drawn))
+            predicted_loss, priced_free = self._free(self.free)
+            loss = loss + eta * predicted_loss
+            priced.append(priced_free)
         self._compare(cost, predicted)
         divergence = priced[0][1]
         whole = torch.cat([one for one, _ in priced]).mean()
         return Learned(loss + self.price * whole, cost.mean(), divergence.detach())
+
+    def _free(self, count: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The loss of what is predicted of graphs that nobody evaluates, and their ``_priced``."""
+        record = Record()
+        key = self.key.fold_in(self.taken)
+        self.taken += 1
+        drawn = draw(self.network, count, key, mask=True, choose=record.choose)
+        with torch.no_grad():
+            worth = self.prediction.cost(drawn)
+        made = record.log_probabilities
+        return _centred(worth, made.sum(0)), self._priced(made, drawn)
 
     def _priced(self, made: Tensor, drawn: Drawn) -> tuple[Tensor, Tensor]:
         """``[B]`` whose gradient is that of the expected divergence, and the divergence ``[B]``."""
@@ -131,11 +142,15 @@ class ControlVariate(DrawsOnly):
         self.variance = MEMORY * self.variance + (1 - MEMORY) * variance
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
-        """The property network learns the batch."""
-        if self.teacher is None:
-            return None
-        labels = batch.values[:, self.prediction.learned]
-        return self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
+        """The property network learns the batch, and the steered one goes on by what that has learned."""
+        gap = None
+        if self.teacher is not None:
+            labels = batch.values[:, self.prediction.learned]
+            gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
+        for _ in range(self.updates - 1 if trusted(gap) else 0):
+            loss, (priced, _) = self._free(self.batch_size)
+            descend(loss + self.price * priced.mean())
+        return gap
 
     def state_dict(self) -> dict[str, Any]:
         """The property network, and what was seen of its covariance with the cost."""

@@ -123,6 +123,8 @@ def learner_of(
             Prediction(objective, symbols, teacher),
             options.divergence,
             free=options.free_draws * options.batch_size,
+            updates=options.pathwise_updates,
+            batch_size=options.batch_size,
             key=key.fold_in(6),
         )
     with_tau = estimators.get(name, tau=tau) if estimators.get(name).default_tau else estimators.get(name)

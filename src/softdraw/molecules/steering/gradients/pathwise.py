@@ -15,17 +15,12 @@ from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
-from softdraw.molecules.steering.gradients.prediction import Prediction
+from softdraw.molecules.steering.gradients.prediction import Prediction, trusted
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.random import Key
 
-__all__ = ["TRUSTED_GAP", "Pathwise"]
-
-TRUSTED_GAP = 0.5
-"""Error of the property network on the molecules drawn last, in standard deviations of the data, from which
-no further updates are taken. One that always says the mean errs by 0.8 on data; one that is exploited, by
-more."""
+__all__ = ["Pathwise"]
 
 
 class Pathwise(DrawsOnly):
@@ -40,7 +35,7 @@ class Pathwise(DrawsOnly):
         price: of a nat of divergence.
         network: that is steered.
         updates: of it for each batch of evaluations. Those beyond the first are on fresh draws, and are left
-            out while the property network errs by more than ``TRUSTED_GAP``.
+            out while the property network is not ``trusted``.
         batch_size: graphs of a fresh draw.
         key: of the fresh draws.
     """
@@ -86,13 +81,11 @@ class Pathwise(DrawsOnly):
         if self.teacher is not None:
             labels = batch.values[:, self.prediction.learned]
             gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
-        # a batch without values has a gap of NaN, which is not trusted
-        if gap is None or gap < TRUSTED_GAP:
-            for _ in range(self.updates - 1):
-                key = self.key.fold_in(self.fresh)
-                self.fresh += 1
-                drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin())
-                descend(self._loss(drawn).loss)
+        for _ in range(self.updates - 1 if trusted(gap) else 0):
+            key = self.key.fold_in(self.fresh)
+            self.fresh += 1
+            drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin())
+            descend(self._loss(drawn).loss)
         return gap
 
     def _loss(self, drawn: Drawn) -> Learned:

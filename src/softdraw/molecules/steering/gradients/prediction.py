@@ -7,7 +7,12 @@ from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.objectives import Objective
 
-__all__ = ["Prediction", "learned_places"]
+__all__ = ["TRUSTED_GAP", "Prediction", "learned_places", "trusted"]
+
+TRUSTED_GAP = 0.5
+"""Error of the property network on the molecules drawn last, in standard deviations of the data, from which
+no further updates are taken. One that always says the mean errs by 0.8 on data; one that is exploited, by
+more."""
 
 
 class Prediction:
@@ -42,6 +47,20 @@ class Prediction:
             else:
                 columns.append(predicted[:, self.learned.index(k)])
         return self.objective.cost(torch.stack(columns, 1))
+
+
+def trusted(gap: float | None) -> bool:
+    """Whether the network may be followed further than one update for a batch of evaluations.
+
+    Args:
+        gap: its error on the batch, in standard deviations; None where there is no network, and the costs are
+            exact, NaN where no molecule had a value.
+
+    Example:
+        >>> trusted(0.1), trusted(0.9), trusted(None), trusted(float("nan"))
+        (True, False, True, False)
+    """
+    return gap is None or gap < TRUSTED_GAP
 
 
 def learned_places(objective: Objective) -> list[int]:
