@@ -6,37 +6,42 @@ from tests.molecules.drugs import DRUGS
 
 from softdraw.molecules.chemistry.codec import parse_smiles
 from softdraw.molecules.proposing import surrogate as module
-from softdraw.molecules.proposing.counts import BITS, Reference, count_substructures
-from softdraw.molecules.proposing.gaussian_process import NOISES, GaussianProcess, fitted_noise
+from softdraw.molecules.proposing.counts import PLACES, VIEWS, Reference, count_views
+from softdraw.molecules.proposing.gaussian_process import GaussianProcess, Kernel, fitted_kernel, kernels
 from softdraw.molecules.proposing.surrogate import Surrogate
 
 MOLECULES = [smiles for smiles in DRUGS.values() if parse_smiles(smiles).GetNumHeavyAtoms() > 3]
-COUNTS = count_substructures(MOLECULES)
+COUNTS = count_views(MOLECULES)
 VALUES = np.array([float(parse_smiles(smiles).GetNumHeavyAtoms()) for smiles in MOLECULES]) ** 0.5
 
 
 def minmax(one, two):
     one, two = one[:, None].astype(int), two[None].astype(int)
-    return np.minimum(one, two).sum(-1) / np.maximum(one, two).sum(-1)
+    return np.minimum(one, two).sum(-1) / np.maximum(np.maximum(one, two).sum(-1), 1)
 
 
-def textbook(counts, values, others, noise):
+def mean_kernel(one, two, weights):
+    parts = [minmax(one[:, places], two[:, places]) for places in VIEWS.values()]
+    return np.tensordot(weights, parts, 1)
+
+
+def textbook(counts, values, others, kernel):
     """Means and deviations by inverses of matrices, Rasmussen and Williams 2006, equations 2.23 and 2.24."""
     centre, spread = values.mean(), values.std()
     known = (values - centre) / spread
-    inverse = np.linalg.inv(minmax(counts, counts) + noise * np.eye(len(counts)))
-    across = minmax(others, counts)
+    inverse = np.linalg.inv(mean_kernel(counts, counts, kernel.weights) + kernel.noise * np.eye(len(counts)))
+    across = mean_kernel(others, counts, kernel.weights)
     scale = known @ inverse @ known / len(known)
     variance = scale * (1 - np.einsum("ij,jk,ik->i", across, inverse, across))
     return centre + spread * (across @ inverse @ known), spread * np.sqrt(variance)
 
 
-def log_likelihood(counts, values, noise):
+def log_likelihood(views, values, kernel):
     """Of standardised values, at the best scale."""
     known = (values - values.mean()) / values.std()
-    kernel = minmax(counts, counts) + noise * np.eye(len(counts))
-    scale = known @ np.linalg.solve(kernel, known) / len(known)
-    return -0.5 * len(known) * np.log(scale) - 0.5 * np.linalg.slogdet(kernel)[1]
+    matrix = np.tensordot(kernel.weights, views, 1) + kernel.noise * np.eye(len(values))
+    scale = known @ np.linalg.solve(matrix, known) / len(known)
+    return -0.5 * len(known) * np.log(scale) - 0.5 * np.linalg.slogdet(matrix)[1]
 
 
 def test_similarities_are_those_of_counts():
@@ -47,38 +52,60 @@ def test_similarities_are_those_of_counts():
 
 
 def test_similarities_of_odd_counts():
-    counts = np.zeros((3, BITS), dtype=np.uint8)
+    counts = np.zeros((3, PLACES), dtype=np.uint8)
     counts[0, 5], counts[1, 5] = 255, 51
     assert Reference(counts).similarity(counts).tolist() == [[1, 0.2, 0], [0.2, 1, 0], [0, 0, 1]]
 
 
-def test_counts_are_of_substructures():
-    chain, ring = count_substructures(["CCCCCC", "C1CCCCC1"])
-    assert chain.sum() > 6
-    assert ring.max() == 6
+def test_counts_of_a_small_molecule():
+    (counts,) = count_views(["CN1CC1c1ccncc1"])
+    composition = counts[VIEWS["composition"]]
+    assert {int(place): int(composition[place]) for place in np.flatnonzero(composition)} == {
+        1: 10,
+        6: 8,
+        7: 2,
+        120 + 3: 1,
+        120 + 12 + 6: 1,
+    }
+    assert counts[VIEWS["pairs"]].sum() == 10 * 9 / 2
+    assert counts[VIEWS["substructures"]].sum() > 10
     with pytest.raises(ValueError, match="got 'nonsense', expected SMILES"):
-        count_substructures(["CC", "nonsense"])
+        count_views(["CC", "nonsense"])
 
 
-@pytest.mark.parametrize("noise", [1e-3, 0.1])
-def test_predictions_are_those_of_the_textbook(noise):
-    process = GaussianProcess(COUNTS[:30], noise)
+def test_views_see_what_they_should():
+    alike = {}
+    for name, pair in {"isomers": ["CCCO", "CC(C)O"], "roles": ["CCCCl", "CCCBr"]}.items():
+        counts = count_views(pair)
+        alike[name] = {view: minmax(counts[:, at], counts[:, at])[0, 1] for view, at in VIEWS.items()}
+    assert alike["isomers"]["composition"] == 1 > alike["isomers"]["substructures"]
+    assert alike["roles"]["roles"] == 1 > alike["roles"]["substructures"]
+
+
+@pytest.mark.parametrize("kernel", [Kernel((1.0, 0.0, 0.0, 0.0), 1e-3), Kernel((0.25, 0.25, 0.0, 0.5), 0.1)])
+def test_predictions_are_those_of_the_textbook(kernel):
+    process = GaussianProcess(COUNTS[:30], kernel)
     process.append(COUNTS[30:31])
     process.append(COUNTS[31:50])
     assert len(process) == 50
     mean, std = process.predict(COUNTS[40:], VALUES[:50])
-    expected_mean, expected_std = textbook(COUNTS[:50], VALUES[:50], COUNTS[40:], noise)
+    expected_mean, expected_std = textbook(COUNTS[:50], VALUES[:50], COUNTS[40:], kernel)
     assert mean == pytest.approx(expected_mean, abs=1e-9)
     assert std == pytest.approx(expected_std, abs=1e-6)
 
 
-def test_the_noise_is_the_most_likely_of_those_tried():
+def test_the_kernel_is_the_most_likely_of_those_tried():
     rng = np.random.default_rng(0)
-    for sigma in (0.0, 0.3, 3.0):
+    views = [minmax(COUNTS[:, places], COUNTS[:, places]) for places in VIEWS.values()]
+    tried = list(kernels())
+    assert all(sum(kernel.weights) == 1 for kernel in tried)
+    likely = []
+    for sigma in (0.0, 3.0):
         values = VALUES + sigma * rng.standard_normal(len(VALUES))
-        fits = [log_likelihood(COUNTS, values, noise) for noise in NOISES]
-        assert fitted_noise(COUNTS, values) == NOISES[int(np.argmax(fits))]
-    assert fitted_noise(COUNTS, rng.standard_normal(len(VALUES))) == max(NOISES)
+        likely.append(fitted_kernel(COUNTS, values))
+        assert likely[-1] == max(tried, key=lambda kernel: log_likelihood(views, values, kernel))
+    assert likely[0].weights[-1] == 0.75  # the number of atoms is told by the composition
+    assert likely[0].noise < likely[1].noise
 
 
 def test_learning_in_parts_is_learning_at_once():

@@ -1,56 +1,92 @@
-"""How alike molecules are by the substructures they have, each as often as they have it.
+"""How alike molecules are by what they have, each as often as they have it.
 
-Counts of Morgan fingerprints (Rogers and Hahn 2010, doi:10.1021/ci100050t), compared by the Tanimoto
-coefficient of counts, also called MinMax: the sum of the smaller counts divided by the sum of the larger.
-Ralaivola et al. 2005 (doi:10.1016/j.neunet.2005.07.009) show that it is a kernel.
+Four views of a molecule are counted: substructures of radius 2, by elements and by roles of atoms (Rogers and
+Hahn 2010, doi:10.1021/ci100050t), pairs of atoms with their distance (Carhart et al. 1985,
+doi:10.1021/ci00046a002), and what it is composed of. Counts are compared by the Tanimoto coefficient of
+counts, also called MinMax: the sum of the smaller counts divided by the sum of the larger. Ralaivola et al.
+2005 (doi:10.1016/j.neunet.2005.07.009) show that it is a kernel.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import rdBase
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator
 
 from softdraw.molecules.chemistry.codec import parse_smiles
 
-__all__ = ["BITS", "Counts", "Reference", "count_substructures"]
+__all__ = ["PLACES", "VIEWS", "Counts", "Reference", "count_views"]
 
-BITS = 2048
 _RADIUS = 2
+_FARTHEST = 10
+"""Bonds between the atoms of a pair at most, as GuacaMol has it."""
 _LARGEST = 255
 _ROWS = 512
 """Molecules whose thermometers are made at a time: with 5,000 columns they take 10 MB."""
 
+VIEWS = {
+    "substructures": slice(0, 2048),
+    "roles": slice(2048, 3072),
+    "pairs": slice(3072, 5120),
+    "composition": slice(5120, 5264),
+}
+"""Places of the counts of each view."""
+PLACES = 5264
+_RINGS = 120
+"""Place in the composition of rings of no atoms; aromatic ones are 12 places on."""
+_RING = 11
+"""Rings of more atoms are counted as of so many."""
+
 Counts = NDArray[np.uint8]
 
 
-def count_substructures(smiles: Sequence[str]) -> Counts:
-    """Substructures of radius 2, folded to 2,048 places.
+def count_views(smiles: Sequence[str]) -> Counts:
+    """What molecules have, by view.
 
     Args:
         smiles: molecules.
 
     Returns:
-        ``[molecules, 2048]``, no count above 255.
+        ``[molecules, 5264]``, the places of each view as ``VIEWS`` has them; no count is above 255.
 
     Raises:
         ValueError: RDKit cannot read one of them.
 
     Example:
-        >>> count_substructures(["CC", "CCC"]).sum(1).tolist()
-        [3, 6]
+        >>> counts = count_views(["CC", "CCC"])
+        >>> counts[:, VIEWS["substructures"]].sum(1).tolist(), counts[:, VIEWS["composition"]].sum(1).tolist()
+        ([3, 6], [8, 11])
     """
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=BITS)
-    counts = np.zeros((len(smiles), BITS), dtype=np.uint8)
+    roles = rdFingerprintGenerator.GetMorganFeatureAtomInvGen()
+    generators = {
+        "substructures": rdFingerprintGenerator.GetMorganGenerator(radius=_RADIUS, fpSize=2048),
+        "roles": rdFingerprintGenerator.GetMorganGenerator(
+            radius=_RADIUS, fpSize=1024, atomInvariantsGenerator=roles
+        ),
+        "pairs": rdFingerprintGenerator.GetAtomPairGenerator(maxDistance=_FARTHEST, fpSize=2048),
+    }
+    counts = np.zeros((len(smiles), PLACES), dtype=np.uint8)
     with rdBase.BlockLogs():
         for row, one in zip(counts, smiles, strict=True):
             mol = parse_smiles(one)
             if mol is None:
                 raise ValueError(f"smiles: got {one!r}, expected SMILES that RDKit can read")
-            found = generator.GetCountFingerprint(mol).GetNonzeroElements()
-            row[list(found)] = np.minimum(list(found.values()), _LARGEST)
+            row[VIEWS["composition"]] = _composition(mol)
+            for name, generator in generators.items():
+                found = generator.GetCountFingerprint(mol).GetNonzeroElements()
+                row[VIEWS[name]][list(found)] = np.minimum(list(found.values()), _LARGEST)
     return counts
+
+
+def _composition(mol: Chem.Mol) -> NDArray[np.intp]:
+    """Atoms by element, hydrogens among them, and rings by size, aromatic or not."""
+    of_atoms = [(atom.GetAtomicNum(), atom.GetTotalNumHs()) for atom in mol.GetAtoms()]
+    places = [number for number, _ in of_atoms] + [1] * sum(hydrogens for _, hydrogens in of_atoms)
+    for ring in mol.GetRingInfo().BondRings():
+        aromatic = all(mol.GetBondWithIdx(bond).GetIsAromatic() for bond in ring)
+        places.append(_RINGS + min(len(ring), _RING) + 12 * aromatic)
+    return np.minimum(np.bincount(places, minlength=144), _LARGEST)
 
 
 class Reference:
@@ -61,7 +97,7 @@ class Reference:
     their smaller counts.
 
     Args:
-        counts: ``[molecules, 2048]``.
+        counts: of one view, or of several taken as one, ``[molecules, places]``.
 
     Example:
         >>> reference = Reference(np.array([[1, 1, 2]], dtype=np.uint8))
@@ -94,7 +130,7 @@ class Reference:
         """The Tanimoto coefficients of molecules with those kept.
 
         Args:
-            counts: ``[n, 2048]``.
+            counts: ``[n, places]``.
 
         Returns:
             ``[n, molecules]``, 0 to 1; molecules without any count are alike.

@@ -1,8 +1,9 @@
 """A guess at the values of molecules that were not evaluated, so that the promising ones are evaluated first.
 
-A Gaussian process with the Tanimoto kernel on counts of substructures, which needs few molecules and knows
-how sure it is; among classical surrogates it is a strong one (Tripp et al. 2021, "A fresh look at de novo
-molecular design benchmarks"; Griffiths et al. 2023, "GAUCHE", arXiv:2212.04450).
+A Gaussian process with Tanimoto kernels on counts of what molecules have, which needs few of them and knows
+how sure it is. Which views of a molecule count is told by the likelihood: for a similarity to a drug it is
+substructures, for a formula the composition. Such a surrogate is a strong one (Tripp et al. 2021,
+"A fresh look at de novo molecular design benchmarks"; Griffiths et al. 2023, "GAUCHE", arXiv:2212.04450).
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from softdraw.molecules.proposing.counts import BITS, count_substructures
-from softdraw.molecules.proposing.gaussian_process import GaussianProcess, fitted_noise
+from softdraw.molecules.proposing.counts import PLACES, count_views
+from softdraw.molecules.proposing.gaussian_process import GaussianProcess, fitted_kernel
 
 __all__ = ["BOLDNESS", "Surrogate"]
 
@@ -23,9 +24,9 @@ _BEST = 1500
 _OTHERS = 1000
 """When there are more, it is made anew of the best and of others drawn at random."""
 _FITTED = 600
-"""Molecules on which the noise is fitted."""
+"""Molecules on which the kernel is fitted."""
 _GROWTH = 1.5
-"""When a process has grown by so much since it was made, it is made anew, with the noise fitted again."""
+"""When a process has grown by so much since it was made, it is made anew, with another kernel."""
 
 
 class Surrogate:
@@ -45,7 +46,7 @@ class Surrogate:
 
     def __init__(self, *, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
-        self._counts = np.zeros((0, BITS), dtype=np.uint8)
+        self._counts = np.zeros((0, PLACES), dtype=np.uint8)
         self._values = np.zeros(0)
         self._used = np.zeros(0, dtype=np.intp)
         self._process: GaussianProcess | None = None
@@ -70,7 +71,7 @@ class Surrogate:
         kept = np.isfinite(found)
         if not kept.any():
             return
-        counts = count_substructures([one for one, good in zip(smiles, kept.tolist(), strict=True) if good])
+        counts = count_views([one for one, good in zip(smiles, kept.tolist(), strict=True) if good])
         fresh = np.arange(len(self), len(self) + len(counts))
         self._counts = np.concatenate([self._counts, counts])
         self._values = np.concatenate([self._values, found[kept]])
@@ -95,7 +96,7 @@ class Surrogate:
         """
         if self._process is None:
             raise ValueError("predict: no molecule with a value was learned, expected at least one")
-        return self._process.predict(count_substructures(smiles), self._values[self._used])
+        return self._process.predict(count_views(smiles), self._values[self._used])
 
     def promising(
         self, smiles: Sequence[str], count: int, rng: np.random.Generator, *, boldness: float = BOLDNESS
@@ -136,6 +137,6 @@ class Surrogate:
             others = self._rng.choice(order[_BEST:], _OTHERS, replace=False)
             used = np.sort(np.concatenate([order[:_BEST], others]))
         some = used if len(used) <= _FITTED else self._rng.choice(used, _FITTED, replace=False)
-        noise = fitted_noise(self._counts[some], self._values[some])
-        self._process = GaussianProcess(self._counts[used], noise)
+        kernel = fitted_kernel(self._counts[some], self._values[some])
+        self._process = GaussianProcess(self._counts[used], kernel)
         self._used, self._made_of = used, len(used)
