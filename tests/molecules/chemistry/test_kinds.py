@@ -9,6 +9,7 @@ from rdkit.Chem import DataStructs, rdFingerprintGenerator
 from softdraw.molecules.chemistry.properties import evaluate, property_of
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.evaluating.evaluator import Evaluator
+from softdraw.molecules.steering.targets import parse_target
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 MOLECULES = [ASPIRIN, "CC(=O)NC", "c1ccccc1", "C1CCCCC1", "CCO"]
@@ -65,3 +66,26 @@ def test_what_rdkit_cannot_read_is_named(name):
         property_of(name)
     assert repr(name) in str(caught.value)
     assert repr(argument) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "goal", "weight"),
+    [
+        ("similarity:CC(=O)O=max@0.5", "similarity:CC(=O)O", "max", 0.5),
+        ("similarity:C[C@@H](N)C(=O)O=0.6..0.8", "similarity:C[C@@H](N)C(=O)O", "0.6..0.8", 1),
+        (
+            "smarts:[CX3](=[OX1])[$([NX3;H2]),$(N=C)]=min@2",
+            "smarts:[CX3](=[OX1])[$([NX3;H2]),$(N=C)]",
+            "min",
+            2,
+        ),
+        ("substructure:N[C@H](C)C=O=1", "substructure:N[C@H](C)C=O", 1.0, 1),
+        ("zaleplon_mpo=step(0.5)", "zaleplon_mpo", "step(0.5)", 1),
+    ],
+)
+def test_smiles_and_smarts_stand_in_a_target_as_they_are(text, name, goal, weight):
+    target = parse_target(text)
+    assert (target.property, target.weight) == (name, weight)
+    assert str(target.goal) == str(goal)
+    assert target.record.name == name
+    assert parse_target(str(target)) == target
