@@ -16,8 +16,9 @@ VALUES = np.array([float(parse_smiles(smiles).GetNumHeavyAtoms()) for smiles in 
 
 
 def minmax(one, two):
-    one, two = one[:, None].astype(int), two[None].astype(int)
-    return np.minimum(one, two).sum(-1) / np.maximum(np.maximum(one, two).sum(-1), 1)
+    two = two.astype(int)
+    rows = [(np.minimum(row, two).sum(1), np.maximum(row, two).sum(1)) for row in one.astype(int)]
+    return np.array([least / np.maximum(most, 1) for least, most in rows])
 
 
 def mean_kernel(one, two, weights):
