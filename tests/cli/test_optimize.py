@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.xdist_group("molecules-calls"),
     pytest.mark.filterwarnings("ignore:.*did not fall:softdraw.molecules.runtime.remarks.MoleculeWarning"),
 ]
-SMALL = ("--calls", 40, "--batch-size", 8, "--samples", 10)
+SMALL = ("--calls", 40, "--batch-size", 8, "--updates", 1, "--screen", 1, "--samples", 10)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_task_is_optimised_and_its_best_molecules_are_kept(capsys, tmp_path, m
     assert folder.metrics["steer"]["labels"] == 4
     assert folder.config["command"] == (
         f"softdraw molecules optimize Albuterol_Similarity --calls 40 --from {model} --seed 0 "
-        "--batch-size 8 --samples 10"
+        "--batch-size 8 --updates 1 --screen 1 --samples 10"
     )
     # it is complete, and not paid for again
     code, said, _ = here(capsys, *words, "--resume")

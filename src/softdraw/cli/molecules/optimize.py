@@ -2,14 +2,17 @@
 
 import re
 import shlex
+from copy import copy
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from softdraw.cli import learning
 from softdraw.cli import options as o
 from softdraw.cli.molecules.running import read_options, run_in, stoppable
 from softdraw.molecules.runtime.budget import FEWEST_CALLS
+from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.presets import OPTIMIZE
 
 __all__ = ["optimize"]
@@ -18,12 +21,19 @@ SHOWN = 10
 """Molecules that are printed."""
 
 
+def _set(option: Any, name: str) -> Any:
+    """An option of how a steering learns, with the default that it has here."""
+    found = copy(option.__metadata__[0])
+    found.show_default = str(OPTIMIZE.get(name, getattr(SteerOptions, name)))
+    return found
+
+
 def optimize(
     task: Annotated[
         str | None,
         typer.Argument(
             metavar="TASK",
-            help="A task (--list), a property, which goes to its highest value, or PROPERTY=GOAL[@WEIGHT].",
+            help="A task (--list), a property, which goes to its highest value, or a target, PROPERTY=GOAL.",
             show_default=False,
         ),
     ] = None,
@@ -42,20 +52,18 @@ def optimize(
         typer.Option(metavar="FOLDER", help="Folder of the run.", show_default="runs/TASK"),
     ] = None,
     seed: o.Seed = 0,
-    estimator: Annotated[str, typer.Option(help="How the steering learns.")] = OPTIMIZE["estimator"],
-    batch_size: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Molecules drawn in a step.")
-    ] = OPTIMIZE["batch_size"],
-    learning_rate: Annotated[
-        float, typer.Option(metavar="RATE", help="Peak of the learning rate.")
-    ] = OPTIMIZE["learning_rate"],
-    divergence: Annotated[
-        float,
-        typer.Option(
-            metavar="PRICE",
-            help="Price of a nat of divergence from the fitted model, in standard deviations.",
-        ),
-    ] = OPTIMIZE["divergence"],
+    estimator: Annotated[
+        str | None, typer.Option(help="How the steering learns.", show_default=OPTIMIZE["estimator"])
+    ] = None,
+    batch_size: Annotated[int | None, _set(learning.BatchSize, "batch_size")] = None,
+    learning_rate: Annotated[float | None, _set(learning.LearningRate, "learning_rate")] = None,
+    divergence: Annotated[float | None, _set(learning.Divergence, "divergence")] = None,
+    updates: Annotated[int | None, _set(learning.Updates, "updates")] = None,
+    memory: Annotated[int | None, _set(learning.Memory, "memory")] = None,
+    offspring: Annotated[float | None, _set(learning.Offspring, "offspring")] = None,
+    screen: Annotated[int | None, _set(learning.Screen, "screen")] = None,
+    crowding: Annotated[float | None, _set(learning.Crowding, "crowding")] = None,
+    crowded_by: Annotated[str | None, _set(learning.CrowdedBy, "crowded_by")] = None,
     workers: o.Workers = 1,
     samples: o.Samples = 200,
     listing: Annotated[bool, typer.Option("--list", help="Print the tasks and end.")] = False,
@@ -87,26 +95,26 @@ def optimize(
         target = target_text(task)
     out = out or Path("runs", _folder_name(task))
     model = model_options(start)
+    given = {
+        "estimator": estimator,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "divergence": divergence,
+        "updates": updates,
+        "memory": memory,
+        "offspring": offspring,
+        "screen": screen,
+        "crowding": crowding,
+        "crowded_by": crowded_by,
+    }
     with o.as_usage():
         asked = optimize_options(
-            model,
-            target,
-            calls,
-            seed=seed,
-            estimator=estimator,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            divergence=divergence,
-            workers=workers,
-            samples=samples,
-            fcd=False,
+            model, target, calls, seed=seed, workers=workers, samples=samples, fcd=False, **given
         )
     options = read_options(resume and overwrite, **asked.to_dict())
     words = ["softdraw", "molecules", "optimize", task, "--calls", calls, "--from", start, "--seed", seed]
-    given = {"estimator": estimator, "batch_size": batch_size, "learning_rate": learning_rate}
-    given |= {"divergence": divergence}
     for name, value in given.items():
-        words += [f"--{name.replace('_', '-')}", value] if value != OPTIMIZE.get(name) else []
+        words += [f"--{name.replace('_', '-')}", value] if value is not None else []
     words += ["--workers", workers] if workers != 1 else []
     words += ["--samples", samples] if samples != 200 else []
     command = shlex.join(f"{word:.9g}" if isinstance(word, float) else str(word) for word in words)
