@@ -248,3 +248,13 @@ def test_a_known_spread_is_the_scale_with_a_property_network_and_beside_others_t
     assert mean > 0
     assert std > 0
     assert generator.steer_summary["labels"] > 4
+
+
+def test_a_property_network_learns_a_score_that_is_0_for_all_of_the_data_at_its_spread(fitted):
+    rare, _ = counted(lambda mol: 0.5 * mol.GetRingInfo().NumRings(), spread=0.25)
+    chains = [one for one in DATA if "1" not in one]
+    generator = MoleculeGenerator(**SIZES, batch_size=8).fit(chains, steps=2, holdout=0)
+    generator.steer({rare: "max"}, steps=2, estimator="st", batch_size=12, property_steps=3)
+    gaps = [entry["predicted_gap"] for entry in generator.steer_history]
+    # an error of a ring is two spreads: by the spread of the labels, which is 0, it would be a million
+    assert all(gap < 20 for gap in gaps)

@@ -113,6 +113,8 @@ def learner_of(
             learning_rate=options.property_rate,
             steps=options.property_steps,
             updates=options.property_updates,
+            # a score that is 0 for all of these has no scale of its own
+            spreads=[objective.targets[place].record.spread for place in learned],
         )
     symbols = [kind.symbol for kind in graphs.vocabulary.types]
     if name == CONTROL_VARIATE:

@@ -1,6 +1,7 @@
 """Teaching the property network RDKit's values: first of real molecules, then of what is being drawn."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class PropertyTraining:
         steps: on real molecules before steering.
         updates: on drawn molecules, for each batch of them: the first on that batch, the others on all that
             were evaluated lately. Each is followed by one on real molecules.
+        spreads: of the properties where they are known, else None; they stand in for those of the labels.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class PropertyTraining:
         learning_rate: float,
         steps: int,
         updates: int = 1,
+        spreads: Sequence[float | None] = (),
     ) -> None:
         self.graphs, self.key, self.atoms, self.batch_size = graphs, key, atoms, batch_size
         self.learning_rate, self.steps = learning_rate, steps
@@ -55,7 +58,9 @@ class PropertyTraining:
             self.network = PropertyNetwork(graphs.vocabulary.valences, labels.shape[1])
         mean, std = np.nanmean(labels, 0), np.nanstd(labels, 0)
         self.network.mean.copy_(torch.from_numpy(mean))
-        self.network.std.copy_(torch.from_numpy(np.maximum(std, 1e-6)))
+        known = [np.nan if spread is None else spread for spread in spreads or (None,) * len(std)]
+        std = np.where(np.isnan(known), np.maximum(std, 1e-6), known)
+        self.network.std.copy_(torch.from_numpy(std))
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=learning_rate)
         self.taken = 0
         self.updates = updates
