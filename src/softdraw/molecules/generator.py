@@ -164,7 +164,7 @@ class MoleculeGenerator(MoleculeSampler):
         minutes: float | None = None,
         steps: int | None = None,
         calls: int | None = None,
-        estimator: str = "st-gumbel-softmax",
+        estimator: str = "log-variance",
         combine: str = "sum",
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
@@ -185,10 +185,9 @@ class MoleculeGenerator(MoleculeSampler):
             steps: optimiser steps instead.
             calls: evaluations instead: molecules whose properties are computed, each once, those of the data
                 included. A function of yours is then asked for no more than these.
-            estimator: a name of ``softdraw.estimators`` that returns a differentiable one-hot, or
-                ``"reinforce"``, which needs no property network.
-            combine: how several targets are put together: ``"sum"`` of their distances, or ``"product"`` of
-                how desirable they make a molecule, so that none may be missed (see ``Objective``).
+            estimator: how a batch becomes a gradient: ``"log-variance"``, ``"reinforce"`` or
+                ``"reinforce-critic"``, which take properties as they are; ``"control-variate"``, or a name of
+                ``softdraw.estimators`` that returns a differentiable one-hot, which learn a network of them.
             key: of all noise; by default ``Key(seed)``.
             folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
             resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.

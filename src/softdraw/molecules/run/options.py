@@ -95,7 +95,7 @@ class RunOptions:
     steer_steps: int | None = None
     steer_calls: int | None = None
     targets: tuple[str, ...] = ()
-    estimator: str = "st-gumbel-softmax"
+    estimator: str = "log-variance"
     samples: int = 1000
     forbid: tuple[str, ...] = ()
     require: tuple[str, ...] = ()

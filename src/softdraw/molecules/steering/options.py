@@ -51,11 +51,11 @@ class SteerOptions:
     property_updates: int = 1
     pathwise_updates: int = 1
     free_draws: int = 4
-    updates: int = 0
-    memory: int = 100
+    updates: int = 2
+    memory: int = 1000
     offspring: float = 0.0
     screen: int = 1
-    crowding: float = 0.0
+    crowding: float = 0.1
     crowded_by: str = "molecule"
     record_every: int = 10
 
