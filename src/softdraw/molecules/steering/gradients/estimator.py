@@ -100,7 +100,10 @@ def learner_of(
         return WithCritic(fitted, objective, options.divergence, learning_rate=rate, key=key.fold_in(5))
     if name == LOG_VARIANCE:
         memory = Memory(graphs.vocabulary, network.max_atoms, options.memory)
-        return LogVariance(network, fitted, objective, options, memory, key.fold_in(3))
+        learner = LogVariance(network, fitted, objective, options, memory, key.fold_in(3))
+        if len(labels):
+            learner.remember(graphs.smiles, objective.costs(labels))
+        return learner
     learned = learned_places(objective)
     teacher = None
     if learned:

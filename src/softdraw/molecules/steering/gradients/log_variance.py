@@ -82,6 +82,11 @@ class LogVariance:
         """Graphs that the network draws for the next batch."""
         return self.proposals.draws
 
+    def remember(self, smiles: list[str], costs: NDArray[np.float64]) -> None:
+        """Take molecules that were evaluated, also those of the data."""
+        self.memory.add(smiles, costs)
+        self.proposals.learn(smiles, costs)
+
     def begin(self) -> Choose:
         """Exact draws."""
         return choose_hard
@@ -111,8 +116,7 @@ class LogVariance:
         values = np.concatenate((batch.values[batch.known], batch.other_values))
         costs = self.objective.costs(values)
         self._crowd(batch.others)
-        self.memory.add(evaluated, costs)
-        self.proposals.learn(evaluated, costs)
+        self.remember(evaluated, costs)
         for _ in range(self.options.updates if len(self.memory) else 0):
             rng = np.random.default_rng([self.key.seed % 2**64, self.taken])
             self.taken += 1
