@@ -188,6 +188,8 @@ class MoleculeGenerator(MoleculeSampler):
             estimator: how a batch becomes a gradient: ``"log-variance"``, ``"reinforce"`` or
                 ``"reinforce-critic"``, which take properties as they are; ``"control-variate"``, or a name of
                 ``softdraw.estimators`` that returns a differentiable one-hot, which learn a network of them.
+            combine: how several targets are put together: ``"sum"`` of their distances, or ``"product"`` of
+                how desirable they make a molecule, so that none may be missed (see ``Objective``).
             key: of all noise; by default ``Key(seed)``.
             folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
             resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.
