@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from softdraw.molecules.model.drawing import draw
+from softdraw.molecules.model.drawing import choose_hard, draw
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.random import Key
 
@@ -59,3 +59,36 @@ def test_graphs_are_drawn_with_their_likelihood():
     often = expected > 5 / 20_000  # the rare ones together
     seen, expected = (torch.cat((one[often], one[~often].sum(0, keepdim=True))) for one in (seen, expected))
     assert_frequencies(seen, expected)
+
+
+@pytest.mark.parametrize("valences", [(4, 1), (3, 2, 1), (2, 0)])
+def test_masked_likelihood_sums_to_one_over_the_graphs_that_keep_valences(valences):
+    network = random_network(valences, max_atoms=3).double()
+    types, bonds = (torch.stack(part) for part in zip(*all_graphs(len(valences), 3), strict=True))
+    most = torch.tensor([*valences, 0])[types]
+    kept = ((bonds.sum(2) <= most) & ((bonds.sum(2) > 0) | (types < 0) | (types[:, 1:2] < 0))).all(1)
+    kept &= types[:, 0] >= 0
+    with torch.no_grad():
+        total = log_likelihood(network, types[kept], bonds[kept], mask=True).logsumexp(0)
+    assert 0 < kept.sum() < len(kept)
+    torch.testing.assert_close(total, torch.zeros((), dtype=torch.double), atol=1e-12, rtol=0)
+
+
+def test_masked_likelihood_is_that_of_masked_draws():
+    """The same choices, made one by one under the mask of the loop that draws."""
+    network = random_network((4, 3, 2, 1), max_atoms=7).double()
+    made = []
+
+    def choose(logits, mask, key):
+        choice = choose_hard(logits, mask, key)
+        logits = logits.masked_fill(~mask.expand_as(logits), -torch.inf)
+        of_chosen = (logits.log_softmax(-1).nan_to_num(0.0, neginf=0.0) * choice).sum(-1)
+        made.append(of_chosen)
+        return choice
+
+    with torch.no_grad():
+        drawn = draw(network, 64, Key(5), mask=True, choose=choose)
+        found = log_likelihood(network, drawn.types, drawn.bonds, mask=True)
+    torch.testing.assert_close(found, torch.stack(made).sum(0), atol=1e-9, rtol=1e-9)
+    free = log_likelihood(network, drawn.types, drawn.bonds)
+    assert (found > free).all()

@@ -37,7 +37,14 @@ def test_steering_reaches_an_additive_target_without_a_property_network(fitted, 
 def test_steering_through_a_property_network_is_judged_by_rdkit(fitted):
     generator = MoleculeGenerator.load(fitted)
     before = distance(generator, 1.2, "logp")
-    generator.steer({"logp": 1.2}, steps=60, learning_rate=3e-3, batch_size=64, property_steps=150)
+    generator.steer(
+        {"logp": 1.2},
+        steps=60,
+        learning_rate=3e-3,
+        batch_size=64,
+        property_steps=150,
+        estimator="st-gumbel-softmax",
+    )
     assert distance(generator, 1.2, "logp") < before
     assert generator.steer_summary["predicted_gap"] < 1
 
@@ -52,7 +59,7 @@ def test_several_targets_and_directions(fitted):
 
 def test_the_temperature_falls_and_draws_get_decided(fitted):
     generator = MoleculeGenerator.load(fitted)
-    generator.steer({"heteroatoms": 2.0}, steps=31)
+    generator.steer({"heteroatoms": 2.0}, steps=31, estimator="st-gumbel-softmax")
     history = generator.steer_history
     assert [entry["step"] for entry in history] == [0, 10, 20, 30]
     assert [entry["tau"] for entry in history] == sorted((entry["tau"] for entry in history), reverse=True)
@@ -73,23 +80,27 @@ def test_gradients_reach_every_weight_through_the_draws(fitted, monkeypatch):
         return clip(parameters, most)
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
-    generator.steer({"heteroatoms": 3.0}, steps=1, divergence=0.0)
+    generator.steer({"heteroatoms": 3.0}, steps=1, divergence=0.0, estimator="st-gumbel-softmax")
     reached = np.array(seen[0])
     assert len(reached) == len(list(generator.network.parameters()))
     assert (reached > 0).mean() > 0.9
 
 
-def test_the_divergence_keeps_the_network_near_the_fitted_one(fitted):
+@pytest.mark.parametrize("estimator", ["log-variance", "st-gumbel-softmax"])
+def test_the_divergence_keeps_the_network_near_the_fitted_one(fitted, estimator):
     ends = []
     for price in (0.0, 3.0):
         generator = MoleculeGenerator.load(fitted)
-        generator.steer({"heteroatoms": 3.0}, steps=41, divergence=price, learning_rate=3e-3)
+        options = {"divergence": price, "learning_rate": 3e-3, "estimator": estimator}
+        generator.steer({"heteroatoms": 3.0}, steps=41, **options)
         ends.append(generator.steer_history[-1]["kl"])
     assert ends[1] < ends[0] / 2
 
 
-def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, monkeypatch):
-    whole = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, steps=12, property_steps=5)
+@pytest.mark.parametrize("estimator", ["log-variance", "st-gumbel-softmax"])
+def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, monkeypatch, estimator):
+    options = {"steps": 12, "property_steps": 5, "estimator": estimator}
+    whole = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, **options)
 
     step = Steering.step
 
@@ -103,14 +114,10 @@ def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(Steering, "step", interrupt)
-        part = MoleculeGenerator.load(fitted).steer(
-            {"logp": 1.0}, steps=12, property_steps=5, folder=tmp_path
-        )
+        part = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, folder=tmp_path, **options)
     assert part.steer_summary["interrupted"]
     assert part.steer_summary["steps"] == 6
-    resumed = MoleculeGenerator.load(fitted).steer(
-        {"logp": 1.0}, steps=12, property_steps=5, folder=tmp_path, resume=True
-    )
+    resumed = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, folder=tmp_path, resume=True, **options)
     for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(mine, theirs)
     assert [e["distance"] for e in resumed.steer_history] == [e["distance"] for e in whole.steer_history]

@@ -153,16 +153,16 @@ class LogVariance:
         new = [place for place, one in enumerate(smiles) if one not in self._before]
         if new:
             with torch.no_grad():
-                found = log_likelihood(self.fitted, graphs[0][new], graphs[1][new])
+                found = log_likelihood(self.fitted, graphs[0][new], graphs[1][new], mask=True)
             self._before |= dict(zip([smiles[place] for place in new], found.tolist(), strict=True))
         before = torch.tensor([self._before[one] for one in smiles])
-        return log_likelihood(self.network, *graphs) - before
+        return log_likelihood(self.network, *graphs, mask=True) - before
 
     def _apart(self, graphs: Graphs) -> Tensor:
         """Log p - log p_fitted ``[B]``."""
         with torch.no_grad():
-            before = log_likelihood(self.fitted, *graphs)
-        return log_likelihood(self.network, *graphs) - before
+            before = log_likelihood(self.fitted, *graphs, mask=True)
+        return log_likelihood(self.network, *graphs, mask=True) - before
 
     def state_dict(self) -> dict[str, Any]:
         """The memory, and what was made of it."""
