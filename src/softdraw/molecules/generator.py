@@ -18,6 +18,7 @@ from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampler import MoleculeSampler
 from softdraw.molecules.state import GeneratorState
+from softdraw.molecules.steering.gradients.estimator import check_gradients
 from softdraw.molecules.steering.labels import labels_of
 from softdraw.molecules.steering.objectives import COMBINED, Objective
 from softdraw.molecules.steering.options import SteerOptions
@@ -214,6 +215,7 @@ class MoleculeGenerator(MoleculeSampler):
         chosen = [default_target(*self.statistics_of("logp"))] if targets is None else targets_from(targets)
         given = SteerOptions(**options)
         read_choice("combine", combine, COMBINED)
+        check_gradients(estimator, chosen)
         where = None if folder is None else Path(folder)
         with Evaluator([target.which for target in chosen], workers) as evaluate:
             names = [target.property for target in chosen]

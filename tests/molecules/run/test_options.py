@@ -156,6 +156,14 @@ def test_requests_are_checked_before_any_training():
         check_request(RunOptions(targets=("math:nothing=1",)))
 
 
+def test_a_step_is_refused_where_its_gradient_would_be_followed():
+    with pytest.raises(TargetError, match=r"logp=step\(1\): a step has no gradient, which the estimator st "):
+        check_request(RunOptions(targets=("logp=step(1)",), estimator="st"))
+    for estimator in ("reinforce", "log-variance", "control-variate"):
+        check_request(RunOptions(targets=("logp=step(1)",), estimator=estimator))
+    check_request(RunOptions(targets=("logp=sigmoid(1,0.1)",), estimator="st"))
+
+
 def test_how_targets_are_combined_is_part_of_the_steering_and_of_the_command():
     options = RunOptions(steps=10, targets=("logp=1..3", "mw<=350@0.5"), combine="product")
     assert "--target logp=1..3 --target 'mw<=350@0.5' --seed 0 --combine product" in options.command

@@ -135,6 +135,12 @@ def test_the_curves_of_a_range_are_of_its_distance():
     assert (curve["of"], curve["best"]) == ("distance", [0.5, 0.0])
 
 
+def test_an_objective_knows_its_unit():
+    assert Objective(TARGETS[:3], SCALE[:3]).unit == "standard deviations"
+    assert Objective(TARGETS[:3], SCALE[:3], "product").unit == ""
+    assert Objective(TARGETS, SCALE).unit == ""
+
+
 def test_distances_have_a_unit_where_all_are_in_deviations():
     def steer(*goals, **more):
         return {"targets": [{"property": "logp", "goal": goal} for goal in goals], **more}

@@ -14,14 +14,17 @@ def check_request(options: RunOptions) -> None:
     Raises:
         DataError: a file of patterns cannot be read.
         ValueError: the estimator cannot steer; the message lists those that can.
-        TargetError: a target is not understood, or its property unknown.
+        TargetError: a target is not understood, its property unknown, or a step for an estimator that follows
+            gradients of it.
 
     Example:
         >>> check_request(RunOptions(targets=("logp=2",), estimator="reinmax"))
     """
-    from softdraw.molecules.steering.gradients.estimator import check_estimator
+    from softdraw.molecules.steering.gradients.estimator import check_estimator, check_gradients
 
     Conditions.of(options.forbid, options.require)
-    for target in targets_from(options.targets) if options.targets else ():
+    targets = targets_from(options.targets) if options.targets else []
+    for target in targets:
         property_function(target.property)
     check_estimator(options.estimator)
+    check_gradients(options.estimator, targets)

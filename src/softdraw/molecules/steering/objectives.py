@@ -56,6 +56,12 @@ class Objective:
         """The targets as text, and how they are put together where that is not the sum."""
         return [*map(str, self.targets), *[self.combine] * (self.combine != "sum")]
 
+    @property
+    def unit(self) -> str:
+        """What distances are in: standard deviations of the data, or nothing that has a name."""
+        plain = self.combine == "sum" and all(target.aim.in_deviations for target in self.targets)
+        return "standard deviations" if plain else ""
+
     def distances(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance of each molecule to each target: ``[B, targets]``; NaN where a property is."""
         return np.stack([self._distance(values[:, k], k) for k in range(len(self.targets))], 1)

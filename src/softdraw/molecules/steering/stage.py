@@ -88,9 +88,10 @@ def run_steering(
     keep()
     first, last = distances_of(steering.history)
     if first is not None and last is not None and last >= first:
+        unit = steering.objective.unit
         remark(
-            f"steering: the distance to the target did not fall in {steering.steps} steps, from {first:.3g} "
-            f"standard deviations in the first batch to {last:.3g} in the last ones"
+            f"steering: the distance to the target did not fall in {steering.steps} steps, from {first:.3g}"
+            f"{' ' * bool(unit)}{unit} in the first batch to {last:.3g} in the last ones"
         )
     reasons = watch.remarks()
     for text in reasons:

@@ -152,7 +152,8 @@ class Steering:
         self.steps += 1
         self.whole = True
         over = f" over {defined} of {molecules}" if defined < molecules else ""
-        return f"distance {mean_distance:.2f} standard deviations{over}, tau {self.schedule.value:.2f}"
+        unit = f" {self.objective.unit}".rstrip()
+        return f"distance {mean_distance:.2f}{unit}{over}, tau {self.schedule.value:.2f}"
 
     def _drawn(self, seen: list[tuple[Tensor, Tensor | None, Key]] | None) -> Drawn:
         """A batch of the network's; with ``seen`` the logits of its decisions are added to that."""
@@ -210,7 +211,7 @@ class Steering:
             "steps": self.steps,
             "seconds": self.seconds,
             "history": self.history,
-            "targets": [str(target) for target in self.objective.targets],
+            "targets": self.objective.text,
             "ledger": self.ledger.state_dict(),
             **self.learner.state_dict(),
         }
@@ -221,8 +222,7 @@ class Steering:
         Raises:
             KeyError, RuntimeError, ValueError: the state is of another steering run.
         """
-        targets = [str(target) for target in self.objective.targets]
-        if state["targets"] != targets:
+        if state["targets"] != self.objective.text:
             raise ValueError(f"its targets are {' '.join(state['targets'])}")
         self.ledger.load_state_dict(state["ledger"])
         self.network.load_state_dict(state["network"])

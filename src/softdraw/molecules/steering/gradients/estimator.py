@@ -1,5 +1,6 @@
 """Which gradient estimators can steer, and the learner of each."""
 
+from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
@@ -7,6 +8,7 @@ from torch import Tensor
 
 import softdraw.estimators as estimators
 from softdraw.molecules.data.graphs import GraphSet
+from softdraw.molecules.errors import TargetError
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.critic import WithCritic
@@ -19,6 +21,7 @@ from softdraw.molecules.steering.gradients.property_training import PropertyTrai
 from softdraw.molecules.steering.gradients.score_function import ScoreFunction
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.options import SteerOptions
+from softdraw.molecules.steering.targets import Target
 from softdraw.random import Key
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "LOG_VARIANCE",
     "SCORE_FUNCTION",
     "check_estimator",
+    "check_gradients",
     "learner_of",
     "steering_estimators",
 ]
@@ -63,6 +67,23 @@ def check_estimator(name: str) -> None:
     usable = steering_estimators()
     if name not in usable:
         raise ValueError(f"estimator: got {name!r}, expected one of {', '.join(usable)}")
+
+
+def check_gradients(name: str, targets: Iterable[Target]) -> None:
+    """See that an estimator can follow the targets.
+
+    Raises:
+        TargetError: one is a step, whose gradient is 0 wherever it has one, and the estimator follows that.
+
+    Example:
+        >>> check_gradients("reinforce", [Target("qed", "step(0.6)")])
+    """
+    flat = [target for target in targets if not target.aim.has_gradient]
+    if flat and name not in (*BLACK_BOX, CONTROL_VARIATE):
+        raise TargetError(
+            f"target {flat[0]}: a step has no gradient, which the estimator {name} follows; expected a "
+            f"sigmoid, or one of the estimators {', '.join((*BLACK_BOX, CONTROL_VARIATE))}"
+        )
 
 
 def learner_of(
