@@ -1,8 +1,8 @@
 """Children of the best molecules: parents by rank, crossover, mutation.
 
-The settings follow Tripp and Hernández-Lobato 2023, "Genetic algorithms are strong baselines for molecule
-generation", arXiv:2310.09267: all molecules so far (up to 10,000) are the population, few children are drawn
-at a time, and ranks are weighted so that the logarithm of a parent's rank is about uniform.
+Population and parents are those of Tripp and Hernández-Lobato 2023, "Genetic algorithms are strong baselines
+for molecule generation", arXiv:2310.09267: all molecules so far (up to 10,000) are the population, and ranks
+are weighted so that the logarithm of a parent's rank is about uniform. The shares of children are our own.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence, Set
