@@ -77,7 +77,7 @@ def test_a_run_on_two_hundred_molecules(finished):
     assert metrics["samples"]["validity"] == 1.0
     assert metrics["samples"]["fcd"] > 0
     assert 0 <= metrics["samples"]["validity_unmasked"] <= 1
-    assert metrics["steer"]["estimator"] == "st-gumbel-softmax"
+    assert metrics["steer"]["estimator"] == "log-variance"
     assert metrics["steer"]["distance_before"] > 0
     assert metrics["fit"]["steps"] == 12
     drawn = (folder / "samples.smi").read_text().splitlines()
