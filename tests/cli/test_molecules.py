@@ -387,6 +387,7 @@ def test_a_folder_that_cannot_be_written(files, data, capsys):
         (["--target", "colour=3"], "expected one of"),
         (["--target", "logp=3..1"], "expected the lower end first"),
         (["--target", "logp=step(>3)"], "step(0.6)"),
+        (["--target", "logp=step(3)", "--estimator", "st"], "a step has no gradient"),
         (["--combine", "mean"], "expected one of 'sum', 'product'"),
         (["--target", "no_such_module:f=3"], "cannot import"),
         (["--target", "logp=1", "--target", "logp=2"], "comes 2 times"),

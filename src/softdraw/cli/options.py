@@ -22,6 +22,7 @@ __all__ = [
     "Folder",
     "Forbid",
     "Fragments",
+    "KeepScaffold",
     "MaxAtoms",
     "Minutes",
     "Model",
@@ -194,6 +195,15 @@ Scaffold = Annotated[
         metavar="SMILES|FILE",
         help="A part to draw on from, which every molecule keeps; [*] marks where, else anywhere. A file has "
         "one a line; several take turns. Repeatable.",
+    ),
+]
+
+KeepScaffold = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SMILES|FILE",
+        help="Steer molecules that are drawn on from this part and keep it, as sample --scaffold does. "
+        "Repeatable.",
     ),
 ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from softdraw.arguments import read_choice, read_count
+from softdraw.molecules.chemistry.scaffold import Scaffold, read_scaffolds
 from softdraw.molecules.data.dataset import Dataset, dataset_of
 from softdraw.molecules.data.split import Parts
 from softdraw.molecules.evaluating.evaluator import Evaluator
@@ -17,8 +18,10 @@ from softdraw.molecules.runtime.budget import Budget
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampler import MoleculeSampler
+from softdraw.molecules.sampling.scaffolds import given_parts
 from softdraw.molecules.state import GeneratorState
 from softdraw.molecules.steering.gradients.estimator import check_gradients
+from softdraw.molecules.steering.kept_part import KeptPart
 from softdraw.molecules.steering.labels import labels_of
 from softdraw.molecules.steering.objectives import COMBINED, Objective
 from softdraw.molecules.steering.options import SteerOptions
@@ -167,6 +170,7 @@ class MoleculeGenerator(MoleculeSampler):
         calls: int | None = None,
         estimator: str = "log-variance",
         combine: str = "sum",
+        scaffold: str | os.PathLike[str] | Scaffold | Iterable[str | Scaffold] = (),
         key: Key | None = None,
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
@@ -191,6 +195,8 @@ class MoleculeGenerator(MoleculeSampler):
                 ``softdraw.estimators`` that returns a differentiable one-hot, which learn a network of them.
             combine: how several targets are put together: ``"sum"`` of their distances, or ``"product"`` of
                 how desirable they make a molecule, so that none may be missed (see ``Objective``).
+            scaffold: a part that every molecule is drawn on from, and keeps, given as for ``sample``; draw
+                with the same one afterwards. Its decisions are not drawn, so that they cost no divergence.
             key: of all noise; by default ``Key(seed)``.
             folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
             resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.
@@ -205,6 +211,7 @@ class MoleculeGenerator(MoleculeSampler):
             TargetError: a target is not understood, or cannot work: its property is the same for all
                 molecules of the data, or undefined for most. Each is tried on a few molecules first.
             CheckpointError: the checkpoint to go on from is damaged or of another run.
+            DataError: a scaffold cannot be drawn on from.
             OutputError: the folder cannot be written; what was steered until then is kept. Or it holds
                 evaluations of a steering that this one is not to go on from.
             ValueError: no such estimator, or an argument out of its range.
@@ -216,13 +223,16 @@ class MoleculeGenerator(MoleculeSampler):
         given = SteerOptions(**options)
         read_choice("combine", combine, COMBINED)
         check_gradients(estimator, chosen)
+        scaffolds = tuple(read_scaffolds(scaffold)) if scaffold else ()
+        parts = given_parts(scaffolds, self.network, self.vocabulary)
+        part = None if parts is None else KeptPart(scaffolds, parts)
         where = None if folder is None else Path(folder)
         with Evaluator([target.which for target in chosen], workers) as evaluate:
             names = [target.property for target in chosen]
             ledger = Ledger(names, evaluate, limit=budget.calls, folder=where, resume=resume)
             try:
                 return self._steered(
-                    chosen, combine, ledger, budget, estimator, key, given, where, resume, progress
+                    chosen, combine, part, ledger, budget, estimator, key, given, where, resume, progress
                 )
             finally:
                 ledger.close()
@@ -231,6 +241,7 @@ class MoleculeGenerator(MoleculeSampler):
         self,
         targets: list[Target],
         combine: str,
+        part: KeptPart | None,
         ledger: Ledger,
         budget: Budget,
         estimator: str,
@@ -254,6 +265,7 @@ class MoleculeGenerator(MoleculeSampler):
             estimator,
             (Key(self.seed) if key is None else key).fold_in(4),
             options,
+            part,
         )
         steering.seconds = time.monotonic() - began
         try:
@@ -267,4 +279,6 @@ class MoleculeGenerator(MoleculeSampler):
                 self._network = network.eval()
                 self.steer_history = steering.history
         self.steer_summary["estimator"] = estimator
+        if part is not None:
+            self.steer_summary["scaffold"] = part.text
         return self

@@ -164,6 +164,15 @@ def test_a_step_is_refused_where_its_gradient_would_be_followed():
     check_request(RunOptions(targets=("logp=sigmoid(1,0.1)",), estimator="st"))
 
 
+def test_the_scaffold_is_part_of_the_steering_and_of_the_command(tmp_path):
+    (tmp_path / "parts.smi").write_text("C1CC1\n[*]OC\n")
+    options = RunOptions(steps=10, keep_scaffold=("[*]CO", str(tmp_path / "parts.smi")))
+    assert "--keep-scaffold '[*]CO' --keep-scaffold" in options.command
+    assert options.scaffolds == ["[*]CO", "C1CC1", "[*]OC"]
+    assert options.steer_stage("digest")["scaffold"] == options.scaffolds
+    assert "scaffold" not in RunOptions(steps=10).steer_stage("digest")
+
+
 def test_how_targets_are_combined_is_part_of_the_steering_and_of_the_command():
     options = RunOptions(steps=10, targets=("logp=1..3", "mw<=350@0.5"), combine="product")
     assert "--target logp=1..3 --target 'mw<=350@0.5' --seed 0 --combine product" in options.command

@@ -173,6 +173,11 @@ def test_reinforce_climbs_a_step(fitted):
     assert shares[1] > shares[0] + 0.2
 
 
+def test_a_step_is_refused_where_its_gradient_would_be_followed(fitted):
+    with pytest.raises(TargetError, match=r"logp=step\(1\): a step has no gradient, which the estimator st "):
+        MoleculeGenerator.load(fitted).steer({"logp": "step(1)"}, estimator="st", steps=1)
+
+
 def test_another_way_to_combine_is_refused_before_anything_is_asked(fitted):
     with pytest.raises(ValueError, match="combine: got 'or', expected one of"):
         MoleculeGenerator.load(fitted).steer({"logp": 1.0}, combine="or", steps=1)

@@ -58,6 +58,7 @@ def run(
     steer_calls: SteerCalls = None,
     target: o.Targets = None,
     combine: o.Combine = "sum",
+    keep_scaffold: o.KeepScaffold = None,
     estimator: o.Estimator = "log-variance",
     steer_batch_size: learning.BatchSize = None,
     steer_learning_rate: learning.LearningRate = None,
@@ -98,6 +99,7 @@ def run(
         steer_calls=steer_calls,
         targets=tuple(target or ()),
         combine=combine,
+        keep_scaffold=tuple(keep_scaffold or ()),
         estimator=estimator,
         samples=samples,
         forbid=tuple(forbid or ()),
@@ -168,6 +170,7 @@ def steer(
     folder: o.Model,
     target: o.Targets = None,
     combine: o.Combine = "sum",
+    keep_scaffold: o.KeepScaffold = None,
     minutes: o.Minutes = None,
     steps: o.Steps = None,
     calls: o.Calls = None,
@@ -241,6 +244,7 @@ def steer(
             workers=workers,
             targets=tuple(target or ()),
             combine=combine,
+            keep_scaffold=tuple(keep_scaffold or ()),
             estimator=estimator,
             samples=samples,
             forbid=tuple(forbid or ()),
@@ -251,7 +255,8 @@ def steer(
     task = _run(folder, options)
     words = ["softdraw", "molecules", "steer", name, "--resume"]
     words += ["--out", str(folder)] if prior else []
-    for flag, given in (("--target", options.targets), ("--forbid", forbid), ("--require", require)):
+    repeated = {"--target": options.targets, "--keep-scaffold": keep_scaffold}
+    for flag, given in {**repeated, "--forbid": forbid, "--require": require}.items():
         words += [word for one in given or () for word in (flag, one)]
     words += ["--combine", combine] if combine != "sum" else []
     words += ["--estimator", estimator]

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from softdraw.molecules.model.decisions import Decisions, decisions_of
 from softdraw.molecules.model.drawn import Drawn
+from softdraw.molecules.model.given import GivenParts, draws_from_part
 from softdraw.molecules.model.network import IMPOSSIBLE, GraphNetwork
 
 __all__ = ["bond_places", "divergence_by_decision", "divergence_from"]
@@ -18,7 +19,8 @@ def divergence_from(reference: GraphNetwork, drawn: Drawn) -> Tensor:
 
     Args:
         reference: gives the other logits, without gradient.
-        drawn: graphs and the logits that they were drawn with; gradients run into these.
+        drawn: graphs and the logits that they were drawn with; gradients run into these. What was given to
+            them was not drawn, and does not count.
     """
     types, bonds = divergence_by_decision(reference, drawn)
     total = types.sum(1)
@@ -36,13 +38,15 @@ def divergence_by_decision(
         Of the types ``[B, N]``, and by atom and step those of the bond decisions ``[B]``.
     """
     made = decisions_of(drawn.types, drawn.bonds, reference.valences, reference.max_atoms)
+    given = drawn.given
     with torch.no_grad():
-        type_logits, bond_logits = reference(made)
-    types = _divergence(drawn.type_logits, type_logits[:, :-1]) * (made.types[:, :-1] >= 0)
+        type_logits, bond_logits = reference(made, from_part=draws_from_part(reference, given))
+    decided = (made.types if given is None else given.without(made)[0])[:, :-1] >= 0
+    types = _divergence(drawn.type_logits, type_logits[:, :-1]) * decided
     graph = torch.arange(len(types), device=types.device)
     bonds = {}
     for (atom, step), logits in drawn.bond_logits.items():
-        place, asked = bond_places(made, atom, step)
+        place, asked = bond_places(made, atom, step, given)
         # the first bond of an atom has no class for `no more`
         other = bond_logits[graph, place, : 1 + 3 * atom][:, -logits.shape[1] :]
         own = logits.masked_fill(other <= IMPOSSIBLE / 2, IMPOSSIBLE)
@@ -50,16 +54,20 @@ def divergence_by_decision(
     return types, bonds
 
 
-def bond_places(made: Decisions, atom: int, step: int) -> tuple[Tensor, Tensor]:
+def bond_places(
+    made: Decisions, atom: int, step: int, given: GivenParts | None = None
+) -> tuple[Tensor, Tensor]:
     """Where among the bond decisions of each graph that of an atom and a step lies, ``[B]``, and whether the
-    graph has it; a place of one that it has not is some other.
+    graph made it, as it did not where it was given; a place of one that it has not is some other.
     """
     place = made.offset[:, atom] + step
     asked = place < made.bonds.shape[1]
     place = torch.where(asked, place, 0)
     # beyond the decisions of an atom lie those of the next one, or none, of which the atom is 0
     graph = torch.arange(len(place), device=place.device)
-    return place, asked & (made.atom[graph, place] == atom)
+    asked = asked & (made.atom[graph, place] == atom)
+    known = None if given is None else given.has_bond(atom, step)
+    return place, asked if known is None else asked & ~known
 
 
 def _divergence(logits: Tensor, reference: Tensor) -> Tensor:

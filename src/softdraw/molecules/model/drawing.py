@@ -16,7 +16,7 @@ from softdraw.molecules.model.attention import Cache
 from softdraw.molecules.model.decisions import ORDERS, SELF, UNREACHED
 from softdraw.molecules.model.drawn import Drawn, NewBonds
 from softdraw.molecules.model.few_rows import few_rows, put_back, taken
-from softdraw.molecules.model.given import GivenParts
+from softdraw.molecules.model.given import GivenParts, draws_from_part
 from softdraw.molecules.model.growing import Growing
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.random import Key
@@ -96,7 +96,7 @@ class _Loop:
 
     def run(self) -> Drawn:
         network = self.network
-        start = network.start[int(self.given is not None and bool(network.knows_parts))]
+        start = network.start[int(draws_from_part(network, self.given))]
         token = self._encode(start.expand(self.batch, -1), None)
         for atom in range(network.max_atoms):
             if not bool(self.alive.any()):
@@ -110,7 +110,13 @@ class _Loop:
             self.keys.append(network.key(token).unsqueeze(1))
             self.partners.append(network.ask_partner(token).unsqueeze(1))
         return Drawn.of(
-            self.types, self.kinds, self.rows, self.type_logits, self.bond_logits, network.max_atoms
+            self.types,
+            self.kinds,
+            self.rows,
+            self.type_logits,
+            self.bond_logits,
+            network.max_atoms,
+            self.given,
         )
 
     def _embed(self, atom: int, kind: Tensor, bonds: NewBonds) -> Tensor:
@@ -167,7 +173,8 @@ class _Loop:
         if not self.whole:
             alive = self.alive.unsqueeze(1)
             allowed = alive if allowed is None else allowed & alive
-        choice = self.choose(logits, allowed, self.key.fold_in(atom))
+        given = None if self.given is None else self.given.has_type(atom)
+        choice = self.choose(_left_alone(logits, given), allowed, self.key.fold_in(atom))
         if self.given is not None:
             choice = self.given.type_choice(atom, choice)
         self.type_logits.append(logits)
@@ -197,8 +204,11 @@ class _Loop:
         while bool((limit > 0).any()):
             logits = self._bond_logits(limit > 0, step, asking, left, held, distance)
             self.bond_logits[atom, step] = logits
+            given = None if self.given is None else self.given.has_bond(atom, step)
             choice = self.choose(
-                logits, self._allowed(place, limit, left, step), self.key.fold_in(self._number(atom, step))
+                _left_alone(logits, given),
+                self._allowed(place, limit, left, step),
+                self.key.fold_in(self._number(atom, step)),
             )
             if self.given is not None:
                 choice = self.given.bond_choice(atom, step, choice, limit > 0)
@@ -286,3 +296,8 @@ class _Loop:
             ),
             1,
         )
+
+
+def _left_alone(logits: Tensor, given: Tensor | None) -> Tensor:
+    """Logits, without gradients where the decision is given: what is drawn there is not used."""
+    return logits if given is None else torch.where(given.unsqueeze(1), logits.detach(), logits)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.model.decisions import ORDERS
+from softdraw.molecules.model.given import GivenParts
 
 __all__ = ["Drawn", "NewBonds"]
 
@@ -42,6 +43,7 @@ class Drawn:
         type_logits: ``[B, N, K + 1]``.
         bond_logits: by atom and step, the logits ``[B, 1 + 3 atom]`` of a bond decision; of the first step
             those of `no more`, which it does not allow, are left out: ``[B, 3 atom]``.
+        given: parts that the graphs were drawn on from, one for each; their decisions were not drawn.
     """
 
     types: Tensor
@@ -50,6 +52,7 @@ class Drawn:
     orders: Tensor
     type_logits: Tensor
     bond_logits: dict[tuple[int, int], Tensor]
+    given: GivenParts | None = None
 
     @property
     def order(self) -> list[tuple[int, int]]:
@@ -72,6 +75,7 @@ class Drawn:
         type_logits: Sequence[Tensor],
         bond_logits: Mapping[tuple[int, int], Tensor],
         max_atoms: int,
+        given: GivenParts | None = None,
     ) -> "Drawn":
         """Graphs drawn atom by atom, of which all may end before the largest graph does.
 
@@ -82,6 +86,7 @@ class Drawn:
             type_logits: of each atom ``[B, K + 1]``.
             bond_logits: as above.
             max_atoms: ``N``.
+            given: as above.
         """
         missing = max_atoms - len(kinds)
         made = torch.stack(list(kinds), 1)
@@ -101,12 +106,20 @@ class Drawn:
             F.pad(orders, (0, 0, 0, missing, 0, missing)),
             F.pad(torch.stack(list(type_logits), 1), (0, 0, 0, missing)),
             dict(bond_logits),
+            given,
         )
 
     def rows(self, places: NDArray[np.int64]) -> "Drawn":
         """The graphs at these places."""
         at = torch.from_numpy(places)
         logits = {decision: one[at] for decision, one in self.bond_logits.items()}
+        given = None if self.given is None else self.given.at(at)
         return Drawn(
-            self.types[at], self.bonds[at], self.kinds[at], self.orders[at], self.type_logits[at], logits
+            self.types[at],
+            self.bonds[at],
+            self.kinds[at],
+            self.orders[at],
+            self.type_logits[at],
+            logits,
+            given,
         )

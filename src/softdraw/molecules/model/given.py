@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from softdraw.kernels.formulas import one_hot
-from softdraw.molecules.model.decisions import NO_MORE, decisions_of
+from softdraw.molecules.model.decisions import IGNORED, NO_MORE, Decisions, decisions_of
+from softdraw.molecules.model.network import GraphNetwork
 
-__all__ = ["GivenParts"]
+__all__ = ["GivenParts", "draws_from_part"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,34 @@ class GivenParts:
         which = torch.arange(start, start + count) % len(self.types)
         return GivenParts(self.types[which], self.bonds[which], self.open_places[which])
 
+    def at(self, places: Tensor) -> "GivenParts":
+        """The parts of the graphs at these places, or where a mask of them holds."""
+        return GivenParts(self.types[places], self.bonds[places], self.open_places[places])
+
+    def has_type(self, atom: int) -> Tensor | None:
+        """``[S]``, whether the type of an atom is given; None where it is in no part."""
+        return self.types[:, atom] >= 0 if atom < self.types.shape[1] else None
+
+    def has_bond(self, atom: int, step: int) -> Tensor | None:
+        """``[S]``, whether a bond decision is given, likewise."""
+        if atom >= self.bonds.shape[1] or step >= self.bonds.shape[2]:
+            return None
+        return self.bonds[:, atom, step] >= 0
+
+    def without(self, made: Decisions) -> tuple[Tensor, Tensor]:
+        """Classes of the type decisions and of the bond decisions of whole graphs, less what was given.
+
+        Args:
+            made: decisions of ``S`` graphs that were drawn on from these parts.
+        """
+        types, bonds = made.types.clone(), made.bonds.clone()
+        types[:, : self.types.shape[1]].masked_fill_(self.types >= 0, IGNORED)
+        atoms, steps = self.bonds.shape[1:]
+        part = torch.arange(len(bonds)).unsqueeze(1)
+        within = (made.atom < atoms) & (made.step < steps)
+        known = self.bonds[part, made.atom.clamp(max=atoms - 1), made.step.clamp(max=steps - 1)] >= 0
+        return types, bonds.masked_fill(within & known, IGNORED)
+
     def type_choice(self, atom: int, choice: Tensor) -> Tensor:
         """One-hot types ``[B, K + 1]``, those of given atoms in place of what was drawn."""
         if atom >= self.types.shape[1]:
@@ -74,6 +103,11 @@ class GivenParts:
         if atom >= self.types.shape[1]:
             return free
         return free | (self.types[:, atom] >= 0).unsqueeze(1)
+
+
+def draws_from_part(network: GraphNetwork, given: GivenParts | None) -> bool:
+    """Whether a network is told that it draws on from a part: where there is one, if it learned to."""
+    return given is not None and bool(network.knows_parts)
 
 
 def _instead(known: Tensor, choice: Tensor) -> Tensor:

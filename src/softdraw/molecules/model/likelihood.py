@@ -5,13 +5,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from softdraw.molecules.model.decisions import IGNORED, ORDERS, Decisions, decisions_of
+from softdraw.molecules.model.given import GivenParts, draws_from_part
 from softdraw.molecules.model.network import IMPOSSIBLE, GraphNetwork
 
 __all__ = ["log_likelihood"]
 
 
 def log_likelihood(
-    network: GraphNetwork, types: Tensor, bonds: Tensor, *, from_part: bool = False, mask: bool = False
+    network: GraphNetwork,
+    types: Tensor,
+    bonds: Tensor,
+    *,
+    from_part: bool = False,
+    mask: bool = False,
+    given: GivenParts | None = None,
 ) -> Tensor:
     """Log-probability ``[B]`` in nats that the network draws these graphs, atom by atom in the given order.
 
@@ -22,6 +29,7 @@ def log_likelihood(
         from_part: as if they were drawn on from a given part.
         mask: as if they were drawn with ``mask=True``: among the choices that keep every valence. The graphs
             have to keep them, too.
+        given: the parts that they were drawn on from, one for each, whose decisions do not count.
 
     Returns:
         The sum over all decisions, valid or not where there is no mask.
@@ -30,19 +38,27 @@ def log_likelihood(
         ValueError: an atom is bonded to no earlier one.
     """
     chosen = decisions_of(types, bonds, network.valences, network.max_atoms)
+    from_part = from_part or draws_from_part(network, given)
     type_logits, bond_logits = network(chosen, from_part=from_part)
     if mask:
-        type_logits = type_logits.masked_fill(~_types_allowed(network, chosen), IMPOSSIBLE)
-        bond_logits = bond_logits.masked_fill(~_bonds_allowed(chosen), IMPOSSIBLE)
-    return _chosen(type_logits, chosen.types) + _chosen(bond_logits, chosen.bonds)
+        free = torch.ones_like(types, dtype=torch.bool)
+        if given is not None:
+            free = given.open_places[:, : types.shape[1]]
+        type_logits = type_logits.masked_fill(~_types_allowed(network, chosen, free), IMPOSSIBLE)
+        bond_logits = bond_logits.masked_fill(~_bonds_allowed(chosen, free), IMPOSSIBLE)
+    made, bonded = (chosen.types, chosen.bonds) if given is None else given.without(chosen)
+    return _chosen(type_logits, made) + _chosen(bond_logits, bonded)
 
 
-def _types_allowed(network: GraphNetwork, d: Decisions) -> Tensor:
-    """``[B, N + 1, K + 1]``: any first atom, then one that can be bonded, where there is room, or `stop`."""
+def _types_allowed(network: GraphNetwork, d: Decisions, free: Tensor) -> Tensor:
+    """``[B, N + 1, K + 1]``: any first atom, then one that can be bonded, where there is room, or `stop`.
+
+    ``free`` are the atoms ``[B, N]`` that new ones may be bonded to.
+    """
     batch, atoms, _ = d.open_valence.shape
     place = torch.arange(atoms, device=d.open_valence.device)
     earlier = place <= place.unsqueeze(1)
-    room = ((d.open_valence > 0) & earlier).any(2)  # once the atom is there
+    room = ((d.open_valence > 0) & earlier & free.unsqueeze(1)).any(2)  # once the atom is there
     later = room.unsqueeze(2) & (network.valences > 0)
     first = torch.ones(batch, 1, network.types, dtype=torch.bool, device=room.device)
     stop = torch.ones(batch, atoms + 1, 1, dtype=torch.bool, device=room.device)
@@ -50,13 +66,13 @@ def _types_allowed(network: GraphNetwork, d: Decisions) -> Tensor:
     return torch.cat((torch.cat((first, later), 1), stop), 2)
 
 
-def _bonds_allowed(d: Decisions) -> Tensor:
+def _bonds_allowed(d: Decisions, free: Tensor) -> Tensor:
     """``[B, D, 1 + 3 N]``: orders within both open valences, or `no more` where the network allows it."""
     batch, asked = d.atom.shape
     graph = torch.arange(batch, device=d.atom.device).unsqueeze(1)
     before = d.open_valence[graph, d.atom - 1]
     most = torch.minimum(before, d.open_new.unsqueeze(2)).unsqueeze(3)
-    orders = torch.arange(1, ORDERS + 1, device=most.device) <= most
+    orders = (torch.arange(1, ORDERS + 1, device=most.device) <= most) & free[:, None, :, None]
     return F.pad(orders.view(batch, asked, -1), (1, 0), value=True)
 
 

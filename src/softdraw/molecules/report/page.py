@@ -137,6 +137,10 @@ def _notes(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     if fit.get("under_trained"):
         text = f"The model is under-trained: it saw the data {fit.get('epochs', 0):.2g} times."
         notes.append({"text": text, "flags": "--resume and more --minutes"})
+    if steer.get("scaffold"):
+        parts = " and ".join(map(str, steer["scaffold"]))
+        text = f"All molecules but those without mask are drawn on from {parts}, by the fitted model too."
+        notes.append({"text": text, "flags": ""})
     notes += [{"text": f"Steering: {remark}.", "flags": ""} for remark in steer.get("remarks") or ()]
     if not steer:
         notes.append({"text": "The model was not steered.", "flags": ""})

@@ -72,6 +72,7 @@ def measure(
     fcd: bool = True,
     conditions: Conditions = NO_CONDITIONS,
     paid: Paid | None = None,
+    scaffold: Sequence[str] = (),
 ) -> Measurements:
     """Draw ``count`` molecules three times and describe them.
 
@@ -84,13 +85,15 @@ def measure(
         conditions: patterns to which the draws are held: what passes is counted.
         paid: values that the steering paid for, from ``paid_values``. A property that is here is not computed
             of the draws: its distances are those of the first and the last batches of the steering.
+        scaffold: parts that both masked draws go on from.
 
     Returns:
         The draws and their figures. No molecule is left out and none is drawn twice to choose from.
     """
     key = Key(seed)
+    part: dict[str, Any] = {"scaffold": list(scaffold)} if scaffold else {}
     smiles = {
-        "samples.smi": fitted.sample(count, key=key.fold_in(MASKED)),
+        "samples.smi": fitted.sample(count, key=key.fold_in(MASKED), **part),
         "samples_unmasked.smi": fitted.sample(count, key=key.fold_in(UNMASKED), mask=False),
     }
     scores = {
@@ -99,7 +102,7 @@ def measure(
     }
     targets: list[Target] = []
     if steered is not None:
-        smiles["steered.smi"] = steered.sample(count, key=key.fold_in(MASKED))
+        smiles["steered.smi"] = steered.sample(count, key=key.fold_in(MASKED), **part)
         scores["steered"] = steered.score(smiles["steered.smi"], fcd=False).to_dict()
         targets = [Target(**entry) for entry in steered.steer_summary["targets"]]
     if conditions:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from softdraw.arguments import read_choice, read_count, read_number
+from softdraw.molecules.chemistry.scaffold import read_scaffolds
 from softdraw.molecules.data.encoding import text_encoding
 from softdraw.molecules.data.filters import Rules
 from softdraw.molecules.errors import CheckpointError, OutputError
@@ -29,7 +30,12 @@ STEER_STEPS_SHARE = 0.2
 and costs several times as much."""
 _LEARNING = ("divergence", "updates", "memory", "offspring", "screen", "crowding", "crowded_by")
 """Options of the steering that have the same name there."""
-_REPEATED = {"targets": "--target", "forbid": "--forbid", "require": "--require"}
+_REPEATED = {
+    "targets": "--target",
+    "forbid": "--forbid",
+    "require": "--require",
+    "keep_scaffold": "--keep-scaffold",
+}
 """Options of the command line that may come several times, by name."""
 
 
@@ -54,6 +60,8 @@ class RunOptions:
         steer_calls: evaluations of the steering instead (see ``MoleculeGenerator.steer``).
         targets: what to steer to, as text (see ``targets.parse_target``); empty for the default target.
         combine: how several targets are put together (see ``MoleculeGenerator.steer``).
+        keep_scaffold: parts that every molecule of the steering, and of the draws with mask, is drawn on
+            from.
         estimator: gradient estimator of the steering.
         steer_batch_size, steer_learning_rate, divergence, updates, memory, offspring, screen, crowding,
             crowded_by: of the steering (see ``SteerOptions``); None leaves them to it.
@@ -114,6 +122,7 @@ class RunOptions:
     crowded_by: str | None = None
     workers: int = 1
     combine: str = "sum"
+    keep_scaffold: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.minutes is None and self.steps is None:
@@ -172,7 +181,13 @@ class RunOptions:
         named |= {"batch_size": self.steer_batch_size, "learning_rate": self.steer_learning_rate}
         # not named by runs of before there was a choice
         named["combine"] = None if self.combine == "sum" else self.combine
+        named["scaffold"] = self.scaffolds or None
         return {name: value for name, value in named.items() if value is not None}
+
+    @property
+    def scaffolds(self) -> list[str]:
+        """SMILES of the parts to keep, those of files too."""
+        return [one.text for given in self.keep_scaffold for one in read_scaffolds(given)]
 
     def fit_stage(self, digest: str) -> dict[str, Any]:
         """What the fitted model depends on; equal options give the same model (by steps) or as good a one."""

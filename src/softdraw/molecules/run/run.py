@@ -3,6 +3,7 @@
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from softdraw.molecules.chemistry.scaffold import read_scaffolds
 from softdraw.molecules.data.dataset import Dataset, load
 from softdraw.molecules.data.sources import open_source
 from softdraw.molecules.errors import CheckpointError, OutputError
@@ -13,6 +14,7 @@ from softdraw.molecules.run.measuring import measure, paid_values, write_measure
 from softdraw.molecules.run.starts import generator_of, start_of
 from softdraw.molecules.runtime.remarks import MoleculeWarning, remarks_said
 from softdraw.molecules.sampling.conditions import Conditions
+from softdraw.molecules.sampling.scaffolds import given_parts
 from softdraw.molecules.steering.targets import targets_from
 from softdraw.random import Key
 
@@ -91,6 +93,9 @@ class Run(RunContext):
                 f"{folder.path}: already holds {what}; go on with --resume, or replace it with --overwrite"
             )
         generator = generator_of(folder.path, "fitted")
+        if self.options.keep_scaffold:  # before anything is paid for
+            parts = [one for given in self.options.keep_scaffold for one in read_scaffolds(given)]
+            given_parts(parts, generator.network, generator.vocabulary)
         self.try_targets(generator.train_smiles)
         self.write_config()
         steered = self.steer(generator)
@@ -258,6 +263,7 @@ class Run(RunContext):
                 fcd=self.options.fcd and not self.interrupted,
                 conditions=Conditions.of(self.options.forbid, self.options.require),
                 paid=paid_values(self.folder.steer_checkpoints),
+                scaffold=self.options.scaffolds,
             )
             write_measurements(self.folder, found)
         for line in summary_lines(self.folder.metrics):

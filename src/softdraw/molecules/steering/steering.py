@@ -29,6 +29,7 @@ from softdraw.molecules.steering.gradients.estimator import learner_of
 from softdraw.molecules.steering.gradients.learner import Batch
 from softdraw.molecules.steering.gradients.pathwise import Pathwise
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
+from softdraw.molecules.steering.kept_part import KeptPart
 from softdraw.molecules.steering.objectives import Objective
 from softdraw.molecules.steering.options import SteerOptions
 from softdraw.random import Key
@@ -54,6 +55,10 @@ class Steering:
         estimator: how a batch becomes a gradient (see ``gradients.estimator``).
         key: of all noise.
         options: settings.
+        part: that everything is drawn on from. What lost it counts as no molecule.
+
+    Raises:
+        ValueError: offspring is asked for beside a part, which it would not keep.
     """
 
     def __init__(
@@ -66,9 +71,15 @@ class Steering:
         estimator: str,
         key: Key,
         options: SteerOptions | None = None,
+        part: KeptPart | None = None,
     ) -> None:
         self.network, self.graphs, self.objective, self.ledger = network, graphs, objective, ledger
         self.options = options = options or SteerOptions()
+        self.part = part
+        if part is not None and options.offspring:
+            raise ValueError(
+                f"offspring: got {options.offspring} and a scaffold, expected 0, since a child may lose it"
+            )
         self.fitted = copy.deepcopy(network).requires_grad_(False)
         self.key = key
         first, last = options.tau
@@ -84,6 +95,7 @@ class Steering:
             options,
             self.schedule.tau,
             key,
+            from_part=part is not None,
         )
         self.steps = 0
         self.seconds = 0.0
@@ -112,6 +124,8 @@ class Steering:
         seen: list[tuple[Tensor, Tensor | None, Key]] = []
         drawn = self._drawn(seen if record and self.learner.tempered else None)
         smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
+        if self.part is not None:
+            smiles = self.part.whole(smiles)
         chosen, others = self.learner.propose(smiles)
         if chosen is not None:
             drawn, smiles = drawn.rows(chosen), [smiles[place] for place in chosen.tolist()]
@@ -166,10 +180,10 @@ class Steering:
 
         used: Choose = choose if seen is None else noted
         key = self.key.fold_in(2).fold_in(self.steps)
+        count = self.learner.draws or self.options.batch_size
+        given = None if self.part is None else self.part.given.rows(0, count)
         with torch.set_grad_enabled(self.learner.follows):
-            return draw(
-                self.network, self.learner.draws or self.options.batch_size, key, mask=True, choose=used
-            )
+            return draw(self.network, count, key, mask=True, choose=used, given=given)
 
     def _descend(self, loss: Tensor) -> None:
         """One step of the optimiser."""
@@ -201,6 +215,11 @@ class Steering:
         atoms, bonds = [float((one > DECIDED).float().mean()) if len(one) else None for one in found]
         return atoms, bonds
 
+    @property
+    def _asked(self) -> list[str]:
+        """The targets, and what all molecules are drawn on from."""
+        return self.objective.text + ([] if self.part is None else self.part.text)
+
     def state_dict(self) -> dict[str, Any]:
         """All that an exact resume needs, in tensors and plain Python."""
         return {
@@ -211,7 +230,7 @@ class Steering:
             "steps": self.steps,
             "seconds": self.seconds,
             "history": self.history,
-            "targets": self.objective.text,
+            "targets": self._asked,
             "ledger": self.ledger.state_dict(),
             **self.learner.state_dict(),
         }
@@ -222,7 +241,7 @@ class Steering:
         Raises:
             KeyError, RuntimeError, ValueError: the state is of another steering run.
         """
-        if state["targets"] != self.objective.text:
+        if state["targets"] != self._asked:
             raise ValueError(f"its targets are {' '.join(state['targets'])}")
         self.ledger.load_state_dict(state["ledger"])
         self.network.load_state_dict(state["network"])

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
+from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, divergences, others, to_go
 from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
@@ -108,7 +109,7 @@ class ControlVariate(DrawsOnly):
         loss = _centred(rest, score)
         priced = [self._priced(made, batch.drawn)]
         if self.free:
-            predicted_loss, priced_free = self._free(self.free)
+            predicted_loss, priced_free = self._free(self.free, batch.drawn.given)
             loss = loss + eta * predicted_loss
             priced.append(priced_free)
         self._compare(cost, predicted)
@@ -116,12 +117,13 @@ class ControlVariate(DrawsOnly):
         whole = torch.cat([one for one, _ in priced]).mean()
         return Learned(loss + self.price * whole, cost.mean(), divergence.detach())
 
-    def _free(self, count: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def _free(self, count: int, given: GivenParts | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The loss of what is predicted of graphs that nobody evaluates, and their ``_priced``."""
         record = Record()
         key = self.key.fold_in(self.taken)
         self.taken += 1
-        drawn = draw(self.network, count, key, mask=True, choose=record.choose)
+        part = None if given is None else given.rows(0, count)
+        drawn = draw(self.network, count, key, mask=True, choose=record.choose, given=part)
         with torch.no_grad():
             worth = self.prediction.cost(drawn)
         made = record.log_probabilities
@@ -148,7 +150,7 @@ class ControlVariate(DrawsOnly):
             labels = batch.values[:, self.prediction.learned]
             gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
         for _ in range(self.updates - 1 if trusted(gap) else 0):
-            loss, (priced, _) = self._free(self.batch_size)
+            loss, (priced, _) = self._free(self.batch_size, batch.drawn.given)
             descend(loss + self.price * priced.mean())
         return gap
 

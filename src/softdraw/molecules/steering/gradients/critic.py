@@ -19,6 +19,7 @@ from softdraw.molecules.model.decisions import Decisions, decisions_of
 from softdraw.molecules.model.divergence import bond_places
 from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.drawn import Drawn
+from softdraw.molecules.model.given import draws_from_part
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.gradients.credit import Record, divergences, others, to_go
 from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
@@ -57,16 +58,17 @@ class Critic(nn.Module):
         """Values ``[count, B]`` before each of the first ``count`` decisions, and whether a graph made it."""
         network = self.encoder
         made: Decisions = decisions_of(drawn.types, drawn.bonds, network.valences, network.max_atoms)
-        tokens, asking = network.states(made)
+        tokens, asking = network.states(made, from_part=draws_from_part(network, drawn.given))
+        decided = made.types if drawn.given is None else drawn.given.without(made)[0]
         types, bonds = self.type_head(tokens).squeeze(2), self.bond_head(asking).squeeze(2)
         graph = torch.arange(len(types), device=types.device)
         values, asked = [], []
         for atom, step in drawn.order[:count]:
             if step < 0:
                 values.append(types[:, atom])
-                asked.append(made.types[:, atom] >= 0)
+                asked.append(decided[:, atom] >= 0)
             else:
-                place, there = bond_places(made, atom, step)
+                place, there = bond_places(made, atom, step, drawn.given)
                 values.append(bonds[graph, place])
                 asked.append(there)
         return torch.stack(values), torch.stack(asked)

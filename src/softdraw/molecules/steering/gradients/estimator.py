@@ -96,6 +96,8 @@ def learner_of(
     options: SteerOptions,
     tau: Tensor,
     key: Key,
+    *,
+    from_part: bool = False,
 ) -> Learner:
     """The learner of a steering.
 
@@ -109,6 +111,7 @@ def learner_of(
         options: settings.
         tau: the temperature, which the schedule changes in place.
         key: of the steering.
+        from_part: whether all is drawn on from a part, as the molecules of the data are not.
 
     Raises:
         ValueError: no such estimator.
@@ -122,7 +125,7 @@ def learner_of(
     if name == LOG_VARIANCE:
         memory = Memory(graphs.vocabulary, network.max_atoms, options.memory)
         learner = LogVariance(network, fitted, objective, options, memory, key.fold_in(3))
-        if len(labels):
+        if len(labels) and not from_part:
             learner.remember(graphs.smiles, objective.costs(labels))
         return learner
     learned = learned_places(objective)

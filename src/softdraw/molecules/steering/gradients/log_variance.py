@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from softdraw.molecules.model.drawing import Choose, choose_hard
+from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
 from softdraw.molecules.steering.crowding import Crowding
+from softdraw.molecules.steering.gradients.as_drawn import AsDrawn
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
 from softdraw.molecules.steering.gradients.memory import Graphs, Memory
 from softdraw.molecules.steering.gradients.proposals import Proposals
@@ -67,6 +69,7 @@ class LogVariance:
     ) -> None:
         self.network, self.fitted, self.objective, self.options = network, fitted, objective, options
         self.memory, self.key = memory, key
+        self.as_drawn = AsDrawn()
         self.proposals = Proposals(
             memory, options.batch_size, options.offspring, options.screen, key.fold_in(1)
         )
@@ -99,12 +102,12 @@ class LogVariance:
         """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over what was drawn."""
         known = torch.from_numpy(batch.known)
         cost = costs_of(self.objective, batch)
-        types, bonds = batch.drawn.types[known], batch.drawn.bonds[known]
+        types, bonds, given = batch.drawn.types[known], batch.drawn.bonds[known], batch.drawn.given
         if not len(types):
             nothing = torch.stack([one.sum() for one in self.network.parameters()]).sum() * 0
             return Learned(nothing, cost.mean(), torch.zeros(1))
         drawn = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid]
-        apart = self._apart((types, bonds))
+        apart = self._apart((types, bonds), None if given is None else given.at(known))
         self._crowd(drawn)
         crowded = cost + self._priced(drawn)
         self.constant = float((self.options.divergence * apart.detach() + crowded).mean())
@@ -117,6 +120,7 @@ class LogVariance:
         costs = self.objective.costs(values)
         self._crowd(batch.others)
         self.remember(evaluated, costs)
+        self.as_drawn.add(batch.smiles, batch.drawn, self.memory.smiles)
         for _ in range(self.options.updates if len(self.memory) else 0):
             rng = np.random.default_rng([self.key.seed % 2**64, self.taken])
             self.taken += 1
@@ -144,8 +148,10 @@ class LogVariance:
         """Log p - log p_fitted ``[B]`` of remembered molecules, whose atoms come in a new random order.
 
         A network that knows canonical orders from others draws in those: there the order stays, and what the
-        fitted network says is computed once.
+        fitted network says is computed once. What was drawn on from a part stays as it was drawn.
         """
+        if len(self.as_drawn):
+            return self._apart(*self.as_drawn.graphs([self.memory.smiles[int(place)] for place in places]))
         if not bool(self.network.knows_parts):
             return self._apart(self.memory.graphs(places, rng))
         graphs = self.memory.graphs(places, None)
@@ -158,11 +164,11 @@ class LogVariance:
         before = torch.tensor([self._before[one] for one in smiles])
         return log_likelihood(self.network, *graphs, mask=True) - before
 
-    def _apart(self, graphs: Graphs) -> Tensor:
-        """Log p - log p_fitted ``[B]``."""
+    def _apart(self, graphs: Graphs, given: GivenParts | None = None) -> Tensor:
+        """Log p - log p_fitted ``[B]`` of what was drawn, parts that were given left out."""
         with torch.no_grad():
-            before = log_likelihood(self.fitted, *graphs, mask=True)
-        return log_likelihood(self.network, *graphs, mask=True) - before
+            before = log_likelihood(self.fitted, *graphs, mask=True, given=given)
+        return log_likelihood(self.network, *graphs, mask=True, given=given) - before
 
     def state_dict(self) -> dict[str, Any]:
         """The memory, and what was made of it."""
@@ -173,6 +179,7 @@ class LogVariance:
             "constant": self.constant,
             "crowding": self.crowding.state_dict(),
             "shares": dict(self._shares),
+            "as_drawn": self.as_drawn.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -182,6 +189,7 @@ class LogVariance:
         self.taken, self.constant = state["taken"], state["constant"]
         self.crowding.load_state_dict(state["crowding"])
         self._shares = dict(state["shares"])
+        self.as_drawn.load_state_dict(state["as_drawn"])
 
 
 def half_squares(apart: Tensor, cost: Tensor, price: float, constant: float) -> Tensor:

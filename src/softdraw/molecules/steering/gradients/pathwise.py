@@ -84,7 +84,8 @@ class Pathwise(DrawsOnly):
         for _ in range(self.updates - 1 if trusted(gap) else 0):
             key = self.key.fold_in(self.fresh)
             self.fresh += 1
-            drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin())
+            part = batch.drawn.given
+            drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin(), given=part)
             descend(self._loss(drawn).loss)
         return gap
 
