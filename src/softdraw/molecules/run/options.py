@@ -30,6 +30,8 @@ STEER_STEPS_SHARE = 0.2
 and costs several times as much."""
 _LEARNING = ("divergence", "updates", "memory", "offspring", "screen", "crowding", "crowded_by")
 """Options of the steering that have the same name there."""
+_BESIDE = ("combine", "scaffold")
+"""Arguments of ``steer`` that are no ``SteerOptions``."""
 _REPEATED = {
     "targets": "--target",
     "forbid": "--forbid",
@@ -144,7 +146,7 @@ class RunOptions:
             read_number("steer_minutes", self.steer_minutes, least=0.0, below=self.minutes or math.inf)
         if self.steer_calls is not None:
             read_count("steer_calls", self.steer_calls, FEWEST_CALLS)
-        SteerOptions(**{name: one for name, one in self.steer_options.items() if name != "combine"})
+        SteerOptions(**{name: one for name, one in self.steer_options.items() if name not in _BESIDE})
         counts = ("steps", "steer_steps", "samples", "devices", "max_atoms", "workers")
         for name in counts:
             value = getattr(self, name)
