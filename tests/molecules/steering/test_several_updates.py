@@ -22,7 +22,8 @@ def fitted(tmp_path_factory):
 
 
 def steered(fitted, target, **options):
-    return MoleculeGenerator.load(fitted).steer(target, batch_size=16, property_steps=5, **options)
+    options = {"estimator": "st-gumbel-softmax", "batch_size": 16, "property_steps": 5, **options}
+    return MoleculeGenerator.load(fitted).steer(target, **options)
 
 
 @pytest.fixture
