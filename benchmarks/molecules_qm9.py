@@ -76,10 +76,19 @@ def fitted(seed: int, arguments: argparse.Namespace, folder: Path) -> dict[str, 
     }
 
 
+ESTIMATORS = (
+    "st-gumbel-softmax",
+    "log-variance, equal time",
+    "reinforce, equal time",
+    "reinforce, equal samples",
+)
+
+
 def compared(seed: int, folder: Path, minutes: float) -> dict[str, dict[str, float]]:
-    """Steer with the pathwise estimator, then with reinforce for the same time and for the same draws."""
+    """Steer with the pathwise estimator, then with others for the same time and for the same draws."""
     key = sd.Key(seed).fold_in(100)
-    rows = {"st-gumbel-softmax": steered(folder, key, minutes=minutes)}
+    rows = {"st-gumbel-softmax": steered(folder, key, minutes=minutes, estimator="st-gumbel-softmax")}
+    rows["log-variance, equal time"] = steered(folder, key, minutes=minutes, estimator="log-variance")
     rows["reinforce, equal time"] = steered(folder, key, minutes=minutes, estimator="reinforce")
     steps = int(rows["st-gumbel-softmax"]["graphs_drawn"]) // SteerOptions().batch_size
     rows["reinforce, equal samples"] = steered(folder, key, steps=steps, estimator="reinforce")
@@ -132,7 +141,7 @@ def main() -> None:
         figures.write_text(json.dumps(results, indent=1))
     for name in (*SHOWN, "epochs", "seconds", "unique_of_1540"):
         print(f"{name}: {spread([float(one[name]) for one in results['seeds']])}")
-    for estimator in ("st-gumbel-softmax", "reinforce, equal time", "reinforce, equal samples"):
+    for estimator in ESTIMATORS:
         for name in ("distance_before", "distance_after", "uniqueness_after", "graphs_drawn", "seconds"):
             print(f"{estimator}, {name}: {spread([one[estimator][name] for one in results['seeds']])}")
     for name, row in results.get("peers", {}).items():
