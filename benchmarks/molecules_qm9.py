@@ -3,7 +3,7 @@
     python -m benchmarks.molecules_qm9 --data qm9.smi.gz [--peers FOLDER] [--steps 6000] [--steer-minutes 1]
 
 Prints one table and writes all figures as JSON. Distances are RDKit's, in standard deviations of the data;
-reinforce gets the wall time of the pathwise estimator once, and its number of drawn graphs once.
+log-variance and reinforce get the wall time of the pathwise estimator, reinforce its number of graphs too.
 """
 
 import argparse

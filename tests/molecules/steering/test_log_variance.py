@@ -123,6 +123,7 @@ def test_offspring_take_their_share_and_are_new():
     assert len(set(others)) == 4
     assert not set(others) & {*COUNTED, "CO"}
     assert all(proposals.memory.usable(one) for one in others)
+    assert known_to(proposals_of(offspring=0.99)).draws == 1
 
 
 def test_of_several_candidates_the_promising_are_evaluated_and_known_ones_last():

@@ -41,7 +41,8 @@ class Proposals:
     @property
     def bred(self) -> int:
         """How many of the next batch are offspring."""
-        return round(self.share * self.size) if len(self.memory) >= FEWEST else 0
+        # one is drawn at least: the constant of the loss is that of what the network draws
+        return min(round(self.share * self.size), self.size - 1) if len(self.memory) >= FEWEST else 0
 
     @property
     def candidates(self) -> int:
