@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from softdraw.molecules.steering.crowding import BINS
-from softdraw.molecules.steering.options import SteerOptions
+from softdraw.molecules.steering.options import BINS, SteerOptions
 
 __all__ = [
     "BatchSize",

@@ -65,8 +65,9 @@ class RunOptions:
         keep_scaffold: parts that every molecule of the steering, and of the draws with mask, is drawn on
             from.
         estimator: gradient estimator of the steering.
-        steer_batch_size, steer_learning_rate, divergence, updates, memory, offspring, screen, crowding,
-            crowded_by: of the steering (see ``SteerOptions``); None leaves them to it.
+        steer_batch_size, steer_learning_rate, divergence: of the steering (see ``SteerOptions``); None leaves
+            them to it.
+        updates, memory, offspring, screen, crowding, crowded_by: of it, likewise.
         workers: processes that compute properties of the user's own.
         samples: molecules in each of the three draws.
         forbid: files or names of patterns (see ``read_patterns``) that the drawn molecules should not hold;

@@ -13,11 +13,10 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from softdraw.arguments import read_choice, read_count
 from softdraw.molecules.chemistry.codec import parse_smiles, plain
+from softdraw.molecules.steering.options import BINS
 
-__all__ = ["BINS", "SIMILAR", "Crowding"]
+__all__ = ["SIMILAR", "Crowding"]
 
-BINS = ("molecule", "scaffold", "similarity")
-"""What the molecules of a bin have in common."""
 SIMILAR = 0.6
 """A molecule belongs to the bin of a first molecule that is at least so similar to it."""
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from softdraw.arguments import read_choice, read_count, read_number
-from softdraw.molecules.steering.crowding import BINS
 
-__all__ = ["SteerOptions"]
+__all__ = ["BINS", "SteerOptions"]
+
+BINS = ("molecule", "scaffold", "similarity")
+"""What is counted for the price of crowding: what the molecules of a bin have in common."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Task:
         name: as the benchmark has it, in lower case.
         text: what it asks for, in a line.
         suites: that it belongs to.
+        score: what it is made of.
 
     Example:
         >>> from rdkit import Chem
