@@ -6,6 +6,7 @@ import softdraw as sd
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.errors import CheckpointError, TargetError
+from softdraw.molecules.runtime.remarks import MoleculeWarning
 from softdraw.molecules.steering.steering import Steering
 
 from ..small import MOLECULES, SIZES
@@ -181,3 +182,9 @@ def test_a_step_is_refused_where_its_gradient_would_be_followed(fitted):
 def test_another_way_to_combine_is_refused_before_anything_is_asked(fitted):
     with pytest.raises(ValueError, match="combine: got 'or', expected one of"):
         MoleculeGenerator.load(fitted).steer({"logp": 1.0}, combine="or", steps=1)
+
+
+def test_what_an_estimator_does_not_take_is_said(fitted):
+    options = {"steps": 1, "estimator": "reinforce", "batch_size": 8}
+    with pytest.warns(MoleculeWarning, match="offspring, screen: reinforce evaluates what the network draws"):
+        MoleculeGenerator.load(fitted).steer({"heteroatoms": 1.0}, offspring=0.5, **options)

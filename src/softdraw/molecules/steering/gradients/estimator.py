@@ -10,6 +10,7 @@ import softdraw.estimators as estimators
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.critic import WithCritic
 from softdraw.molecules.steering.gradients.learner import Learner
@@ -117,6 +118,8 @@ def learner_of(
         ValueError: no such estimator.
     """
     check_estimator(name)
+    if name != LOG_VARIANCE and (options.offspring or options.screen > 1):
+        remark(f"offspring, screen: {name} evaluates what the network draws; {LOG_VARIANCE} takes these two")
     if name == SCORE_FUNCTION:
         return ScoreFunction(fitted, objective, options.divergence)
     if name == CRITIC:
