@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
@@ -54,6 +54,7 @@ def expected(by, drawn):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("by", BINS)
+@settings(deadline=None)  # machines are shared
 @given(drawn=DRAWS)
 def test_counts_are_of_what_came_before(by, drawn):
     found = Crowding(by).crowds(drawn)
@@ -62,6 +63,7 @@ def test_counts_are_of_what_came_before(by, drawn):
 
 
 @pytest.mark.parametrize("by", BINS)
+@settings(deadline=None)  # machines are shared
 @given(drawn=DRAWS, more=DRAWS, last=DRAWS)
 def test_calls_and_a_resume_change_nothing(by, drawn, more, last):
     whole = Crowding(by).crowds([*drawn, *more, *last]).tolist()
@@ -99,6 +101,7 @@ def test_what_shares_a_bin():
     assert not together("similarity", "CCO", "c1ccccc1")
 
 
+@settings(deadline=None)  # machines are shared
 @given(st.lists(st.integers(0, 1000), min_size=1), st.integers(1, 50))
 def test_a_full_bin_gives_less_and_less_and_never_nothing(crowds, room):
     shares = Crowding("molecule", room).shares(sorted(crowds))

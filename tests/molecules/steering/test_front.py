@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -22,6 +22,7 @@ def brute(costs):
     return [not np.isnan(row).any() and not any(beats(other, row) for other in rows) for row in costs]
 
 
+@settings(deadline=None)  # machines are shared
 @given(TABLES)
 def test_it_is_what_no_other_one_beats(costs):
     assert non_dominated(costs).tolist() == brute(costs)

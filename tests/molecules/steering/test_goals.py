@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softdraw.molecules.errors import TargetError
@@ -28,6 +28,7 @@ def far(values, goal, mean=0.0, std=1.0, combine="sum"):
     return distance(np.array(values, dtype=float), Target("logp", goal), mean, std, combine).tolist()
 
 
+@settings(deadline=None)  # machines are shared
 @given(KINDS, st.sampled_from([1.0, 0.5, 3.0]))
 def test_a_goal_is_written_as_it_is_read(goal, weight):
     target = Target("logp", goal, weight)
@@ -101,6 +102,7 @@ def test_a_range_is_met_inside_and_missed_by_the_way_to_the_nearer_end():
     assert far([1, 3], (2, 2)) == far([1, 3], 2)
 
 
+@settings(deadline=None)  # machines are shared
 @given(ENDS, st.floats(-1e6, 1e6), st.floats(0.1, 10))
 def test_a_range_is_as_far_as_the_nearest_value_in_it(ends, value, std):
     nearest = np.clip(value, *(end for end in ends))
@@ -116,6 +118,7 @@ def test_a_step_has_two_values_and_asks_for_no_scale():
     assert not goal_of("step(0.6)").has_gradient
 
 
+@settings(deadline=None)  # machines are shared
 @given(st.floats(-5, 5), st.floats(-5, 5), st.sampled_from([0.1, 1.0, -0.5]))
 def test_a_sigmoid_is_a_smooth_step(value, middle, width):
     expected = 1 - 1 / (1 + math.exp(-(value - middle) / width))

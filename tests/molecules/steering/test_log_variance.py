@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
@@ -63,6 +63,7 @@ def memory_of(best=3, atoms=60):
     return Memory(Vocabulary([AtomType("C"), AtomType("O")]), atoms, best)
 
 
+@settings(deadline=None)  # machines are shared
 @given(st.lists(st.tuples(st.integers(0, 30), st.one_of(st.just(float("nan")), st.floats(-5, 5)))))
 def test_a_memory_holds_each_molecule_once_the_best_first(pairs):
     memory = memory_of()
