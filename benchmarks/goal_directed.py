@@ -30,7 +30,7 @@ import torch
 from rdkit import Chem
 
 import softdraw as sd
-from softdraw.files import atomic
+from benchmarks.runs import Results
 from softdraw.molecules.chemistry.properties import property_of
 from softdraw.molecules.data.files import read_rows
 from softdraw.molecules.evaluating.evaluations import read_evaluations
@@ -236,22 +236,19 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     tasks = list(SUITES.get(asked.tasks, asked.tasks.split(",")))
     for task in tasks:
         property_of(task)
-    results: list[dict[str, Any]] = json.loads(asked.out.read_text()) if asked.out.exists() else []
+    results = Results(asked.out)
     wanted = [identity(asked, task, int(seed)) for task in tasks for seed in asked.seeds.split(",")]
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
     for run in wanted:
-        if any(run.items() <= result.items() for result in results):
+        if results.of(run):
             continue
         folder = asked.out.with_suffix("") / f"{run['task']}-{run['calls']}-{run['seed']}"
         folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             found = process.submit(one, asked, run["task"], run["seed"], folder).result()
-        results.append({**run, **found})
-        with atomic(asked.out) as file:
-            file.write(json.dumps(results, indent=1).encode())
+        kept = results.add(run, found)
         shutil.rmtree(folder)
-        print({name: results[-1][name] for name in ("task", "seed", *FIGURES)}, flush=True)
-    chosen = [result for result in results if any(run.items() <= result.items() for run in wanted)]
+        print({name: kept[name] for name in ("task", "seed", *FIGURES)}, flush=True)
+    chosen = [found for run in wanted if (found := results.of(run))]
     print(table(chosen))
     return chosen
 

@@ -9,7 +9,7 @@ import torch
 
 from softdraw.files import atomic
 
-__all__ = ["keep", "kept", "run_once"]
+__all__ = ["Results", "keep", "kept", "run_once"]
 
 
 def run_once(path: Path, wanted: Mapping[str, Any], make: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
@@ -45,3 +45,27 @@ def kept(path: Path | None, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     state: dict[str, Any] = torch.load(path, weights_only=True)
     return state if all(state.get(name) == value for name, value in wanted.items()) else None
+
+
+class Results:
+    """Many short runs in one file, a list in JSON: what is there is not made again.
+
+    Args:
+        path: of the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.all: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+
+    def of(self, run: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The result of a run, None if it was not made."""
+        return next((one for one in self.all if run.items() <= one.items()), None)
+
+    def add(self, run: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep the result of a run, on disk too."""
+        self.all.append({**run, **figures})
+        with atomic(self.path) as file:
+            file.write(json.dumps(self.all, indent=1).encode())
+        return self.all[-1]

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import softdraw as sd
-from softdraw.files import atomic
+from benchmarks.runs import Results
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.chemistry.codec import decode_batch
 from softdraw.molecules.chemistry.properties import evaluate
@@ -100,23 +100,19 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     asked = parser.parse_args(argv)
     torch.set_num_threads(asked.threads)
     options = {name: json.loads(value) for name, _, value in (one.partition("=") for one in asked.set)}
-    results: list[dict[str, Any]] = json.loads(asked.out.read_text()) if asked.out.exists() else []
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    results = Results(asked.out)
     chosen = []
     for seed in map(int, asked.seeds.split(",")):
         for name in asked.targets.split(","):
             for estimator in asked.estimators.split(","):
                 run = {"model": asked.model, "target": name, "estimator": estimator, "steps": asked.steps}
                 run |= {"seed": seed, "options": options, "threads": asked.threads}
-                known = [one for one in results if run.items() <= one.items()]
-                if not known:
+                found = results.of(run)
+                if found is None:
                     figures = measured(asked.model, name, estimator, asked.steps, seed, **options)
-                    known = [{**run, **figures}]
-                    results += known
-                    with atomic(asked.out) as file:
-                        file.write(json.dumps(results, indent=1).encode())
-                    print(known[0], flush=True)
-                chosen += known
+                    found = results.add(run, figures)
+                    print(found, flush=True)
+                chosen.append(found)
     print(table(chosen))
     return chosen
 

@@ -10,9 +10,9 @@ from softdraw.molecules.chemistry.properties import evaluate
 from softdraw.molecules.model.drawing import draw
 from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.estimator import BLACK_BOX, steering_estimators
-from softdraw.molecules.steering.steering import Steering
 
 from ..small import MOLECULES, SIZES, random_network
+from .resuming import assert_resumes
 
 
 @pytest.fixture(scope="module")
@@ -57,21 +57,7 @@ def test_the_control_variate_is_learned_and_costs_no_evaluation(fitted, monkeypa
 @pytest.mark.parametrize("estimator", ["reinforce-critic", "control-variate"])
 def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, monkeypatch, estimator):
     options = {"steps": 6, "estimator": estimator, "batch_size": 16, "property_steps": 5}
-    whole = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, **options)
-    step = Steering.step
-
-    def interrupt(self):
-        if self.steps == 3:
-            raise KeyboardInterrupt
-        return step(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Steering, "step", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            MoleculeGenerator.load(fitted).steer({"logp": 1.0}, **options, folder=tmp_path)
-    resumed = MoleculeGenerator.load(fitted).steer({"logp": 1.0}, **options, folder=tmp_path, resume=True)
-    for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+    assert_resumes(fitted, {"logp": 1.0}, tmp_path, monkeypatch, **options)
 
 
 @pytest.mark.filterwarnings("ignore:steering. the distance")

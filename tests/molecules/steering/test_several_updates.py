@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 
 from softdraw.molecules import MoleculeGenerator
 from softdraw.molecules.steering.gradients import prediction
@@ -12,6 +11,7 @@ from softdraw.molecules.steering.gradients.property_training import PropertyTrai
 from softdraw.molecules.steering.steering import Steering
 
 from ..small import MOLECULES, SIZES
+from .resuming import assert_resumes
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,11 @@ def fitted(tmp_path_factory):
     return folder
 
 
+OPTIONS = {"estimator": "st-gumbel-softmax", "batch_size": 16, "property_steps": 5}
+
+
 def steered(fitted, target, **options):
-    options = {"estimator": "st-gumbel-softmax", "batch_size": 16, "property_steps": 5, **options}
-    return MoleculeGenerator.load(fitted).steer(target, **options)
+    return MoleculeGenerator.load(fitted).steer(target, **OPTIONS | options)
 
 
 @pytest.fixture
@@ -84,22 +86,8 @@ def test_the_property_network_learns_earlier_molecules_again(fitted, monkeypatch
 
 @pytest.mark.parametrize("target", [{"logp": 1.0}, {"heteroatoms": 2.0}])
 def test_an_interrupted_steering_resumes_to_the_same_result(fitted, tmp_path, monkeypatch, target):
-    options = {"steps": 6, "property_updates": 2, "pathwise_updates": 2}
-    whole = steered(fitted, target, **options)
-    step = Steering.step
-
-    def interrupt(self):
-        if self.steps == 3:
-            raise KeyboardInterrupt
-        return step(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Steering, "step", interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            steered(fitted, target, **options, folder=tmp_path)
-    resumed = steered(fitted, target, **options, folder=tmp_path, resume=True)
-    for mine, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+    options = OPTIONS | {"steps": 6, "property_updates": 2, "pathwise_updates": 2}
+    assert_resumes(fitted, target, tmp_path, monkeypatch, **options)
 
 
 @pytest.mark.parametrize("name", ["property_updates", "pathwise_updates"])

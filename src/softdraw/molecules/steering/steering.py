@@ -24,10 +24,8 @@ from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
-from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.estimator import learner_of
 from softdraw.molecules.steering.gradients.learner import Batch
-from softdraw.molecules.steering.gradients.pathwise import Pathwise
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 from softdraw.molecules.steering.kept_part import KeptPart
 from softdraw.molecules.steering.objectives import Objective
@@ -167,7 +165,8 @@ class Steering:
         self.whole = True
         over = f" over {defined} of {molecules}" if defined < molecules else ""
         unit = f" {self.objective.unit}".rstrip()
-        return f"distance {mean_distance:.2f}{unit}{over}, tau {self.schedule.value:.2f}"
+        tau = f", tau {self.schedule.value:.2f}" if self.learner.tempered else ""
+        return f"distance {mean_distance:.2f}{unit}{over}{tau}"
 
     def _drawn(self, seen: list[tuple[Tensor, Tensor | None, Key]] | None) -> Drawn:
         """A batch of the network's; with ``seen`` the logits of its decisions are added to that."""
@@ -195,7 +194,7 @@ class Steering:
     @property
     def teacher(self) -> PropertyTraining | None:
         """The property network, where there is one."""
-        return self.learner.teacher if isinstance(self.learner, Pathwise | ControlVariate) else None
+        return self.learner.teacher
 
     def _decided(
         self, seen: list[tuple[Tensor, Tensor | None, Key]], drawn: Drawn

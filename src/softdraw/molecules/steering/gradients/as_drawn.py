@@ -35,9 +35,10 @@ class AsDrawn:
             drawn: on from a part.
             kept: molecules that are remembered; others are dropped.
         """
-        wanted, given = set(kept), drawn.given
+        given = drawn.given
         if given is None:
             return
+        wanted = set(kept)
         for place, one in enumerate(smiles):
             if one in wanted and one not in self._kept:
                 whole = (drawn.types, drawn.bonds, given.types, given.bonds)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from softdraw.molecules.model.drawing import Choose
 from softdraw.molecules.model.drawn import Drawn
+from softdraw.molecules.steering.gradients.property_training import PropertyTraining
 
 __all__ = ["Batch", "DrawsOnly", "Learned", "Learner"]
 
@@ -68,6 +69,11 @@ class Learner(Protocol):
         """Whether draws are relaxed at the temperature of the schedule."""
         ...
 
+    @property
+    def teacher(self) -> PropertyTraining | None:
+        """The training of its property network, where it has one."""
+        ...
+
     def begin(self) -> Choose:
         """How the decisions of the next batch are made."""
         ...
@@ -98,6 +104,7 @@ class DrawsOnly:
 
     draws: int | None = None
     follows = True
+    teacher: PropertyTraining | None = None
 
     def propose(self, smiles: list[str]) -> tuple[NDArray[np.int64] | None, list[str]]:
         """All of them."""

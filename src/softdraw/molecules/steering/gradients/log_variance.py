@@ -8,7 +8,8 @@ p_fitted(x) exp(-cost(x) / beta). So
 is the same for all x, and its variance is a loss whose least value, 0, is reached there and only there. On
 molecules that the network draws itself its gradient is the score function's with the mean of the batch as
 baseline, price of divergence included; but it holds for molecules from elsewhere as well: earlier ones, and
-offspring of the best. The constant is the mean of r over what the network draws.
+offspring of the best. The constant is the mean of r over the latest batch of the network's own; where that is
+screened, over the promising ones, so that the gradient is no longer the score function's.
 """
 
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class LogVariance:
 
     follows = False
     tempered = False
+    teacher = None
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class LogVariance:
         return self.proposals.choose(smiles)
 
     def loss(self, batch: Batch) -> Learned:
-        """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over what was drawn."""
+        """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over the batch."""
         known = torch.from_numpy(batch.known)
         cost = costs_of(self.objective, batch)
         types, bonds, given = batch.drawn.types[known], batch.drawn.bonds[known], batch.drawn.given
