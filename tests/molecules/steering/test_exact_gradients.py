@@ -82,7 +82,7 @@ def estimates(learner, network, repeats, batch_size=256, learn=0):
     for repeat in range(learn + repeats):
         drawn = draw(network, batch_size, Key(5).fold_in(repeat), mask=True, choose=learner.begin())
         values = cost_of(drawn).double().numpy()[:, None]
-        batch = Batch(drawn, ["C"] * batch_size, values, np.ones(batch_size, dtype=bool))
+        batch = Batch(drawn, ["C"] * batch_size, values, np.ones(batch_size, dtype=bool), [], values[:0])
         loss = learner.loss(batch).loss
         if repeat < learn:
             learner.after(batch, lambda _: None)

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from rdkit import rdBase
 
 from softdraw._torch import multiplies_bfloat16
 from softdraw.molecules.chemistry.codec import decode_batch
@@ -60,5 +61,7 @@ def sample_smiles(
     if threads <= 1:
         with one_thread():
             return [one for start in starts for one in block(start)]
-    with one_thread(), ThreadPoolExecutor(threads, thread_name_prefix="softdraw-draw") as pool:
+    # RDKit's log is one for all threads: the first that is done would open it for the others
+    team = ThreadPoolExecutor(threads, thread_name_prefix="softdraw-draw")
+    with one_thread(), rdBase.BlockLogs(), team as pool:
         return [one for drawn in pool.map(block, starts) for one in drawn]

@@ -1,7 +1,7 @@
 """What every kind of gradient is: it chooses while a batch is drawn, and gives the loss of that batch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,8 +32,8 @@ class Batch:
     smiles: list[str]
     values: NDArray[np.float64]
     known: NDArray[np.bool_]
-    others: list[str] = field(default_factory=list)
-    other_values: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
+    others: list[str]
+    other_values: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
