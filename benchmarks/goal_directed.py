@@ -241,7 +241,7 @@ def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
     for run in wanted:
         if results.of(run):
             continue
-        folder = asked.out.with_suffix("") / f"{run['task']}-{run['calls']}-{run['seed']}"
+        folder = asked.out.with_name(f"{asked.out.stem}-runs") / f"{run['task']}-{run['calls']}-{run['seed']}"
         folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
             found = process.submit(one, asked, run["task"], run["seed"], folder).result()

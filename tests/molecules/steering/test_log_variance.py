@@ -127,6 +127,22 @@ def test_offspring_take_their_share_and_are_new():
     assert known_to(proposals_of(offspring=0.99)).draws == 1
 
 
+def test_of_several_children_the_promising_are_evaluated(monkeypatch):
+    proposals = known_to(proposals_of(offspring=0.5, screen=3))
+    near, far = ["CC(C)CCCCCCCCC", "CCC(C)CCCCCCCC"], [f"{'C' * n}C(C)C(C)C" for n in range(20, 30)]
+    asked = []
+
+    def children(parents, scores, count, rng, **options):
+        asked.append((parents[int(np.argmax(scores))], count))
+        return [*far, *near]
+
+    monkeypatch.setattr("softdraw.molecules.steering.gradients.proposals.offspring", children)
+    _, others = proposals.choose(["CO"] * 12)
+    assert asked == [(proposals.memory.smiles[0], 12)]
+    assert len(others) == 4
+    assert set(near) <= set(others)
+
+
 def test_of_several_candidates_the_promising_are_evaluated_and_known_ones_last():
     proposals = known_to(proposals_of(screen=3))
     assert proposals.draws == 24

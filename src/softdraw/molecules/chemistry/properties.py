@@ -29,6 +29,7 @@ __all__ = [
     "moments",
     "property_function",
     "property_of",
+    "provided_property",
 ]
 
 
@@ -57,11 +58,7 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     if not isinstance(which, str) and callable(which):
         return Property.of(which)
     name = str(which)
-    if name.lower() in PROPERTIES:
-        return PROPERTIES[name.lower()]
-    if name.lower() in TASKS:
-        return _task(name.lower())
-    known = of_kind(name)
+    known = provided_property(name)
     if known is not None:
         return known
     if not is_user_name(name):
@@ -82,8 +79,22 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
 
 
 @cache
-def _task(name: str) -> Property:
-    return Property(name, name, "", 3, compute=TASKS[name], spread=SCORE_SPREAD)
+def provided_property(name: str) -> Property | None:
+    """A property that softdraw computes itself: of ``PROPERTIES``, a task, or of a kind; None for any other.
+
+    Raises:
+        TargetError: RDKit cannot read the argument of a kind.
+
+    Example:
+        >>> [one and one.name for one in map(provided_property, ("QED", "smarts:C=O", "my_module:score"))]
+        ['qed', 'smarts:C=O', None]
+    """
+    lowered = name.lower()
+    if lowered in PROPERTIES:
+        return PROPERTIES[lowered]
+    if lowered in TASKS:
+        return Property(lowered, lowered, "", 3, compute=TASKS[lowered], spread=SCORE_SPREAD)
+    return of_kind(name)
 
 
 def _near(name: str) -> str:

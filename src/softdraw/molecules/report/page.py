@@ -13,7 +13,7 @@ from softdraw.molecules.report.pairs import pairs
 from softdraw.molecules.report.plots import calls_plot, histograms, learning_plots, steering_plots
 from softdraw.molecules.scoring.table import DASH, filled_rows, written
 from softdraw.molecules.steering.goal_text import known_goal
-from softdraw.molecules.steering.outcome import defined_text, unit_of
+from softdraw.molecules.steering.outcome import defined_text, spread_text, unit_of
 from softdraw.molecules.steering.progress import progress_text
 from softdraw.molecules.storage.atomic import write_text
 from softdraw.molecules.storage.run_folder import RunFolder
@@ -73,7 +73,7 @@ def _context(folder: RunFolder) -> dict[str, Any]:
         "targets": targets,
         "deviations": bool(unit_of(steer)),
         "multiplied": steer.get("combine") == "product",
-        "defined": [text for text in map(defined_text, targets) if text],
+        "defined": [text for one in targets for text in (spread_text(one), defined_text(one)) if text],
         "tiles": _tiles(metrics),
         "notes": _notes(metrics),
         "pairs": pairs(

@@ -5,7 +5,7 @@ from typing import Any
 
 from softdraw.molecules.chemistry.properties import described_property
 from softdraw.molecules.scoring.table import written
-from softdraw.molecules.steering.outcome import defined_text, unit_of
+from softdraw.molecules.steering.outcome import defined_text, spread_text, unit_of
 from softdraw.molecules.steering.progress import progress_text
 
 __all__ = ["budget_text", "fit_line", "meant", "summary_lines"]
@@ -77,9 +77,8 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
             steered.append(f"property network off by {written(steer['predicted_gap'])}")
         goal = ", ".join([steer["target"], *meant(steer.get("targets") or ())])
         lines.append(f"steered to {goal}: " + ", ".join(steered))
-        lines += [
-            f"  {text}" for text in (*map(defined_text, steer["targets"]), progress_text(steer)) if text
-        ]
+        said = [text for one in steer["targets"] for text in (spread_text(one), defined_text(one))]
+        lines += [f"  {text}" for text in (*said, progress_text(steer)) if text]
         lines += [f"warning: {remark}" for remark in steer.get("remarks", ())]
     return [*lines, *_passing(metrics.get("scores") or {})]
 

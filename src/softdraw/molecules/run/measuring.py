@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation
+from softdraw.molecules.chemistry.properties import PROPERTIES, Evaluation, evaluation, provided_property
 from softdraw.molecules.evaluating.evaluations import read_evaluations
 from softdraw.molecules.run.front import front_csv, measured_front
 from softdraw.molecules.sampling.conditions import Conditions, Selection
@@ -200,6 +200,7 @@ def _reached(
                 "property": target.property,
                 "goal": target.goal,
                 "weight": target.weight,
+                "spread": target.record.spread,
                 "distance_before": mean_distance(drawn["fitted"].values, target, *scale),
                 "distance_after": mean_distance(drawn["steered"].values, target, *scale),
                 "defined_before": drawn["fitted"].defined,
@@ -247,5 +248,5 @@ def paid_values(folder: Path) -> dict[str, dict[str, float]]:
     return {
         name: {one: known.values[place] for one, known in rows.items()}
         for place, name in enumerate(names)
-        if name not in PROPERTIES
+        if provided_property(name) is None
     }

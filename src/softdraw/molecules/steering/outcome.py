@@ -11,7 +11,14 @@ from softdraw.molecules.scoring.table import written
 from softdraw.molecules.steering.goal_text import known_goal
 from softdraw.molecules.steering.targets import Target, distance
 
-__all__ = ["defined_text", "mean_distance", "steering_remarks", "unit_of", "weighted_distance"]
+__all__ = [
+    "defined_text",
+    "mean_distance",
+    "spread_text",
+    "steering_remarks",
+    "unit_of",
+    "weighted_distance",
+]
 
 
 def unit_of(steer: Mapping[str, Any]) -> str:
@@ -67,6 +74,24 @@ def weighted_distance(targets: Sequence[Mapping[str, Any]], when: str) -> float:
     known = [(target["weight"], target[when]) for target in targets]
     total = sum(weight * (math.nan if value is None else value) for weight, value in known)
     return float(total / sum(weight for weight, _ in known))
+
+
+def spread_text(target: Mapping[str, Any]) -> str:
+    """What the distances of a score whose range is known are in; nothing for any other property.
+
+    Args:
+        target: an entry of ``targets`` in the section ``steer`` of the metrics.
+
+    Example:
+        >>> spread_text({"property": "smarts:C=O", "spread": 0.1})
+        'smarts:C=O: its distances count in steps of 0.1, and towards max and min from 0'
+    """
+    if target.get("spread") is None:
+        return ""
+    return (
+        f"{target['property']}: its distances count in steps of {target['spread']:g}, "
+        "and towards max and min from 0"
+    )
 
 
 def defined_text(target: Mapping[str, Any]) -> str:
