@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from torch.distributed import ProcessGroup
+
 from softdraw.arguments import read_choice, read_count
 from softdraw.molecules.chemistry.scaffold import Scaffold, read_scaffolds
 from softdraw.molecules.data.dataset import Dataset, dataset_of
@@ -15,6 +17,7 @@ from softdraw.molecules.evaluating.evaluator import Evaluator
 from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.fitting.stage import FittingOptions, run_fitting
 from softdraw.molecules.runtime.budget import Budget
+from softdraw.molecules.runtime.ranks import Ranks
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.runtime.threads import threads_for
 from softdraw.molecules.sampler import MoleculeSampler
@@ -175,6 +178,7 @@ class MoleculeGenerator(MoleculeSampler):
         folder: str | os.PathLike[str] | None = None,
         resume: bool = False,
         workers: int = 1,
+        group: ProcessGroup | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> Self:
@@ -201,6 +205,9 @@ class MoleculeGenerator(MoleculeSampler):
             folder: where a checkpoint is kept while it runs, and with ``calls`` ``evaluations.csv``.
             resume: go on from the checkpoint in ``folder``; what was evaluated by then is not paid for again.
             workers: processes that compute properties of your own.
+            group: ranks that steer together, which all call this alike: each draws and learns a share of
+                every batch and evaluates a share of its molecules, so that together they do what one process
+                does with the same batch, but for rounding. The first one alone uses the folder.
             progress: show a progress bar; None shows it on a terminal.
             options: see ``SteerOptions``.
 
@@ -226,8 +233,12 @@ class MoleculeGenerator(MoleculeSampler):
         scaffolds = tuple(read_scaffolds(scaffold)) if scaffold else ()
         parts = given_parts(scaffolds, self.network, self.vocabulary)
         part = None if parts is None else KeptPart(scaffolds, parts)
-        where = None if folder is None else Path(folder)
-        with Evaluator([target.which for target in chosen], workers) as evaluate:
+        where, ranks = None if folder is None else Path(folder), Ranks(group)
+        key = Key(self.seed) if key is None else key
+        asked = (combine, estimator, given, budget, key.seed, key.offset, [one.text for one in scaffolds])
+        ranks.same("arguments", [repr((list(map(str, chosen)), *asked)).encode()])
+        ranks.same("weights", (one.detach().numpy().tobytes() for one in self.network.parameters()))
+        with Evaluator([target.which for target in chosen], workers, ranks) as evaluate:
             names = [target.property for target in chosen]
             ledger = Ledger(names, evaluate, limit=budget.calls, folder=where, resume=resume)
             try:
@@ -245,7 +256,7 @@ class MoleculeGenerator(MoleculeSampler):
         ledger: Ledger,
         budget: Budget,
         estimator: str,
-        key: Key | None,
+        key: Key,
         options: SteerOptions,
         folder: Path | None,
         resume: bool,
@@ -263,9 +274,10 @@ class MoleculeGenerator(MoleculeSampler):
             Objective(tuple(targets), labels.statistics, combine),
             ledger,
             estimator,
-            (Key(self.seed) if key is None else key).fold_in(4),
+            key.fold_in(4),
             options,
             part,
+            ledger.evaluate.ranks,
         )
         steering.seconds = time.monotonic() - began
         try:

@@ -61,9 +61,9 @@ def test_further_draws_are_fresh(fitted, monkeypatch):
     seen = []
     loss = Pathwise._loss
 
-    def noted(self, drawn):
+    def noted(self, drawn, count):
         seen.append(tuple(drawn.types.flatten().tolist()))
-        return loss(self, drawn)
+        return loss(self, drawn, count)
 
     monkeypatch.setattr(Pathwise, "_loss", noted)
     steered(fitted, {"heteroatoms": 2.0}, steps=2, pathwise_updates=3, learning_rate=0.0)

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
@@ -14,11 +15,14 @@ from softdraw.molecules.chemistry.computing import LIST, computed
 from softdraw.molecules.chemistry.properties import Property, property_of
 from softdraw.molecules.errors import MoleculeError, TargetError
 from softdraw.molecules.runtime.pool import Pool
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 
 __all__ = ["Evaluator", "Row"]
 
 Row = tuple[tuple[float, ...], str]
 """A molecule's value of each property, NaN where there is none, and why the first of these has none."""
+ROUND = 0.5
+"""Seconds after which ranks tell each other what they have evaluated."""
 
 
 class Evaluator:
@@ -29,6 +33,7 @@ class Evaluator:
     Args:
         which: properties, each a name (``"qed"``, ``"module:function"``) or a record.
         workers: processes; 1 computes in this one.
+        ranks: that each compute a share, and all get every value.
 
     Raises:
         TypeError, ValueError: ``workers`` is no count.
@@ -41,8 +46,8 @@ class Evaluator:
         [(0, ((2.0,), '')), (1, ((3.0,), ''))]
     """
 
-    def __init__(self, which: Sequence[str | Property], workers: int = 1) -> None:
-        self.workers = read_count("workers", workers, 1)
+    def __init__(self, which: Sequence[str | Property], workers: int = 1, ranks: Ranks = ALONE) -> None:
+        self.workers, self.ranks = read_count("workers", workers, 1), ranks
         # a name is looked up anew by each process, in the working folder too
         self._task = _Task(tuple(which))
         self._size = LIST if any(property_of(one).batched for one in which) else 1
@@ -59,11 +64,35 @@ class Evaluator:
         """Evaluate molecules.
 
         Yields:
-            The place of a molecule and its row, as soon as it is there.
+            The place of a molecule and its row, as soon as it is there; on ranks, as soon as they tell each
+            other, and in the same order on all of them.
 
         Raises:
             MoleculeError: a process was killed.
         """
+        if self.ranks.count == 1:
+            yield from self._own(smiles)
+            return
+        # by turns: molecules that lie together may take alike long
+        places = range(self.ranks.number, len(smiles), self.ranks.count)
+        rows = self._own([smiles[place] for place in places])
+        ended = False
+        while not ended:
+            found: list[tuple[int, Row]] = []
+            began = time.monotonic()
+            with self.ranks.agreed():
+                for place, row in rows:
+                    found.append((places[place], row))
+                    if time.monotonic() - began > ROUND:
+                        break
+                else:
+                    ended = True
+            every = self.ranks.gather((found, ended))
+            ended = all(done for _, done in every)
+            for share, _ in every:
+                yield from share
+
+    def _own(self, smiles: Sequence[str]) -> Iterator[tuple[int, Row]]:
         chunks = [range(at, min(at + self._size, len(smiles))) for at in range(0, len(smiles), self._size)]
         if not self._shared:
             for chunk in chunks:

@@ -29,7 +29,7 @@ class Ledger:
         names: of the properties.
         evaluate: what computes them.
         limit: most calls; None neither counts against a budget nor keeps a file.
-        folder: where ``evaluations.csv`` is kept; none is without it.
+        folder: where ``evaluations.csv`` is kept, on ranks by the first; none is without it.
         resume: go on with the file that is there.
 
     Attributes:
@@ -65,12 +65,17 @@ class Ledger:
         self.reason = ""
         self.refused = False
         self._file: EvaluationFile | None = None
-        if limit is not None and folder is not None:
-            self._file = EvaluationFile(folder / EVALUATIONS, self.names, resume=resume)
-        self._known: dict[str, Evaluated] = {} if self._file is None else self._file.found
+        ranks = evaluate.ranks
+        with ranks.agreed():
+            if limit is not None and folder is not None and ranks.first:
+                self._file = EvaluationFile(folder / EVALUATIONS, self.names, resume=resume)
+        self._known: dict[str, Evaluated] = ranks.decided(self._found)
         self._used: dict[str, None] = {}
         self.labels = 0
         self._restored: tuple[str, ...] = tuple(self._known)
+
+    def _found(self) -> dict[str, Evaluated]:
+        return {} if self._file is None else self._file.found
 
     @property
     def left(self) -> int | None:

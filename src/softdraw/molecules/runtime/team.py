@@ -9,6 +9,7 @@ import torch.distributed as dist
 
 from softdraw.molecules.runtime.processes import alone, by_pool, by_ranks
 from softdraw.molecules.runtime.progress import Report
+from softdraw.molecules.runtime.ranks import Ranks
 
 __all__ = ["ALONE", "Team", "cores"]
 
@@ -63,9 +64,7 @@ class Team:
 
     def agree(self, so: bool) -> bool:
         """Whether it is so on every rank, each of which says so for itself."""
-        if self.group is None:
-            return so
-        return all(by_ranks(lambda _: so, range(self.group.size()), self.group))
+        return all(Ranks(self.group).gather(so))
 
 
 ALONE = Team()

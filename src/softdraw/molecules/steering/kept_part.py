@@ -28,8 +28,8 @@ class KeptPart:
         """The scaffolds as they were given."""
         return [scaffold.text for scaffold in self.scaffolds]
 
-    def whole(self, smiles: Sequence[str]) -> list[str]:
-        """Molecules of a batch, with ``""`` for those that lost their part.
+    def whole(self, smiles: Sequence[str], start: int = 0) -> list[str]:
+        """Molecules ``start``, ``start + 1``, ... of a batch, with ``""`` for those that lost their part.
 
         What was bonded to it may have made a ring of it aromatic, which changes neither its atoms nor its
         bonds, but what it is.
@@ -37,5 +37,5 @@ class KeptPart:
         with rdBase.BlockLogs():
             return [
                 one if one and self.scaffolds[place % len(self.scaffolds)].is_in(one) else ""
-                for place, one in enumerate(smiles)
+                for place, one in enumerate(smiles, start)
             ]

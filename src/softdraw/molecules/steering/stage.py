@@ -34,8 +34,9 @@ def run_steering(
     Args:
         steering: the run; its network and history hold the result afterwards, and its ``seconds`` may
             start above 0.
-        budget: when to stop; the temperature and the learning rate fall over it.
-        folder: where a checkpoint is kept; none is without it.
+        budget: when to stop; the temperature and the learning rate fall over it. Ranks go by the clock of the
+            first of them, and any of them may be interrupted.
+        folder: where a checkpoint is kept, by the first rank; none is without it.
         resume: go on from the checkpoint in ``folder`` when there is one.
         progress: show a progress bar; None shows it on a terminal.
 
@@ -46,15 +47,19 @@ def run_steering(
         CheckpointError: the checkpoint to go on from is damaged or of another run.
         OutputError: the checkpoint cannot be written.
     """
-    checkpoint = None if folder is None else folder / STEER_CHECKPOINT
+    ranks = steering.ranks
+    checkpoint = None if folder is None or not ranks.first else folder / STEER_CHECKPOINT
     watch = Watch(steering.ledger)
-    if resume and checkpoint is not None and checkpoint.exists():
-        state = read_state(checkpoint)
+    there = resume and checkpoint is not None and checkpoint.exists()
+    state = ranks.decided(lambda: read_state(checkpoint) if there and checkpoint is not None else None)
+    if state is not None:
         try:
             steering.load_state_dict(state)
             watch.load_state_dict(state["watch"])
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{checkpoint}: is of another steering run ({error})") from error
+            raise CheckpointError(
+                f"{checkpoint or STEER_CHECKPOINT}: is of another steering run ({error})"
+            ) from error
     began = time.monotonic() - steering.seconds
     kept = time.monotonic()
     ended = False
@@ -63,11 +68,14 @@ def run_steering(
         if checkpoint is not None:
             write_state(checkpoint, {**steering.state_dict(), "watch": watch.state_dict()})
 
-    with StopOnInterrupt() as stop, ProgressBar("steer", progress) as bar:
+    with StopOnInterrupt() as stop, ProgressBar("steer", progress if ranks.first else False) as bar:
         try:
             _warm_up(steering, budget, began, stop)
-            while not stop.requested:
-                seconds = time.monotonic() - began
+            while True:
+                clocks = ranks.gather((time.monotonic() - began, stop.requested))
+                if any(requested for _, requested in clocks):
+                    break
+                seconds = clocks[0][0]
                 share = budget.progress(steering.steps, seconds, steering.ledger.calls)
                 if (share >= 1 or steering.ledger.spent or watch.collapsed) and steering.steps:
                     steering.seconds, ended = seconds, True
@@ -85,7 +93,8 @@ def run_steering(
                 with suppress(OutputError):  # the first thing that went wrong is to be heard of
                     keep()
             raise
-    keep()
+    with ranks.agreed():
+        keep()
     first, last = distances_of(steering.history)
     if first is not None and last is not None and last >= first:
         unit = steering.objective.unit
@@ -104,7 +113,9 @@ def _warm_up(steering: Steering, budget: Budget, began: float, stop: StopOnInter
     teacher = steering.teacher
     if teacher is None or steering.steps:
         return
-    while teacher.warm < 1 and not stop.requested:
-        if budget.progress(0, time.monotonic() - began) >= WARM_UP_SHARE and teacher.warm >= 0.1:
+    while teacher.warm < 1:
+        late = budget.progress(0, time.monotonic() - began) >= WARM_UP_SHARE and teacher.warm >= 0.1
+        clocks = steering.ranks.gather((late, stop.requested))
+        if clocks[0][0] or any(requested for _, requested in clocks):
             break
         teacher.warm_up()

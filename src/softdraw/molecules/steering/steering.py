@@ -24,6 +24,7 @@ from softdraw.molecules.evaluating.ledger import Ledger
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 from softdraw.molecules.steering.gradients.estimator import learner_of
 from softdraw.molecules.steering.gradients.learner import Batch
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
@@ -54,9 +55,11 @@ class Steering:
         key: of all noise.
         options: settings.
         part: that everything is drawn on from. What lost it counts as no molecule.
+        ranks: that each draw a share of every batch, learn it, and add up their gradients.
 
     Raises:
-        ValueError: offspring is asked for beside a part, which it would not keep.
+        ValueError: offspring is asked for beside a part, which it would not keep; or a batch has fewer graphs
+            than there are ranks.
     """
 
     def __init__(
@@ -70,13 +73,18 @@ class Steering:
         key: Key,
         options: SteerOptions | None = None,
         part: KeptPart | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.network, self.graphs, self.objective, self.ledger = network, graphs, objective, ledger
         self.options = options = options or SteerOptions()
-        self.part = part
+        self.part, self.ranks = part, ranks
         if part is not None and options.offspring:
             raise ValueError(
                 f"offspring: got {options.offspring} and a scaffold, expected 0, since a child may lose it"
+            )
+        if options.batch_size < ranks.count:
+            raise ValueError(
+                f"batch_size: got {options.batch_size}, expected one for each of {ranks.count} ranks"
             )
         self.fitted = copy.deepcopy(network).requires_grad_(False)
         self.key = key
@@ -94,6 +102,7 @@ class Steering:
             self.schedule.tau,
             key,
             from_part=part is not None,
+            ranks=ranks,
         )
         self.steps = 0
         self.seconds = 0.0
@@ -120,18 +129,22 @@ class Steering:
         """Draw a batch, learn it, return figures to show."""
         record = self.ledger.limit is not None or self.steps % self.options.record_every == 0
         seen: list[tuple[Tensor, Tensor | None, Key]] = []
-        drawn = self._drawn(seen if record and self.learner.tempered else None)
-        smiles = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
+        share = self.ranks.share(self.learner.draws or self.options.batch_size)
+        drawn = self._drawn(share, seen if record and self.learner.tempered else None)
+        found = decode_batch(drawn.types, drawn.bonds, self.graphs.vocabulary)
         if self.part is not None:
-            smiles = self.part.whole(smiles)
+            found = self.part.whole(found, share.start)
+        smiles = self.ranks.joined(found)
         chosen, others = self.learner.propose(smiles)
+        places = np.arange(share.start, share.stop)
         if chosen is not None:
-            drawn, smiles = drawn.rows(chosen), [smiles[place] for place in chosen.tolist()]
+            places = np.flatnonzero((chosen >= share.start) & (chosen < share.stop))
+            drawn, smiles = drawn.rows(chosen[places] - share.start), [smiles[place] for place in chosen]
         every = self.ledger.ask([*smiles, *others], self.steps)
         values = every[: len(smiles)]
         # the last batch of a budget in calls may hold molecules that were not paid for
         known = self.ledger.knows(smiles)
-        batch = Batch(drawn, smiles, values, known, others, every[len(smiles) :])
+        batch = Batch(drawn, smiles, values, known, others, every[len(smiles) :], places)
         learned = self.learner.loss(batch)
         self.whole = False
         self._descend(learned.loss)
@@ -143,7 +156,7 @@ class Steering:
         molecules = sum(bool(one and paid) for one, paid in zip(smiles, batch.known, strict=True))
         if record:
             atoms, bonds = self._decided(seen, drawn)
-            divergence = float(learned.divergence.mean())
+            divergence = self.ranks.mean(learned.divergence)
             self.history.append(
                 {
                     "step": self.steps,
@@ -168,8 +181,8 @@ class Steering:
         tau = f", tau {self.schedule.value:.2f}" if self.learner.tempered else ""
         return f"distance {mean_distance:.2f}{unit}{over}{tau}"
 
-    def _drawn(self, seen: list[tuple[Tensor, Tensor | None, Key]] | None) -> Drawn:
-        """A batch of the network's; with ``seen`` the logits of its decisions are added to that."""
+    def _drawn(self, share: range, seen: list[tuple[Tensor, Tensor | None, Key]] | None) -> Drawn:
+        """A share of a batch of the network's; the logits of its decisions are added to ``seen``."""
         choose = self.learner.begin()
 
         def noted(logits: Tensor, mask: Tensor | None, key: Key) -> Tensor:
@@ -178,9 +191,8 @@ class Steering:
             return choose(logits, mask, key)
 
         used: Choose = choose if seen is None else noted
-        key = self.key.fold_in(2).fold_in(self.steps)
-        count = self.learner.draws or self.options.batch_size
-        given = None if self.part is None else self.part.given.rows(0, count)
+        key, count = self.key.fold_in(2).fold_in(self.steps).rows(share.start), len(share)
+        given = None if self.part is None else self.part.given.rows(share.start, count)
         with torch.set_grad_enabled(self.learner.follows):
             return draw(self.network, count, key, mask=True, choose=used, given=given)
 
@@ -188,6 +200,7 @@ class Steering:
         """One step of the optimiser."""
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
+        self.ranks.add_gradients(self.network)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
 
@@ -211,7 +224,9 @@ class Steering:
             soft = gumbel_softmax(logits, self.schedule.tau, mask=mask, key=key).amax(-1)
             largest[number not in types].append(soft[soft > 0])
         found = [torch.cat(entries) if entries else torch.zeros(0) for entries in largest]
-        atoms, bonds = [float((one > DECIDED).float().mean()) if len(one) else None for one in found]
+        atoms, bonds = [
+            self.ranks.mean((one > DECIDED).float()) if self.ranks.total(len(one)) else None for one in found
+        ]
         return atoms, bonds
 
     @property

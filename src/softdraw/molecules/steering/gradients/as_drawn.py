@@ -1,6 +1,6 @@
 """Remembered molecules that were drawn on from a part, in the order of atoms in which they were drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,25 +27,30 @@ class AsDrawn:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, smiles: Sequence[str], drawn: Drawn, kept: Sequence[str]) -> None:
-        """Take a batch.
+    def new(self, smiles: Sequence[str], drawn: Drawn, kept: Sequence[str]) -> dict[str, tuple[Tensor, ...]]:
+        """What a batch has to add.
 
         Args:
             smiles: of what was drawn.
             drawn: on from a part.
-            kept: molecules that are remembered; others are dropped.
+            kept: molecules that are remembered.
         """
-        given = drawn.given
+        given, wanted = drawn.given, set(kept)
+        found: dict[str, tuple[Tensor, ...]] = {}
         if given is None:
-            return
-        wanted = set(kept)
+            return found
         for place, one in enumerate(smiles):
-            if one in wanted and one not in self._kept:
+            if one in wanted and one not in self._kept and one not in found:
                 whole = (drawn.types, drawn.bonds, given.types, given.bonds)
                 # small numbers, many of them
                 small = [entry[place].to(torch.int16) for entry in whole]
-                self._kept[one] = (*small, given.open_places[place].clone())
-        self._kept = {one: entries for one, entries in self._kept.items() if one in wanted}
+                found[one] = (*small, given.open_places[place].clone())
+        return found
+
+    def add(self, found: Mapping[str, tuple[Tensor, ...]], kept: Sequence[str]) -> None:
+        """Take what ``new`` found, and drop what is not remembered any longer."""
+        wanted = set(kept)
+        self._kept = {one: entries for one, entries in {**found, **self._kept}.items() if one in wanted}
 
     def graphs(self, smiles: Sequence[str]) -> tuple[Graphs, GivenParts]:
         """Types and bonds of remembered molecules, and the part of each."""

@@ -10,6 +10,7 @@ import softdraw.estimators as estimators
 from softdraw.molecules.data.graphs import GraphSet
 from softdraw.molecules.errors import TargetError
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 from softdraw.molecules.runtime.remarks import remark
 from softdraw.molecules.steering.gradients.control_variate import ControlVariate
 from softdraw.molecules.steering.gradients.critic import WithCritic
@@ -99,6 +100,7 @@ def learner_of(
     key: Key,
     *,
     from_part: bool = False,
+    ranks: Ranks = ALONE,
 ) -> Learner:
     """The learner of a steering.
 
@@ -113,11 +115,17 @@ def learner_of(
         tau: the temperature, which the schedule changes in place.
         key: of the steering.
         from_part: whether all is drawn on from a part, as the molecules of the data are not.
+        ranks: that share every batch.
 
     Raises:
-        ValueError: no such estimator.
+        ValueError: no such estimator, or one that takes one process and several are there.
     """
     check_estimator(name)
+    if ranks.count > 1 and name in (CRITIC, CONTROL_VARIATE):
+        raise ValueError(
+            f"estimator: got {name} on {ranks.count} ranks, expected one of those that share a batch: "
+            f"{LOG_VARIANCE}, {SCORE_FUNCTION}, and those of softdraw.estimators"
+        )
     if name != LOG_VARIANCE and (options.offspring or options.screen > 1):
         remark(f"offspring, screen: {name} evaluates what the network draws; {LOG_VARIANCE} takes these two")
     if name == SCORE_FUNCTION:
@@ -127,7 +135,7 @@ def learner_of(
         return WithCritic(fitted, objective, options.divergence, learning_rate=rate, key=key.fold_in(5))
     if name == LOG_VARIANCE:
         memory = Memory(graphs.vocabulary, network.max_atoms, options.memory)
-        learner = LogVariance(network, fitted, objective, options, memory, key.fold_in(3))
+        learner = LogVariance(network, fitted, objective, options, memory, key.fold_in(3), ranks)
         if len(labels) and not from_part:
             learner.remember(graphs.smiles, objective.costs(labels))
         return learner
@@ -172,4 +180,5 @@ def learner_of(
         updates=options.pathwise_updates,
         batch_size=options.batch_size,
         key=key.fold_in(4),
+        ranks=ranks,
     )

@@ -20,12 +20,13 @@ class Batch:
     """Molecules of a step, evaluated.
 
     Attributes:
-        drawn: the ``B`` graphs that the network drew.
-        smiles: of those; empty where a graph is no molecule.
+        drawn: graphs that the network drew: the ``B`` of the batch, or this rank's of them.
+        smiles: of the batch; empty where a graph is no molecule.
         values: ``[B, targets]``, NaN where there is no molecule, no value, or no call left.
         known: ``[B]``, whether it was evaluated.
         others: molecules that the learner proposed beside those, evaluated likewise.
         other_values: of them, ``[others, targets]``.
+        places: of the graphs of ``drawn`` in the batch; None where it holds all of them.
     """
 
     drawn: Drawn
@@ -34,6 +35,18 @@ class Batch:
     known: NDArray[np.bool_]
     others: list[str]
     other_values: NDArray[np.float64]
+    places: NDArray[np.int64] | None = None
+
+    @property
+    def own(self) -> NDArray[np.int64]:
+        """Places of the graphs of ``drawn`` in the batch."""
+        return np.arange(len(self.smiles)) if self.places is None else self.places
+
+    @property
+    def own_known(self) -> NDArray[np.bool_]:
+        """Of each graph of ``drawn``, whether it was evaluated."""
+        found: NDArray[np.bool_] = self.known[self.own]
+        return found
 
 
 @dataclass(frozen=True)
@@ -41,9 +54,9 @@ class Learned:
     """What a batch said.
 
     Attributes:
-        loss: to be descended.
+        loss: to be descended; where ranks share a batch, the sum of what they have here is.
         cost: mean cost of the batch.
-        divergence: ``[B]`` nats from the fitted network.
+        divergence: nats from the fitted network, of each graph of ``Batch.drawn``.
     """
 
     loss: Tensor

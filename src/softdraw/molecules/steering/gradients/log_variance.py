@@ -24,6 +24,7 @@ from softdraw.molecules.model.drawing import Choose, choose_hard
 from softdraw.molecules.model.given import GivenParts
 from softdraw.molecules.model.likelihood import log_likelihood
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 from softdraw.molecules.steering.crowding import Crowding
 from softdraw.molecules.steering.gradients.as_drawn import AsDrawn
 from softdraw.molecules.steering.gradients.learner import Batch, Learned
@@ -50,6 +51,8 @@ class LogVariance:
         options: settings; ``divergence`` is ``beta``.
         memory: of the molecules that were evaluated.
         key: of what is drawn from the memory, and bred.
+        ranks: that share a batch, and what is learned again; all keep the whole memory, and the first
+            decides what is evaluated.
 
     Reference:
         Richter, Boustati, Nüsken, Ruiz and Akyildiz 2020, "VarGrad: a low-variance gradient estimator for
@@ -68,12 +71,13 @@ class LogVariance:
         options: SteerOptions,
         memory: Memory,
         key: Key,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.network, self.fitted, self.objective, self.options = network, fitted, objective, options
-        self.memory, self.key = memory, key
+        self.memory, self.key, self.ranks = memory, key, ranks
         self.as_drawn = AsDrawn()
         self.proposals = Proposals(
-            memory, options.batch_size, options.offspring, options.screen, key.fold_in(1)
+            memory, options.batch_size, options.offspring, options.screen, key.fold_in(1), ranks
         )
         self.taken = 0
         self.constant = 0.0
@@ -98,22 +102,23 @@ class LogVariance:
 
     def propose(self, smiles: list[str]) -> tuple[NDArray[np.int64] | None, list[str]]:
         """The promising ones of what was drawn, and offspring of the best."""
-        return self.proposals.choose(smiles)
+        return self.ranks.decided(lambda: self.proposals.choose(smiles))
 
     def loss(self, batch: Batch) -> Learned:
         """A loss whose gradient is that of ``beta / 2`` times the variance of ``r`` over the batch."""
-        known = torch.from_numpy(batch.known)
         cost = costs_of(self.objective, batch)
-        types, bonds, given = batch.drawn.types[known], batch.drawn.bonds[known], batch.drawn.given
-        if not len(types):
-            nothing = torch.stack([one.sum() for one in self.network.parameters()]).sum() * 0
-            return Learned(nothing, cost.mean(), torch.zeros(1))
         drawn = [one for one, paid in zip(batch.smiles, batch.known, strict=True) if paid]
-        apart = self._apart((types, bonds), None if given is None else given.at(known))
+        if not drawn:
+            return Learned(self._nothing(), cost.mean(), torch.zeros(1))
         self._crowd(drawn)
-        crowded = cost + self._priced(drawn)
-        self.constant = float((self.options.divergence * apart.detach() + crowded).mean())
-        return Learned(self._half_variance(apart, crowded), cost.mean(), apart.detach())
+        known = torch.from_numpy(batch.own_known)
+        types, bonds, given = batch.drawn.types[known], batch.drawn.bonds[known], batch.drawn.given
+        apart = self._apart((types, bonds), None if given is None else given.at(known))
+        every = torch.zeros(len(batch.smiles))
+        every[torch.from_numpy(batch.known)] = cost + self._priced(drawn)
+        crowded = every[torch.from_numpy(batch.own[batch.own_known])]
+        self.constant = self.ranks.mean(self.options.divergence * apart.detach() + crowded)
+        return Learned(self._half_variance(apart, crowded, len(drawn)), cost.mean(), apart.detach())
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
         """Keep what was evaluated, and learn from the memory."""
@@ -122,18 +127,27 @@ class LogVariance:
         costs = self.objective.costs(values)
         self._crowd(batch.others)
         self.remember(evaluated, costs)
-        self.as_drawn.add(batch.smiles, batch.drawn, self.memory.smiles)
+        if batch.drawn.given is not None:
+            drawn = [batch.smiles[place] for place in batch.own.tolist()]
+            for found in self.ranks.gather(self.as_drawn.new(drawn, batch.drawn, self.memory.smiles)):
+                self.as_drawn.add(found, self.memory.smiles)
         for _ in range(self.options.updates if len(self.memory) else 0):
             rng = np.random.default_rng([self.key.seed % 2**64, self.taken])
             self.taken += 1
             places = self.memory.draw(self.options.batch_size, rng)
-            cost = torch.from_numpy(self.memory.costs[places]).float()
-            cost = cost + self._priced([self.memory.smiles[place] for place in places.tolist()])
-            descend(self._half_variance(self._apart_again(places, rng), cost))
+            share = self.ranks.share(len(places))
+            own = places[share.start : share.stop]
+            cost = torch.from_numpy(self.memory.costs[own]).float()
+            cost = cost + self._priced([self.memory.smiles[place] for place in own.tolist()])
+            descend(self._half_variance(self._apart_again(places, share, rng), cost, len(places)))
         return None
 
-    def _half_variance(self, apart: Tensor, cost: Tensor) -> Tensor:
-        return half_squares(apart, cost, self.options.divergence, self.constant).mean()
+    def _half_variance(self, apart: Tensor, cost: Tensor, count: int) -> Tensor:
+        """What this rank adds to the mean over ``count``."""
+        return half_squares(apart, cost, self.options.divergence, self.constant).sum() / count
+
+    def _nothing(self) -> Tensor:
+        return torch.stack([one.sum() for one in self.network.parameters()]).sum() * 0
 
     def _crowd(self, smiles: list[str]) -> None:
         """Count molecules in their bins."""
@@ -146,18 +160,23 @@ class LogVariance:
         shares = torch.tensor([self._shares.get(one, 1.0) for one in smiles])
         return -self.options.crowding * shares.log()
 
-    def _apart_again(self, places: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
-        """Log p - log p_fitted ``[B]`` of remembered molecules, whose atoms come in a new random order.
+    def _apart_again(self, places: NDArray[np.int64], share: range, rng: np.random.Generator) -> Tensor:
+        """Log p - log p_fitted of this rank's share of remembered molecules, atoms in a new random order.
 
         A network that knows canonical orders from others draws in those: there the order stays, and what the
         fitted network says is computed once. What was drawn on from a part stays as it was drawn.
         """
+        own = places[share.start : share.stop]
+        if not len(own):
+            return self._nothing().expand(0)
+        smiles = [self.memory.smiles[place] for place in own.tolist()]
         if len(self.as_drawn):
-            return self._apart(*self.as_drawn.graphs([self.memory.smiles[int(place)] for place in places]))
+            return self._apart(*self.as_drawn.graphs(smiles))
         if not bool(self.network.knows_parts):
-            return self._apart(self.memory.graphs(places, rng))
-        graphs = self.memory.graphs(places, None)
-        smiles = [self.memory.smiles[place] for place in places.tolist()]
+            # all of them, so that each has the order that one process would give it
+            types, bonds = self.memory.graphs(places, rng)
+            return self._apart((types[share.start : share.stop], bonds[share.start : share.stop]))
+        graphs = self.memory.graphs(own, None)
         new = [place for place, one in enumerate(smiles) if one not in self._before]
         if new:
             with torch.no_grad():
@@ -168,6 +187,8 @@ class LogVariance:
 
     def _apart(self, graphs: Graphs, given: GivenParts | None = None) -> Tensor:
         """Log p - log p_fitted ``[B]`` of what was drawn, parts that were given left out."""
+        if not len(graphs[0]):
+            return self._nothing().expand(0)
         with torch.no_grad():
             before = log_likelihood(self.fitted, *graphs, mask=True, given=given)
         return log_likelihood(self.network, *graphs, mask=True, given=given) - before

@@ -7,6 +7,7 @@ can be several for a batch of evaluations, as long as the network is right about
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 import softdraw.estimators as estimators
@@ -14,6 +15,7 @@ from softdraw.molecules.model.divergence import divergence_from
 from softdraw.molecules.model.drawing import Choose, draw
 from softdraw.molecules.model.drawn import Drawn
 from softdraw.molecules.model.network import GraphNetwork
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 from softdraw.molecules.steering.gradients.learner import Batch, DrawsOnly, Learned
 from softdraw.molecules.steering.gradients.prediction import Prediction, trusted
 from softdraw.molecules.steering.gradients.property_training import PropertyTraining
@@ -38,6 +40,7 @@ class Pathwise(DrawsOnly):
             out while the property network is not ``trusted``.
         batch_size: graphs of a fresh draw.
         key: of the fresh draws.
+        ranks: that share every draw; all of them teach the property network what all drew.
     """
 
     tempered = True
@@ -55,12 +58,13 @@ class Pathwise(DrawsOnly):
         updates: int,
         batch_size: int,
         key: Key,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.fitted, self.estimator = fitted, estimator
         self.teacher, self.price = teacher, price
         self.prediction = Prediction(objective, symbols, teacher)
         self.network, self.updates, self.batch_size, self.key = network, updates, batch_size, key
-        self.fresh = 0
+        self.ranks, self.fresh = ranks, 0
 
     def begin(self) -> Choose:
         """One-hots of the estimator."""
@@ -73,26 +77,32 @@ class Pathwise(DrawsOnly):
 
     def loss(self, batch: Batch) -> Learned:
         """The cost of what the property network predicts, and the price of the divergence."""
-        return self._loss(batch.drawn)
+        return self._loss(batch.drawn, len(batch.smiles))
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
         """The property network learns the batch, and the steered one goes on by what that has learned."""
         gap = None
         if self.teacher is not None:
-            labels = batch.values[:, self.prediction.learned]
-            gap = self.teacher.follow(batch.drawn.types, batch.drawn.bonds, labels)
+            found = self.ranks.gather((batch.drawn.types, batch.drawn.bonds))
+            types, bonds = (torch.cat(every) for every in zip(*found, strict=True))
+            gap = self.teacher.follow(types, bonds, batch.values[:, self.prediction.learned])
+            # the same on all ranks, also where their arithmetic differs in the last digit
+            gap = self.ranks.gather(gap)[0]
         for _ in range(self.updates - 1 if trusted(gap) else 0):
             key = self.key.fold_in(self.fresh)
             self.fresh += 1
-            part = batch.drawn.given
-            drawn = draw(self.network, self.batch_size, key, mask=True, choose=self.begin(), given=part)
-            descend(self._loss(drawn).loss)
+            part, share = batch.drawn.given, self.ranks.share(self.batch_size)
+            key = key.rows(share.start)
+            drawn = draw(self.network, len(share), key, mask=True, choose=self.begin(), given=part)
+            descend(self._loss(drawn, self.batch_size).loss)
         return gap
 
-    def _loss(self, drawn: Drawn) -> Learned:
+    def _loss(self, drawn: Drawn, count: int) -> Learned:
+        """What this rank adds to the loss of ``count`` graphs."""
         divergence = divergence_from(self.fitted, drawn)
-        cost = self.prediction.cost(drawn).mean()
-        return Learned(cost + self.price * divergence.mean(), cost.detach(), divergence.detach())
+        cost = self.prediction.cost(drawn)
+        loss = (cost + self.price * divergence).sum() / count
+        return Learned(loss, torch.tensor(self.ranks.mean(cost)), divergence.detach())
 
     def state_dict(self) -> dict[str, Any]:
         """The property network and its optimiser, and how many fresh draws were made."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from softdraw.molecules.proposing.offspring import offspring
 from softdraw.molecules.proposing.surrogate import Surrogate
+from softdraw.molecules.runtime.ranks import ALONE, Ranks
 from softdraw.molecules.steering.gradients.memory import Memory
 from softdraw.random import Key
 
@@ -26,10 +27,14 @@ class Proposals:
         offspring: share of a batch that is bred.
         screen: candidates for each molecule that is evaluated.
         key: of all choices.
+        ranks: that draw together: each has something to draw, and the first one chooses.
     """
 
-    def __init__(self, memory: Memory, size: int, offspring: float, screen: int, key: Key) -> None:
+    def __init__(
+        self, memory: Memory, size: int, offspring: float, screen: int, key: Key, ranks: Ranks = ALONE
+    ) -> None:
         self.memory, self.size, self.share, self.screen, self.key = memory, size, offspring, screen, key
+        self.ranks = ranks
         self.surrogate = Surrogate(seed=key.seed % 2**63)
         # lists that the surrogate has learned, one after another: a resume teaches it the same ones
         self._lists: list[int] = []
@@ -41,8 +46,10 @@ class Proposals:
     @property
     def bred(self) -> int:
         """How many of the next batch are offspring."""
+        if len(self.memory) < FEWEST:
+            return 0
         # one is drawn at least: the constant of the loss is that of what the network draws
-        return min(round(self.share * self.size), self.size - 1) if len(self.memory) >= FEWEST else 0
+        return min(round(self.share * self.size), self.size - self.ranks.count)
 
     @property
     def candidates(self) -> int:
@@ -93,7 +100,8 @@ class Proposals:
         self._lists.append(len(smiles))
         self._smiles += smiles
         self._costs += costs
-        self.surrogate.learn(smiles, -np.array(costs))
+        if self.ranks.first:
+            self.surrogate.learn(smiles, -np.array(costs))
 
     def _promising(self, smiles: list[str], count: int, rng: np.random.Generator) -> list[int]:
         if len(smiles) <= count:

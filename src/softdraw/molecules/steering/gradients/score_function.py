@@ -44,10 +44,14 @@ class ScoreFunction(DrawsOnly):
         """The weighed log-likelihood, and the price of the divergence."""
         divergence = divergence_from(self.fitted, batch.drawn)
         cost = costs_of(self.objective, batch)
-        log_likelihood = self._record.log_probabilities.sum(0)[torch.from_numpy(batch.known)]
-        weighed = (cost - others(cost)) * log_likelihood
-        loss = weighed.mean() if len(weighed) else weighed.sum()
-        return Learned(loss + self.price * divergence.mean(), cost.mean(), divergence.detach())
+        log_likelihood = self._record.log_probabilities.sum(0)[torch.from_numpy(batch.own_known)]
+        weights = torch.zeros(len(batch.smiles))
+        if batch.known.any():
+            weights[torch.from_numpy(batch.known)] = (cost - others(cost)) / len(cost)
+        own = torch.from_numpy(batch.own[batch.own_known])
+        loss = (weights[own] * log_likelihood).sum()
+        loss = loss + self.price * divergence.sum() / len(batch.smiles)
+        return Learned(loss, cost.mean(), divergence.detach())
 
     def after(self, batch: Batch, descend: Callable[[Tensor], None]) -> float | None:
         """Nothing."""
