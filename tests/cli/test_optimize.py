@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -141,3 +143,21 @@ def test_the_settings_are_options_of_the_command(capsys):
     for name, value in OPTIMIZE.items():
         assert f"--{name.replace('_', '-')}" in said
         assert json.dumps(value).strip('"') in said
+
+
+@pytest.mark.slow  # tests/molecules/run/test_helping.py has two processes without torchrun
+def test_processes_of_torchrun_optimise_as_one_does(capsys, tmp_path, model, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    words = ("optimize", "heavy_atoms", "--from", model, *SMALL, "--offspring", 0.5, "--out")
+    assert here(capsys, *words, tmp_path / "one")[0] == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "softdraw"]
+    command = [*launcher, "molecules", *map(str, words), str(tmp_path / "two")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("written:") == 1
+    for name in ("best.csv", "checkpoints/steer/evaluations.csv"):
+        assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
+    # the second process does not wait for what the first one refuses
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert ended.stderr.count("already holds") == 1

@@ -69,7 +69,9 @@ def told(group, folder):
         "decided": ranks.decided(decide),
         "in vain": failed(lambda: ranks.decided(decide_in_vain)),
         "failed": [failed(lambda rank=rank: fail_on(rank)) for rank in (0, 1, 2)],
-        "same": [failed(lambda own=own: ranks.same("words", [own])) for own in (b"a", b"ab"[mine : mine + 1])],
+        "same": [
+            failed(lambda own=own: ranks.same("words", [own])) for own in (b"a", b"ab"[mine : mine + 1])
+        ],
         "gradients": [one.grad.tolist() for one in network.parameters()],
         "asked": asked,
         "values": values,

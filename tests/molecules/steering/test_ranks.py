@@ -1,6 +1,7 @@
 """Several processes steer as one does with the same batch."""
 
 import os
+import shutil
 
 import pytest
 import torch
@@ -117,6 +118,8 @@ def whole_and_broken_off(group, folder, fitted):
     own = kept if group.rank() == 0 else folder / "nowhere"
     broken = steered(fitted, "optimizing", group, counted, folder=own)
     Steering.step = step
+    if group.rank() == 0:
+        shutil.copytree(kept, folder / "copy")
     resumed = figures(steered(fitted, "optimizing", group, counted, folder=own, resume=True))
     return broken.steer_summary["interrupted"], broken.steer_summary["steps"], whole, resumed
 
@@ -127,7 +130,12 @@ def test_an_interrupted_one_of_several_stops_all_and_they_resume(fitted, tmp_pat
         assert (interrupted, steps) == (True, 5)
         assert torch.equal(whole[0], resumed[0])
         assert whole[1] == resumed[1]
+        by_two = resumed[0]
     assert not (tmp_path / "nowhere").exists()
+    alone = steered(
+        fitted, "optimizing", counted=tmp_path / "alone.txt", folder=tmp_path / "copy", resume=True
+    )
+    assert figures(alone)[0] == pytest.approx(by_two, abs=2e-5)
     _, rows = read_evaluations(tmp_path / "kept")
     assert len(rows) == 110
 
@@ -154,13 +162,17 @@ def refused(group, folder, fitted):
 
 def test_what_cannot_be_shared_is_refused_by_all(fitted, tmp_path):
     first, second = on_two_ranks(tmp_path, refused, fitted)
-    assert first == second == [
-        "group: got other arguments on rank 1 than on rank 0, expected the same on all ranks",
-        "group: got other weights on rank 1 than on rank 0, expected the same on all ranks",
-        *(
-            f"estimator: got {name} on 2 ranks, expected one of those that share a batch: log-variance, "
-            "reinforce, and those of softdraw.estimators"
-            for name in (CRITIC, CONTROL_VARIATE)
-        ),
-        "batch_size: got 1, expected one for each of 2 ranks",
-    ]
+    assert (
+        first
+        == second
+        == [
+            "group: got other arguments on rank 1 than on rank 0, expected the same on all ranks",
+            "group: got other weights on rank 1 than on rank 0, expected the same on all ranks",
+            *(
+                f"estimator: got {name} on 2 ranks, expected one of those that share a batch: log-variance, "
+                "reinforce, and those of softdraw.estimators"
+                for name in (CRITIC, CONTROL_VARIATE)
+            ),
+            "batch_size: got 1, expected one for each of 2 ranks",
+        ]
+    )

@@ -10,7 +10,7 @@ import typer
 
 from softdraw.cli import learning
 from softdraw.cli import options as o
-from softdraw.cli.molecules.running import read_options, run_in, stoppable
+from softdraw.cli.molecules.running import helped, read_options, run_in, stoppable
 from softdraw.molecules.runtime.budget import FEWEST_CALLS
 from softdraw.molecules.steering.options import SteerOptions
 from softdraw.molecules.steering.presets import OPTIMIZE
@@ -74,6 +74,7 @@ def optimize(
 
     Tasks are those of GuacaMol's goal-directed suite and of PMO. The folder gets best.csv, the 100 best, the
     steered model, a report, and checkpoints/steer/evaluations.csv, every molecule that was evaluated.
+    Processes that torchrun starts steer together.
     """
     from softdraw.molecules.run.optimizing import (
         best_of,
@@ -119,7 +120,7 @@ def optimize(
     words += ["--samples", samples] if samples != 200 else []
     command = shlex.join(f"{word:.9g}" if isinstance(word, float) else str(word) for word in words)
     run = run_in(out, options, command)
-    with stoppable(run, f"{command} --out {shlex.quote(str(out))} --resume"):
+    with stoppable(run, f"{command} --out {shlex.quote(str(out))} --resume"), helped(run):
         adopt_model(run, resume=resume, overwrite=overwrite)
         steered = run.steering(resume=resume, overwrite=overwrite)
         found = best_of(steered, run.folder.steer_checkpoints)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from softdraw.molecules.run.options import RunOptions
     from softdraw.molecules.run.run import Run
 
-__all__ = ["read_options", "run_in", "stoppable"]
+__all__ = ["helped", "read_options", "run_in", "stoppable"]
 
 
 def read_options(contradiction: bool, **values: Any) -> "RunOptions":
@@ -35,6 +35,18 @@ def run_in(folder: Path, options: "RunOptions", command: str | None = None) -> "
     from softdraw.molecules.run.run import Run
 
     return Run(folder, options, say=typer.echo, command=command)
+
+
+@contextmanager
+def helped(task: "Run") -> Iterator[None]:
+    """Let processes that torchrun started steer together; all but the first end here, when they have."""
+    from softdraw.molecules.run.helping import launched_helpers
+
+    with launched_helpers() as helpers:
+        if helpers is None:
+            raise typer.Exit
+        task.helpers = helpers
+        yield
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from softdraw.cli import learning
 from softdraw.cli import options as o
+from softdraw.cli.molecules.running import helped
 from softdraw.cli.molecules.running import read_options as _options
 from softdraw.cli.molecules.running import run_in as _run
 from softdraw.cli.molecules.running import stoppable as _stoppable
@@ -199,7 +200,7 @@ def steer(
     """Steer a fitted model to properties, then draw, score and report.
 
     The model is that of a run's folder, or a prior that the package brings along (druglike), for which a
-    folder is made.
+    folder is made. Processes that torchrun starts steer together.
     """
     from softdraw.molecules.run.options import RunOptions
     from softdraw.molecules.run.starts import adopt_model, is_prior, prior_options
@@ -267,7 +268,7 @@ def steer(
     for name, value in numbers.items():
         if value is not None and (name, value) != ("workers", 1):
             words += [f"--{name}", f"{value:.9g}" if isinstance(value, float) else str(value)]
-    with _stoppable(task, shlex.join(words)):
+    with _stoppable(task, shlex.join(words)), helped(task):
         if prior:
             adopt_model(task, resume=resume, overwrite=overwrite)
         task.steering(resume=resume, overwrite=overwrite)

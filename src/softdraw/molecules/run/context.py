@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
+from softdraw.molecules.run.helping import Helpers
 from softdraw.molecules.run.options import RunOptions
 from softdraw.molecules.run.processes import is_worker
 from softdraw.molecules.run.trial import CountedTrial
@@ -26,6 +27,7 @@ class RunContext:
         command: that repeats the run.
         trial: of the targets, where its calls are counted.
         interrupted: whether a stage ended by Ctrl-C.
+        helpers: other processes that steer with this one.
         seconds: that each stage took.
     """
 
@@ -42,6 +44,7 @@ class RunContext:
         self.options, self.progress = options, progress
         self.command = options.command if command is None else command
         self.interrupted = False
+        self.helpers = Helpers()
         self.seconds: dict[str, float] = {}
         self._say = say
         self._remarked: set[str] = set()
@@ -52,6 +55,8 @@ class RunContext:
     @cached_property
     def worker(self) -> bool:
         """Whether this process helps another to fit: only the first one writes and reports."""
+        if self.helpers.group is not None:
+            return False  # those that help to steer have no run
         return is_worker(self.options.devices, self.options.strategy)
 
     def say(self, line: str) -> None:

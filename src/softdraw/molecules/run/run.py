@@ -230,8 +230,9 @@ class Run(RunContext):
         self.say(f"steer: {budget_text(options.steer_budget)} to {aim}")
         with self.clock("steer"), warnings.catch_warnings():
             warnings.simplefilter("ignore", MoleculeWarning)  # said already, or said of the measured draws
-            steered.steer(
-                targets_from(options.targets) if options.targets else None,
+            self.helpers.steer(
+                steered,
+                targets=targets_from(options.targets) if options.targets else None,
                 **options.steer_budget,
                 estimator=options.estimator,
                 key=Key(options.seed),
