@@ -68,6 +68,14 @@ def test_a_damaged_folder_is_refused(generator, tmp_path, name, damage):
         MoleculeGenerator.load(tmp_path)
 
 
+def test_of_a_run_its_model_is_asked_for(generator, tmp_path):
+    model = tmp_path / "run" / "checkpoints" / "fitted"
+    generator.save(model)
+    with pytest.raises(CheckpointError, match=f"is the folder of a run; expected a model: {model}$"):
+        MoleculeGenerator.load(tmp_path / "run")
+    assert MoleculeGenerator.load(model).train_smiles == generator.train_smiles
+
+
 def test_a_folder_that_cannot_be_written_is_named(generator, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file"):

@@ -87,6 +87,10 @@ def load_model(folder: Path) -> SavedModel:
     Raises:
         CheckpointError: a file is missing or damaged, or of another version.
     """
+    if not (folder / SETTINGS_FILE).exists():
+        within = sorted(str(found.parent) for found in folder.glob(f"*/*/{SETTINGS_FILE}"))
+        if within:
+            raise CheckpointError(f"{folder}: is the folder of a run; expected a model: {' or '.join(within)}")
     state = read_json(folder / SETTINGS_FILE)
     if not isinstance(state, dict) or state.get("format") != MODEL_FORMAT:
         raise CheckpointError(f"{folder / SETTINGS_FILE}: not a saved generator of format {MODEL_FORMAT}")
