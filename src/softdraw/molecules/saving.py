@@ -90,7 +90,8 @@ def load_model(folder: Path) -> SavedModel:
     if not (folder / SETTINGS_FILE).exists():
         within = sorted(str(found.parent) for found in folder.glob(f"*/*/{SETTINGS_FILE}"))
         if within:
-            raise CheckpointError(f"{folder}: is the folder of a run; expected a model: {' or '.join(within)}")
+            models = " or ".join(within)
+            raise CheckpointError(f"{folder}: is the folder of a run; expected a model: {models}")
     state = read_json(folder / SETTINGS_FILE)
     if not isinstance(state, dict) or state.get("format") != MODEL_FORMAT:
         raise CheckpointError(f"{folder / SETTINGS_FILE}: not a saved generator of format {MODEL_FORMAT}")
