@@ -238,6 +238,7 @@ class MoleculeGenerator(MoleculeSampler):
         asked = (combine, estimator, given, budget, key.seed, key.offset, [one.text for one in scaffolds])
         ranks.same("arguments", [repr((list(map(str, chosen)), *asked)).encode()])
         ranks.same("weights", (one.detach().numpy().tobytes() for one in self.network.parameters()))
+        ranks.same("molecules of the data", (one.encode() for one in self.train_smiles))
         with Evaluator([target.which for target in chosen], workers, ranks) as evaluate:
             names = [target.property for target in chosen]
             ledger = Ledger(names, evaluate, limit=budget.calls, folder=where, resume=resume)
@@ -264,7 +265,10 @@ class MoleculeGenerator(MoleculeSampler):
     ) -> Self:
         began = time.monotonic()
         network = copy.deepcopy(self.network)
-        labels = labels_of(targets, ledger, self.parts.train, estimator, self._known_labels)
+        ranks = ledger.evaluate.ranks
+        # what one of several knows from before, another may not
+        known = self._known_labels if ranks.count == 1 else {}
+        labels = labels_of(targets, ledger, self.parts.train, estimator, known)
         for target, moments in zip(targets, labels.statistics, strict=True):
             self.property_statistics[target.property] = moments
         steering = Steering(
@@ -277,7 +281,7 @@ class MoleculeGenerator(MoleculeSampler):
             key.fold_in(4),
             options,
             part,
-            ledger.evaluate.ranks,
+            ranks,
         )
         steering.seconds = time.monotonic() - began
         try:

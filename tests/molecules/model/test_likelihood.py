@@ -45,6 +45,16 @@ def test_likelihood_does_not_depend_on_padding():
     torch.testing.assert_close(log_likelihood(network, types, bonds), log_likelihood(network, *wide))
 
 
+@pytest.mark.parametrize("mask", [True, False])
+def test_single_atoms_have_the_likelihood_that_they_have_beside_others(mask):
+    network = random_network(max_atoms=4)
+    types = torch.tensor([[2, -1], [0, -1], [0, 2]])
+    bonds = torch.zeros(3, 2, 2, dtype=torch.long)
+    bonds[2, 0, 1] = bonds[2, 1, 0] = 1
+    alone = log_likelihood(network, types[:2], bonds[:2], mask=mask)
+    torch.testing.assert_close(alone, log_likelihood(network, types, bonds, mask=mask)[:2])
+
+
 def test_graphs_are_drawn_with_their_likelihood():
     """Chi-square of free draws against the enumerated likelihood."""
     network = random_network((4, 1), max_atoms=3, scale=0.5)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -144,11 +145,18 @@ def refused(group, folder, fitted):
     os.environ["COUNTED"] = str(folder / f"{group.rank()}.txt")
     generator = MoleculeGenerator.load(fitted["canonical"])
     other = MoleculeGenerator.load(fitted["random" if group.rank() else "canonical"])
+    less = MoleculeGenerator.load(fitted["canonical"])
+    if group.rank():
+        less._parts = replace(less.parts, train=less.parts.train.subset([0, 1, 2]))
+    else:  # what one of them knows already does not part them
+        generator.statistics_of("logp")
+    generator.steer({"logp": 1.0}, steps=1, batch_size=4, group=group)
     target = {Property("mine", compute=size): "max"}
     found = []
     for model, options in [
         (generator, {"key": Key(group.rank())}),
         (other, {}),
+        (less, {}),
         (generator, {"estimator": CRITIC}),
         (generator, {"estimator": CONTROL_VARIATE}),
         (generator, {"batch_size": 1}),
@@ -168,6 +176,7 @@ def test_what_cannot_be_shared_is_refused_by_all(fitted, tmp_path):
         == [
             "group: got other arguments on rank 1 than on rank 0, expected the same on all ranks",
             "group: got other weights on rank 1 than on rank 0, expected the same on all ranks",
+        "group: got other molecules of the data on rank 1 than on rank 0, expected the same on all ranks",
             *(
                 f"estimator: got {name} on 2 ranks, expected one of those that share a batch: log-variance, "
                 "reinforce, and those of softdraw.estimators"

@@ -68,12 +68,11 @@ def _types_allowed(network: GraphNetwork, d: Decisions, free: Tensor) -> Tensor:
 
 def _bonds_allowed(d: Decisions, free: Tensor) -> Tensor:
     """``[B, D, 1 + 3 N]``: orders within both open valences, or `no more` where the network allows it."""
-    batch, asked = d.atom.shape
-    graph = torch.arange(batch, device=d.atom.device).unsqueeze(1)
+    graph = torch.arange(len(d.atom), device=d.atom.device).unsqueeze(1)
     before = d.open_valence[graph, d.atom - 1]
     most = torch.minimum(before, d.open_new.unsqueeze(2)).unsqueeze(3)
     orders = (torch.arange(1, ORDERS + 1, device=most.device) <= most) & free[:, None, :, None]
-    return F.pad(orders.view(batch, asked, -1), (1, 0), value=True)
+    return F.pad(orders.flatten(2), (1, 0), value=True)
 
 
 def _chosen(logits: Tensor, index: Tensor) -> Tensor:
