@@ -21,6 +21,13 @@ def failed(work):
     return None
 
 
+class Odd(ValueError):
+    """An error that pickles and cannot be read again."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
 def told(group, folder):
     ranks = Ranks(group)
     mine = ranks.number
@@ -37,6 +44,16 @@ def told(group, folder):
 
     def decide_in_vain():
         raise ValueError("none")
+
+    def fail_oddly():
+        with ranks.agreed():
+            if mine == 1:
+                raise Odd("one", "two")
+
+    try:
+        fail_oddly()
+    except (ValueError, RuntimeError) as error:
+        odd = type(error).__name__, str(error)
 
     network = torch.nn.Linear(2, 2)
     if mine == 0:
@@ -74,6 +91,7 @@ def told(group, folder):
         ],
         "gradients": [one.grad.tolist() for one in network.parameters()],
         "asked": asked,
+        "odd": odd,
         "values": values,
         "calls": ledger.calls,
         "unknown": failed(lambda: list(evaluate(SMILES))),
@@ -84,6 +102,7 @@ def test_two_ranks_hear_what_each_has(tmp_path):
     first, second = on_two_ranks(tmp_path, told)
     assert (first.pop("share"), second.pop("share")) == ([0, 1], [2, 3, 4])
     assert (first.pop("asked"), second.pop("asked")) == (SMILES[::2], SMILES[1::2])
+    assert (first.pop("odd"), second.pop("odd")) == (("RuntimeError", "Odd: one two"), ("Odd", "one two"))
     assert first == second
     assert first == {
         "joined": ["a", "a", "a"],

@@ -176,7 +176,7 @@ def test_what_cannot_be_shared_is_refused_by_all(fitted, tmp_path):
         == [
             "group: got other arguments on rank 1 than on rank 0, expected the same on all ranks",
             "group: got other weights on rank 1 than on rank 0, expected the same on all ranks",
-        "group: got other molecules of the data on rank 1 than on rank 0, expected the same on all ranks",
+            "group: got other molecules of the data on rank 1 than on rank 0, expected the same on all ranks",
             *(
                 f"estimator: got {name} on 2 ranks, expected one of those that share a batch: log-variance, "
                 "reinforce, and those of softdraw.estimators"

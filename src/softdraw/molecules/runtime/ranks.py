@@ -1,6 +1,7 @@
 """Processes that take every step of one work together, each a share of it, and hear what the others found."""
 
 import hashlib
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -88,7 +89,7 @@ class Ranks:
             yield
         except Exception as error:
             own = error
-        found = self.gather(own)
+        found = self.gather(None if own is None or self.group is None else _portable(own))
         if own is not None:
             raise own
         other = next((error for error in found if error is not None), None)
@@ -133,6 +134,15 @@ class Ranks:
         """The mean over the entries of all processes; 0 where there are none."""
         found = self.gather((float(own.detach().sum()), own.numel()))
         return sum(one for one, _ in found) / max(1, sum(count for _, count in found))
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that other processes can read; in words where its own kind cannot be sent to them."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # of several kinds, by what cannot be pickled
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 ALONE = Ranks()
