@@ -1,5 +1,6 @@
 """Processes that take every step of one work together, each a share of it, and hear what the others found."""
 
+import copy
 import hashlib
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -139,7 +140,8 @@ class Ranks:
 def _portable(error: Exception) -> Exception:
     """An error that other processes can read; in words where its own kind cannot be sent to them."""
     try:
-        pickle.loads(pickle.dumps(error))
+        copy.copy(error)  # as it is made anew where it arrives
+        pickle.dumps(error)
     except Exception:  # of several kinds, by what cannot be pickled
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
