@@ -29,10 +29,16 @@ WAYS = {
         "estimator": "st-gumbel-softmax",
         "steps": 4,
         "batch_size": 9,
-        "pathwise_updates": 2,
         "property_steps": 20,
     },
-    "from a part": {"steps": 4, "batch_size": 9, "scaffold": ["CC=O", "CO"]},
+    "through sums, on fresh draws too": {
+        "estimator": "st-gumbel-softmax",
+        "steps": 3,
+        "batch_size": 9,
+        "pathwise_updates": 3,
+    },
+    # the second process begins with the second part
+    "from a part": {"steps": 4, "batch_size": 10, "scaffold": ["CC=O", "CO"]},
     "fewer remembered than ranks": {"steps": 3, "batch_size": 2, "memory": 1},
 }
 TOGETHER = ("steps", "calls", "failed", "distance_first", "distance_last")
@@ -60,9 +66,10 @@ def fitted(tmp_path_factory):
 
 def steered(fitted, way, group=None, counted=None, **options):
     if counted is not None:
+        counted.touch()
         os.environ["COUNTED"] = str(counted)
     model = fitted["random" if way == "in random orders" else "canonical"]
-    target = {Property("mine", compute=size): "max"}
+    target = {"heteroatoms": 2.0} if "sums" in way else {Property("mine", compute=size): "max"}
     return MoleculeGenerator.load(model).steer(
         target, key=Key(3), group=group, progress=False, **{**WAYS[way], **options}
     )
@@ -82,7 +89,6 @@ def all_ways(group, folder, fitted):
     found = {}
     for way in WAYS:
         counted = folder / f"{way}-{group.rank()}.txt"
-        counted.touch()
         found[way] = figures(steered(fitted, way, group, counted))
     return found
 
@@ -99,7 +105,8 @@ def test_two_processes_steer_as_one_with_the_same_batch(fitted, tmp_path):
         alone = (tmp_path / f"{way}.txt").read_text().splitlines()
         shares = [(tmp_path / f"{way}-{rank}.txt").read_text().splitlines() for rank in range(2)]
         assert len(shares[0]) + len(shares[1]) == len(alone), way
-        assert min(map(len, shares)) > 0.4 * len(alone), way
+        assert min(map(len, shares)) >= 0.4 * len(alone), way
+        assert alone or "sums" in way
 
 
 def whole_and_broken_off(group, folder, fitted):
