@@ -65,7 +65,7 @@ def test_what_has_ended_is_not_run_again(bench, tmp_path, monkeypatch, capsys):
     assert json.loads((tmp_path / "out.json").read_text()) == [first]
     assert first["evaluated"] == 6
     assert 0 < first["top10"] <= first["top1"] <= 1
-    assert [path.name for path in (tmp_path / "out").iterdir()] == []
+    assert [path.name for path in (tmp_path / "out-runs").iterdir()] == []
 
     def refused(*arguments, **options):
         raise AssertionError("a process was started")

@@ -78,7 +78,6 @@ def property_of(which: "str | Property | Callable[[Chem.Mol], Any]") -> Property
     return Property(name, compute=found, batched=bool(getattr(found, "batched", False)))
 
 
-@cache
 def provided_property(name: str) -> Property | None:
     """A property that softdraw computes itself: of ``PROPERTIES``, a task, or of a kind; None for any other.
 
@@ -92,9 +91,12 @@ def provided_property(name: str) -> Property | None:
     lowered = name.lower()
     if lowered in PROPERTIES:
         return PROPERTIES[lowered]
-    if lowered in TASKS:
-        return Property(lowered, lowered, "", 3, compute=TASKS[lowered], spread=SCORE_SPREAD)
-    return of_kind(name)
+    return _task(lowered) if lowered in TASKS else of_kind(name)
+
+
+@cache
+def _task(name: str) -> Property:
+    return Property(name, name, "", 3, compute=TASKS[name], spread=SCORE_SPREAD)
 
 
 def _near(name: str) -> str:
