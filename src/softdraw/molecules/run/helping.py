@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch.distributed as dist
 
 from softdraw.molecules.runtime.processes import launched_group
+from softdraw.molecules.runtime.ranks import Ranks
 from softdraw.molecules.runtime.remarks import MoleculeWarning
 
 if TYPE_CHECKING:
@@ -46,18 +47,16 @@ class Helpers:
             self._say(None)
 
     def _say(self, work: Work | None) -> None:
-        if self.group is not None:
-            dist.broadcast_object_list([work], dist.get_global_rank(self.group, 0), self.group)
+        Ranks(self.group).decided(lambda: work)
         self._waiting = False
 
 
 def help_to_steer(group: dist.ProcessGroup) -> None:
     """What the other ranks do: wait, and steer if the first one does."""
-    heard: list[Work | None] = [None]
-    dist.broadcast_object_list(heard, dist.get_global_rank(group, 0), group)
-    if heard[0] is None:
+    work: Work | None = Ranks(group).decided(lambda: None)
+    if work is None:
         return
-    generator, asked = heard[0]
+    generator, asked = work
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MoleculeWarning)  # the first one says it
         generator.steer(**asked, resume=True, progress=False, group=group)
