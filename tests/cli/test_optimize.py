@@ -55,6 +55,7 @@ def test_a_task_is_optimised_and_its_best_molecules_are_kept(capsys, tmp_path, m
     assert "AUC top-10" in said
     assert best[0]["smiles"] in said
     assert (out / "report.html").exists()
+    assert RunFolder(out).metrics["fit"]["adopted"]
     folder = RunFolder(out)
     assert folder.metrics["steer"]["labels"] == 4
     assert folder.config["command"] == (

@@ -130,6 +130,15 @@ def test_the_page_says_how_the_data_was_read(tmp_path):
 
 def test_the_page_says_that_a_model_is_under_trained(page):
     assert "under-trained: it saw the data 2 times" in page.text
+    assert "--resume and more --minutes" in page.text
+
+
+def test_a_model_that_was_fitted_elsewhere_is_not_gone_on_with_here(tmp_path):
+    folder = make(tmp_path / "run", steered=False)
+    folder.update_metrics(fit=folder.metrics["fit"] | {"adopted": True})
+    text = Page(render(folder)).text
+    assert "under-trained: it saw the data 2 times" in text
+    assert "more --minutes" not in text
 
 
 def test_every_score_has_a_meaning_and_unknown_ones_are_dashes():

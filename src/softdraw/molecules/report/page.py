@@ -136,7 +136,9 @@ def _notes(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
             notes.append({"text": f"The {name} was interrupted.", "flags": "--resume"})
     if fit.get("under_trained"):
         text = f"The model is under-trained: it saw the data {fit.get('epochs', 0):.2g} times."
-        notes.append({"text": text, "flags": "--resume and more --minutes"})
+        # a model that was fitted elsewhere is not gone on with here
+        flags = "" if fit.get("adopted") else "--resume and more --minutes"
+        notes.append({"text": text, "flags": flags})
     if steer.get("scaffold"):
         parts = " and ".join(map(str, steer["scaffold"]))
         text = f"All molecules but those without mask are drawn on from {parts}, by the fitted model too."

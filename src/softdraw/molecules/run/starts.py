@@ -146,6 +146,6 @@ def adopt_model(run: "Run", *, resume: bool = False, overwrite: bool = False) ->
     folder.update_stage("fit", stage, complete=False)
     run.write_config()
     generator.save(folder.fitted)
-    folder.update_metrics(fit=generator.fit_summary, data=generator.dataset_summary)
+    folder.update_metrics(fit={**generator.fit_summary, "adopted": True}, data=generator.dataset_summary)
     folder.update_history(fit=generator.fit_history)
     folder.update_stage("fit", stage, complete=True)
